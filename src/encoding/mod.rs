@@ -1,0 +1,5 @@
+//! The encodings that proofs come in, each parsed strictly and within stated bounds.
+
+pub mod base64url;
+pub mod json;
+pub mod structured;

@@ -1,0 +1,20 @@
+//! Countersign decides, for every request in front of an API: which agent is this, who sent it, what may
+//! it do, is it behaving, and may this request go through?
+//!
+//! The crate is sans-IO: no clock, socket, store or randomness inside. A host describes a request
+//! ([`request::RequestView`]) and says what time it is; the crate answers with a decision or with the next
+//! thing it needs. So every host gives the same answer, and a decision can be replayed from a log line.
+#![no_std]
+#![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+pub mod crypto;
+pub mod encoding;
+pub mod jose;
+pub mod request;
+pub mod signature;
+pub mod time;
