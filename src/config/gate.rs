@@ -1,0 +1,466 @@
+//! [`Gate`]: a configuration that was checked whole.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::{Config, ConfigError, Disclosure, IssuerConfig, ProfileConfig, RateConfig, RateStore, ReplayConfig, Requirement, RouteConfig, Span, list};
+use crate::crypto::Algorithm;
+use crate::policy::{Limit, Pattern, Route};
+use crate::request::{Scheme, Target};
+use crate::signature::Component;
+use crate::state::rate::Quota;
+use crate::state::risk::Thresholds;
+
+/// Most public origins, issuers or trusted directories.
+const MAX_ENTRIES: usize = 64;
+/// Most routes.
+const MAX_ROUTES: usize = 1024;
+/// Most limits of one route.
+const MAX_LIMITS: usize = 8;
+
+/// What a running gate relies on: made from a [`Config`] in which nothing is left to doubt.
+#[derive(Clone, Debug)]
+pub struct Gate {
+    origin: String,
+    public_origins: Vec<PublicOrigin>,
+    behind_proxy: bool,
+    pub(crate) allow_loopback: bool,
+    pub(crate) disclosure: Disclosure,
+    pub(crate) clock_skew: Duration,
+    max_body_bytes: usize,
+    strip_credentials: bool,
+    issuers: Vec<Issuer>,
+    pub(crate) signatures: Option<Signatures>,
+    pub(crate) dpop: Dpop,
+    pub(crate) risk: Thresholds,
+    events_url: Option<String>,
+    routes: Vec<Route>,
+}
+
+/// An origin that clients send to, with the path prefix that a proxy takes away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicOrigin {
+    scheme: Scheme,
+    authority: String,
+    path_prefix: String,
+}
+
+impl PublicOrigin {
+    /// The target as clients of this origin saw it.
+    #[must_use]
+    pub fn target(&self, received: &Target) -> Target {
+        received.seen_as(self.scheme, &self.authority, &self.path_prefix)
+    }
+
+    /// `scheme://host[:port]` and the path prefix, without a slash at the end.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("{}://{}{}", self.scheme.as_str(), self.authority, self.path_prefix)
+    }
+
+    fn is(&self, target: &Target) -> bool {
+        self.scheme == target.scheme() && self.authority == target.authority()
+    }
+}
+
+/// An issuer of access tokens.
+#[derive(Clone, Debug)]
+pub struct Issuer {
+    pub(crate) issuer: String,
+    pub(crate) jwks_uri: String,
+    pub(crate) audience: Vec<String>,
+    pub(crate) algorithms: Vec<Algorithm>,
+    pub(crate) profile: ProfileConfig,
+    pub(crate) max_lifetime: Duration,
+}
+
+impl Issuer {
+    /// Its `iss`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.issuer
+    }
+
+    /// Where its key set is.
+    #[must_use]
+    pub fn jwks_uri(&self) -> &str {
+        &self.jwks_uri
+    }
+}
+
+/// Which signatures are believed.
+#[derive(Clone, Debug)]
+pub(crate) struct Signatures {
+    pub(crate) trust: Vec<String>,
+    pub(crate) max_window: Duration,
+    pub(crate) require_nonce: bool,
+}
+
+/// How DPoP proofs are checked.
+#[derive(Clone, Debug)]
+pub(crate) struct Dpop {
+    pub(crate) max_age: Duration,
+    pub(crate) algorithms: Vec<Algorithm>,
+}
+
+impl Gate {
+    /// Checks a configuration. Gives every fault that it has, not only the first.
+    pub fn new(config: &Config) -> Result<Self, Vec<ConfigError>> {
+        let mut faults = Faults::default();
+        let gate = Self {
+            origin: faults.origin("origin", &config.origin),
+            public_origins: faults.public_origins(config),
+            behind_proxy: config.behind_proxy,
+            allow_loopback: config.allow_loopback,
+            disclosure: config.disclosure,
+            clock_skew: faults.span("clock_skew", config.clock_skew, Span::from_secs(0), Span::from_secs(60)),
+            max_body_bytes: faults.at_most("max_body_bytes", config.max_body_bytes, 8 * 1024 * 1024),
+            strip_credentials: config.strip_credentials,
+            issuers: faults.issuers(config),
+            signatures: faults.signatures(config),
+            dpop: faults.dpop(config),
+            risk: faults.risk(config),
+            events_url: faults.events(config),
+            routes: faults.routes(config),
+        };
+        if faults.0.is_empty() { Ok(gate) } else { Err(faults.0) }
+    }
+
+    /// Where allowed requests go, without a slash at the end.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// The origins that clients send to; never empty.
+    #[must_use]
+    pub fn public_origins(&self) -> &[PublicOrigin] {
+        &self.public_origins
+    }
+
+    /// The public origin that a request was sent to, as far as this gate guards it.
+    #[must_use]
+    pub fn public_origin(&self, received: &Target) -> Option<&PublicOrigin> {
+        if self.behind_proxy {
+            self.public_origins.first()
+        } else {
+            self.public_origins.iter().find(|origin| origin.is(received))
+        }
+    }
+
+    /// Most bytes of a body that are read for a digest.
+    #[must_use]
+    pub fn max_body_bytes(&self) -> usize {
+        self.max_body_bytes
+    }
+
+    /// Whether the origin is kept from seeing `Authorization` and `DPoP`.
+    #[must_use]
+    pub fn strip_credentials(&self) -> bool {
+        self.strip_credentials
+    }
+
+    /// The issuers of access tokens.
+    #[must_use]
+    pub fn issuers(&self) -> &[Issuer] {
+        &self.issuers
+    }
+
+    /// Where risk events are sent.
+    #[must_use]
+    pub fn events_url(&self) -> Option<&str> {
+        self.events_url.as_deref()
+    }
+
+    /// The routes, in the order in which they are tried.
+    #[must_use]
+    pub fn routes(&self) -> &[Route] {
+        &self.routes
+    }
+
+    /// Whether keys may be fetched from this URL at all: `https`, or loopback where that is permitted.
+    #[must_use]
+    pub fn may_fetch(&self, url: &str) -> bool {
+        is_fetchable(url, self.allow_loopback)
+    }
+}
+
+fn is_fetchable(url: &str, allow_loopback: bool) -> bool {
+    Target::parse(url).is_ok_and(|target| match target.scheme() {
+        Scheme::Https => true,
+        Scheme::Http => allow_loopback && is_loopback(target.authority()),
+    })
+}
+
+fn is_loopback(authority: &str) -> bool {
+    let host = match authority.strip_prefix('[') {
+        Some(literal) => literal.split(']').next(),
+        None => authority.split(':').next(),
+    };
+    matches!(host, Some("127.0.0.1" | "localhost" | "::1"))
+}
+
+/// Collects faults; each method gives a usable value even where it found one, so that all are found.
+#[derive(Default)]
+struct Faults(Vec<ConfigError>);
+
+impl Faults {
+    fn add(&mut self, path: impl Into<String>, message: impl Into<String>) {
+        self.0.push(ConfigError::new(path, message));
+    }
+
+    fn span(&mut self, path: &str, value: Span, least: Span, most: Span) -> Duration {
+        if value < least || value > most {
+            self.add(path, format!("is {value}; write {least} to {most}"));
+        }
+        value.duration()
+    }
+
+    fn at_most(&mut self, path: &str, value: usize, most: usize) -> usize {
+        if value > most {
+            self.add(path, format!("is {value}; write at most {most}"));
+        }
+        value
+    }
+
+    fn count(&mut self, path: &str, count: usize, least: usize, most: usize) {
+        if count < least {
+            self.add(path, "is empty; write at least one entry");
+        } else if count > most {
+            self.add(path, format!("has {count} entries; write at most {most}"));
+        }
+    }
+
+    fn origin(&mut self, path: &str, url: &str) -> String {
+        match Target::parse(url) {
+            Ok(target) if target.path() == "/" && target.query().is_none() => origin_of(&target),
+            _ => {
+                self.add(path, "is not an origin; write scheme://host[:port], without a path");
+                String::new()
+            }
+        }
+    }
+
+    fn public_origins(&mut self, config: &Config) -> Vec<PublicOrigin> {
+        self.count("public_origins", config.public_origins.len(), 1, MAX_ENTRIES);
+        if config.behind_proxy && config.public_origins.len() != 1 {
+            self.add("public_origins", "behind_proxy takes exactly one, the one that clients sign for");
+        }
+        let mut origins: Vec<PublicOrigin> = Vec::new();
+        for (i, url) in config.public_origins.iter().enumerate() {
+            let path = format!("public_origins[{i}]");
+            match self.public_origin(&path, url, config.behind_proxy) {
+                Some(origin) if origins.contains(&origin) => self.add(path, "is there twice; remove one"),
+                Some(origin) => origins.push(origin),
+                None => {}
+            }
+        }
+        origins
+    }
+
+    fn public_origin(&mut self, path: &str, url: &str, behind_proxy: bool) -> Option<PublicOrigin> {
+        let Ok(target) = Target::parse(url) else {
+            self.add(path, "is not an origin; write https://host[:port]");
+            return None;
+        };
+        if target.scheme() == Scheme::Http && !is_loopback(target.authority()) {
+            self.add(path, "is http, which proves nothing about who listens; write https");
+        }
+        let path_prefix = String::from(target.path().trim_end_matches('/'));
+        if target.query().is_some() || (!path_prefix.is_empty() && !behind_proxy) {
+            self.add(path, "has a path or query; a path prefix goes with behind_proxy only");
+        }
+        Some(PublicOrigin { scheme: target.scheme(), authority: target.authority().to_string(), path_prefix })
+    }
+
+    fn algorithms(&mut self, path: &str, names: &[String]) -> Vec<Algorithm> {
+        self.count(path, names.len(), 1, 8);
+        let mut algorithms = Vec::new();
+        for (i, name) in names.iter().enumerate() {
+            match Algorithm::from_jose(name) {
+                Some(algorithm) => algorithms.push(algorithm),
+                None => self.add(format!("{path}[{i}]"), format!("is not an algorithm of this gate; write one of {}", list(&["EdDSA", "ES256", "RS256"]))),
+            }
+        }
+        algorithms
+    }
+
+    fn issuers(&mut self, config: &Config) -> Vec<Issuer> {
+        self.count("issuers", config.issuers.len(), 0, MAX_ENTRIES);
+        let mut issuers: Vec<Issuer> = Vec::new();
+        for (i, issuer) in config.issuers.iter().enumerate() {
+            let path = format!("issuers[{i}]");
+            let issuer = self.issuer(&path, issuer, config.allow_loopback);
+            if issuers.iter().any(|other| other.issuer == issuer.issuer) {
+                self.add(format!("{path}.issuer"), "is there twice; put what differs into one entry");
+            }
+            issuers.push(issuer);
+        }
+        issuers
+    }
+
+    fn issuer(&mut self, path: &str, issuer: &IssuerConfig, allow_loopback: bool) -> Issuer {
+        if issuer.issuer.is_empty() {
+            self.add(format!("{path}.issuer"), "is empty; write the `iss` of its tokens");
+        }
+        if !is_fetchable(&issuer.jwks_uri, allow_loopback) {
+            self.add(format!("{path}.jwks_uri"), "is not an https url; write where the key set is");
+        }
+        self.count(&format!("{path}.audience"), issuer.audience.len(), 1, MAX_ENTRIES);
+        let least = Span::from_secs(1);
+        Issuer {
+            issuer: issuer.issuer.clone(),
+            jwks_uri: issuer.jwks_uri.clone(),
+            audience: issuer.audience.clone(),
+            algorithms: self.algorithms(&format!("{path}.algorithms"), &issuer.algorithms),
+            profile: issuer.profile,
+            max_lifetime: self.span(&format!("{path}.max_lifetime"), issuer.max_lifetime, least, Span::from_secs(30 * 86_400)),
+        }
+    }
+
+    fn signatures(&mut self, config: &Config) -> Option<Signatures> {
+        let signatures = config.signatures.as_ref()?;
+        self.count("signatures.profiles", signatures.profiles.len(), 1, 8);
+        for (i, profile) in signatures.profiles.iter().enumerate() {
+            if profile != "web-bot-auth" {
+                self.add(format!("signatures.profiles[{i}]"), "is not a profile of this gate; write \"web-bot-auth\"");
+            }
+        }
+        self.count("signatures.trust", signatures.trust.len(), 1, MAX_ENTRIES);
+        let mut trust = Vec::new();
+        for (i, url) in signatures.trust.iter().enumerate() {
+            let path = format!("signatures.trust[{i}]");
+            let origin = self.origin(&path, url);
+            if !origin.is_empty() && !is_fetchable(&origin, config.allow_loopback) {
+                self.add(path, "is not https; write https://host[:port]");
+            }
+            trust.push(origin);
+        }
+        let (least, most) = (Span::from_secs(1), Span::from_secs(86_400));
+        Some(Signatures {
+            trust,
+            max_window: self.span("signatures.max_window", signatures.max_window, least, most),
+            require_nonce: signatures.require_nonce,
+        })
+    }
+
+    fn dpop(&mut self, config: &Config) -> Dpop {
+        Dpop {
+            max_age: self.span("dpop.max_age", config.dpop.max_age, Span::from_secs(1), Span::from_secs(300)),
+            algorithms: self.algorithms("dpop.algorithms", &config.dpop.algorithms),
+        }
+    }
+
+    fn risk(&mut self, config: &Config) -> Thresholds {
+        let risk = &config.risk;
+        if !(1..=100).contains(&risk.medium) || !(1..=100).contains(&risk.high) || risk.medium >= risk.high {
+            self.add("risk", "thresholds are out of order; write 1 <= medium < high <= 100");
+        }
+        let half_life = self.span("risk.half_life", risk.half_life, Span::from_secs(1), Span::from_secs(86_400));
+        Thresholds { medium: risk.medium, high: risk.high, half_life }
+    }
+
+    fn events(&mut self, config: &Config) -> Option<String> {
+        let url = &config.events.as_ref()?.url;
+        let at_origin = Target::parse(url).is_ok_and(|url| Target::parse(&config.origin).is_ok_and(|origin| origin_of(&url) == origin_of(&origin)));
+        if !at_origin && !is_fetchable(url, config.allow_loopback) {
+            self.add("events.url", "is not an https url, nor a url of `origin`");
+        }
+        Some(url.clone())
+    }
+
+    fn routes(&mut self, config: &Config) -> Vec<Route> {
+        self.count("routes", config.routes.len(), 1, MAX_ROUTES);
+        let mut routes: Vec<Route> = Vec::new();
+        for (i, route) in config.routes.iter().enumerate() {
+            let path = format!("routes[{i}]");
+            let Some(route) = self.route(&path, route, config) else { continue };
+            if let Some(j) = routes.iter().position(|earlier| earlier.pattern.covers(&route.pattern)) {
+                self.add(format!("{path}.match"), format!("is never reached, as routes[{j}] matches all it matches; put it first"));
+            }
+            routes.push(route);
+        }
+        routes
+    }
+
+    fn route(&mut self, path: &str, route: &RouteConfig, config: &Config) -> Option<Route> {
+        let requires = |requirement| route.require.contains(&requirement);
+        let (signature, token, dpop) =
+            (requires(Requirement::Signature), requires(Requirement::Token), requires(Requirement::Dpop));
+        let require = format!("{path}.require");
+        if signature && config.signatures.is_none() {
+            self.add(&require, "\"signature\" cannot be given, as there is no [signatures]; add it");
+        }
+        if token && config.issuers.is_empty() {
+            self.add(&require, "\"token\" cannot be given, as there are no [[issuers]]; add one");
+        }
+        if dpop && !token {
+            self.add(&require, "\"dpop\" proves who holds a token; add \"token\"");
+        }
+        if !route.scope.is_empty() && !token {
+            self.add(format!("{path}.scope"), "scopes are of a token; add \"token\" to require");
+        }
+        if route.scope.iter().any(|scope| scope.is_empty() || !scope.bytes().all(is_scope_byte)) {
+            self.add(format!("{path}.scope"), "a scope has a character that RFC 6749 §3.3 does not allow; write one scope an entry");
+        }
+        if !route.components.is_empty() && !signature {
+            self.add(format!("{path}.components"), "components are of a signature; add \"signature\" to require");
+        }
+        if route.replay == ReplayConfig::Exact {
+            self.add(format!("{path}.replay"), "\"exact\" is not available yet; write \"isolate\"");
+        }
+        self.count(&format!("{path}.rate"), route.rate.len(), 0, MAX_LIMITS);
+        let limits = route.rate.iter().enumerate().map(|(i, rate)| self.limit(&format!("{path}.rate[{i}]"), rate)).collect();
+        let components = self.components(&format!("{path}.components"), &route.components);
+        let Some(pattern) = Pattern::parse(&route.pattern) else {
+            self.add(format!("{path}.match"), "is not a route; write \"METHOD /path\", with * for a segment or a last ** for the rest");
+            return None;
+        };
+        Some(Route {
+            pattern,
+            signature,
+            token,
+            dpop,
+            scope: route.scope.clone(),
+            components,
+            replay: route.replay == ReplayConfig::Isolate,
+            limits,
+            shadow: route.shadow,
+        })
+    }
+
+    fn components(&mut self, path: &str, names: &[String]) -> Vec<Component> {
+        let mut components = Vec::new();
+        for (i, name) in names.iter().enumerate() {
+            match Component::named(name) {
+                Ok(component) => components.push(component),
+                Err(_) => self.add(format!("{path}[{i}]"), "is not a component of a request; write a field name in lower case, or such as \"@method\""),
+            }
+        }
+        components
+    }
+
+    fn limit(&mut self, path: &str, rate: &RateConfig) -> Limit {
+        let burst = rate.burst.unwrap_or(rate.limit);
+        for (name, value) in [("limit", rate.limit), ("burst", burst)] {
+            if !(1..=1_000_000).contains(&value) {
+                self.add(format!("{path}.{name}"), format!("is {value}; write 1 to 1000000"));
+            }
+        }
+        if rate.store == RateStore::DurableObject {
+            self.add(format!("{path}.store"), "\"durable-object\" is not available yet; write \"kv\"");
+        }
+        let window = self.span(&format!("{path}.window"), rate.window, Span::from_secs(1), Span::from_secs(86_400));
+        Limit { per: rate.per, quota: Quota { limit: rate.limit, burst, window } }
+    }
+}
+
+fn origin_of(target: &Target) -> String {
+    format!("{}://{}", target.scheme().as_str(), target.authority())
+}
+
+fn is_scope_byte(byte: u8) -> bool {
+    matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e)
+}

@@ -1,0 +1,375 @@
+//! The gate's configuration: one document, TOML or JSON, the same on every host.
+//!
+//! [`Config`] is what an operator writes; it says nothing about whether it makes sense. [`Gate::new`] checks
+//! it whole and gives every fault with the path of its field and what to write instead ([`ConfigError`]), or a
+//! [`Gate`] that a running host can rely on. Unknown fields are refused: a misspelt `require` must not open a
+//! route.
+
+mod gate;
+mod span;
+
+pub use gate::{Gate, Issuer, PublicOrigin};
+pub use span::Span;
+
+use alloc::collections::BTreeSet;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt;
+
+use serde::Deserialize;
+
+use crate::encoding::json;
+
+/// Longest configuration document in bytes: 256 KiB.
+pub const MAX_CONFIG_BYTES: usize = 256 * 1024;
+
+/// The configuration of a gate.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where allowed requests go: `scheme://host[:port]`, to which the path of the request is added.
+    pub origin: String,
+    /// The origins (`scheme://host[:port]`) that clients send to. What `@authority` and `htu` are checked
+    /// against. A path prefix is allowed with `behind_proxy` only: the part that a proxy in front takes away.
+    pub public_origins: Vec<String>,
+    /// A proxy in front changes the host: it is not compared, and the one entry of `public_origins` is taken
+    /// for what clients signed. `X-Forwarded-*` is never believed.
+    #[serde(default)]
+    pub behind_proxy: bool,
+    /// Permits `http` to loopback addresses for key sets and directories. For tests and demos only.
+    #[serde(default)]
+    pub allow_loopback: bool,
+    /// How much of a refusal's reason a client sees. Named reasons help honest agents, and probers too.
+    #[serde(default)]
+    pub disclosure: Disclosure,
+    /// How far clocks may differ, for every time that is checked. At most `60s`.
+    #[serde(default = "default_clock_skew")]
+    #[cfg_attr(feature = "schema", schemars(default = "default_clock_skew"))]
+    pub clock_skew: Span,
+    /// Most bytes of a body that the gate reads, which it does only where a covered `Content-Digest` demands it.
+    /// A longer one is refused with 413. At most 8388608 (8 MiB).
+    #[serde(default = "default_max_body_bytes")]
+    pub max_body_bytes: usize,
+    /// Keep the client's `Authorization` and `DPoP` from the origin, which then has the assertion alone.
+    #[serde(default)]
+    pub strip_credentials: bool,
+    /// Who issues the access tokens that routes require.
+    #[serde(default)]
+    pub issuers: Vec<IssuerConfig>,
+    /// Which request signatures are believed. Needed where a route requires `signature`.
+    #[serde(default)]
+    pub signatures: Option<SignaturesConfig>,
+    /// How DPoP proofs are checked.
+    #[serde(default)]
+    pub dpop: DpopConfig,
+    /// When an agent's risk level changes.
+    #[serde(default)]
+    pub risk: RiskConfig,
+    /// Where risk events are sent. Without it they are only logged.
+    #[serde(default)]
+    pub events: Option<EventsConfig>,
+    /// What is guarded, and how. The first match decides; a request that matches none is refused.
+    pub routes: Vec<RouteConfig>,
+}
+
+/// How much of a refusal's reason a client sees.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Disclosure {
+    /// Code, title and the evidence of each check.
+    Full,
+    /// Code and title.
+    #[default]
+    Code,
+    /// The status alone.
+    None,
+}
+
+/// An issuer of access tokens.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct IssuerConfig {
+    /// The `iss` of its tokens, compared byte for byte.
+    pub issuer: String,
+    /// Where its key set is (RFC 7517 §5): an `https` URL.
+    pub jwks_uri: String,
+    /// The audiences of which a token must name one (`aud`).
+    pub audience: Vec<String>,
+    /// The signature algorithms its tokens may use: `EdDSA`, `ES256`, `RS256`.
+    pub algorithms: Vec<String>,
+    /// `at+jwt` (RFC 9068), or `jwt` for providers that do not emit that `typ`.
+    #[serde(default)]
+    pub profile: ProfileConfig,
+    /// Longest time from `iat` to `exp`.
+    #[serde(default = "default_max_lifetime")]
+    #[cfg_attr(feature = "schema", schemars(default = "default_max_lifetime"))]
+    pub max_lifetime: Span,
+}
+
+/// What kind of JWT an issuer's access tokens are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum ProfileConfig {
+    /// RFC 9068: `typ` is `at+jwt`, and `iss exp aud sub iat jti client_id` are there.
+    #[default]
+    #[serde(rename = "at+jwt")]
+    AtJwt,
+    /// `typ` is `JWT` or absent, and `iss exp aud` are there.
+    #[serde(rename = "jwt")]
+    Jwt,
+}
+
+/// Which request signatures are believed.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct SignaturesConfig {
+    /// The profiles that are read: `web-bot-auth`.
+    #[serde(default = "default_profiles")]
+    #[cfg_attr(feature = "schema", schemars(default = "default_profiles"))]
+    pub profiles: Vec<String>,
+    /// The origins whose directories may be fetched, and so whose agents are believed.
+    pub trust: Vec<String>,
+    /// Longest time from `created` to `expires`. At most `24h`.
+    #[serde(default = "default_max_window")]
+    #[cfg_attr(feature = "schema", schemars(default = "default_max_window"))]
+    pub max_window: Span,
+    /// Refuse a signature that has no `nonce`.
+    #[serde(default)]
+    pub require_nonce: bool,
+}
+
+/// How DPoP proofs (RFC 9449) are checked.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct DpopConfig {
+    /// How old a proof may be (`iat`). At most `5m`.
+    pub max_age: Span,
+    /// The signature algorithms that proofs may use.
+    pub algorithms: Vec<String>,
+}
+
+impl Default for DpopConfig {
+    fn default() -> Self {
+        Self {
+            max_age: Span::from_secs(60),
+            algorithms: ["EdDSA", "ES256", "RS256"].map(ToString::to_string).into(),
+        }
+    }
+}
+
+/// When an agent's risk level changes. Points are added for refusals and halve every `half_life`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct RiskConfig {
+    /// From this score on the level is `medium`. 1 to 100.
+    pub medium: u32,
+    /// From this score on the level is `high`. Above `medium`, at most 100.
+    pub high: u32,
+    /// How long until half of the points are forgotten.
+    pub half_life: Span,
+}
+
+impl Default for RiskConfig {
+    fn default() -> Self {
+        Self { medium: 40, high: 70, half_life: Span::from_secs(300) }
+    }
+}
+
+/// Where risk events are sent.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct EventsConfig {
+    /// Takes Security Event Tokens by push (RFC 8935): `https`, or a URL of `origin`.
+    pub url: String,
+}
+
+/// A part of the API, and what a request to it must bring.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct RouteConfig {
+    /// `METHOD /path`. The method may be `*`; a segment `*` stands for one segment, a last `**` for the rest.
+    #[serde(rename = "match")]
+    pub pattern: String,
+    /// The proofs that must be there: `signature`, `token`, `dpop`. A proof that is there is checked also
+    /// where it is not required. Empty lets everyone through.
+    pub require: Vec<Requirement>,
+    /// The scopes that the token must have, all of them.
+    #[serde(default)]
+    pub scope: Vec<String>,
+    /// The components (RFC 9421 §2) that the signature must cover, beyond what its profile demands.
+    /// `content-digest` is demanded where a body follows.
+    #[serde(default)]
+    pub components: Vec<String>,
+    /// How repeated proofs are refused.
+    #[serde(default)]
+    pub replay: ReplayConfig,
+    /// How much is permitted.
+    #[serde(default)]
+    pub rate: Vec<RateConfig>,
+    /// Decide and report, but let everything through.
+    #[serde(default)]
+    pub shadow: bool,
+}
+
+/// A proof that a route requires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Requirement {
+    /// A request signature of an enabled profile.
+    Signature,
+    /// An access token of a configured issuer.
+    Token,
+    /// A DPoP proof for the access token.
+    Dpop,
+}
+
+/// How repeated proofs are refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum ReplayConfig {
+    /// Each isolate refuses what it has seen itself.
+    #[default]
+    Isolate,
+    /// Repeats are not looked for.
+    None,
+    /// Never accepted twice, worldwide. Not available yet; refused at load.
+    Exact,
+}
+
+/// A limit.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct RateConfig {
+    /// What is counted together.
+    pub per: RatePer,
+    /// How many requests a window. 1 to 1000000.
+    pub limit: u32,
+    /// `1s` to `24h`.
+    pub window: Span,
+    /// How many may come at once. Default: `limit`.
+    #[serde(default)]
+    pub burst: Option<u32>,
+    /// Where it is counted.
+    #[serde(default)]
+    pub store: RateStore,
+}
+
+/// What a limit counts together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum RatePer {
+    /// The requests of one proven agent to the route. Requests without proof share one count.
+    Agent,
+    /// All requests to the route.
+    Route,
+}
+
+impl RatePer {
+    /// The name in headers and keys.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Agent => "agent",
+            Self::Route => "route",
+        }
+    }
+}
+
+/// Where a limit is counted, and so what it can promise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum RateStore {
+    /// In each isolate at once, between isolates through KV: approximate.
+    #[default]
+    Kv,
+    /// Exact, worldwide. Not available yet; refused at load.
+    DurableObject,
+}
+
+fn default_clock_skew() -> Span {
+    Span::from_secs(30)
+}
+
+fn default_max_body_bytes() -> usize {
+    1024 * 1024
+}
+
+fn default_max_lifetime() -> Span {
+    Span::from_secs(24 * 3600)
+}
+
+fn default_max_window() -> Span {
+    Span::from_secs(24 * 3600)
+}
+
+fn default_profiles() -> Vec<String> {
+    Vec::from([String::from("web-bot-auth")])
+}
+
+/// A fault in a configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// The path of the field, as `routes[0].rate[1].window`; empty for the document.
+    pub path: String,
+    /// What is wrong, and what to write instead.
+    pub message: String,
+}
+
+impl ConfigError {
+    fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { path: path.into(), message: message.into() }
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.path.as_str() {
+            "" => f.write_str(&self.message),
+            path => write!(f, "{path}: {}", self.message),
+        }
+    }
+}
+
+impl core::error::Error for ConfigError {}
+
+impl Config {
+    /// Reads a JSON document. Duplicate members and unknown fields are refused.
+    pub fn from_json(text: &str) -> Result<Self, ConfigError> {
+        let value = json::parse(text, MAX_CONFIG_BYTES).map_err(|e| ConfigError::new("", e.to_string()))?;
+        Self::from_value(value)
+    }
+
+    /// Reads a TOML document.
+    #[cfg(feature = "toml")]
+    pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
+        if text.len() > MAX_CONFIG_BYTES {
+            return Err(ConfigError::new("", "the document is longer than 256 KiB"));
+        }
+        let value: json::Value<'static> =
+            toml::from_str(text).map_err(|e| ConfigError::new("", e.message().to_string()))?;
+        Self::from_value(value)
+    }
+
+    fn from_value(value: json::Value<'_>) -> Result<Self, ConfigError> {
+        Self::deserialize(value).map_err(|e| ConfigError::new(e.path, e.message))
+    }
+}
+
+/// Puts a list of names into a message.
+fn list(names: &[&str]) -> String {
+    let quoted: BTreeSet<String> = names.iter().map(|n| alloc::format!("\"{n}\"")).collect();
+    quoted.into_iter().collect::<Vec<_>>().join(", ")
+}

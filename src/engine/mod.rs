@@ -1,0 +1,423 @@
+//! [`Session`]: one request on its way through the gate. Facts in, steps and a decision out.
+//!
+//! A host makes a session from a [`RequestView`], then calls [`Session::step`] until it gets [`Step::Done`]. Each
+//! other step names what the session needs next, and the host answers with the following call:
+//!
+//! | Step | The host | Answer |
+//! |---|---|---|
+//! | [`Step::Keys`] | brings these key sets into [`Memory`] | [`Answer::Ready`] |
+//! | [`Step::Checks`] | verifies these signatures, in order | [`Answer::Verdicts`] |
+//! | [`Step::Body`] | reads the body, up to [`Gate::max_body_bytes`] | [`Answer::Body`] and its kin |
+//! | [`Step::Limits`] | asks the store for these counts | [`Answer::Ready`] |
+//!
+//! The order is that of trust: grammar, keys, signatures, then the body (nobody makes the gate read one without
+//! a signature that holds), then scopes, and last what is recorded: replay, limits, risk.
+
+mod challenge;
+mod present;
+mod ulid;
+mod verify;
+
+pub use challenge::RESOURCE_METADATA_PATH;
+
+use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use crate::config::{Gate, PublicOrigin};
+use crate::crypto::SignatureCheck;
+use crate::decision::{
+    self, CheckResult, DECISION_FIELD, Decision, Evidence, Guarantees, Outcome, PROBLEM_JSON, RateGuarantee,
+    ReplayGuarantee, RiskView,
+};
+use crate::event::RiskEvent;
+use crate::memory::{LimitKey, Memory};
+use crate::policy::{Limit, Route, RoutePath};
+use crate::reason::{self, Reason};
+use crate::request::RequestView;
+use crate::signature::digest;
+use crate::state::rate::{self, Quota};
+use crate::state::risk::{self, Level, Risk, UNIDENTIFIED};
+use crate::time::UnixMillis;
+use present::{AuthScheme, Presented};
+use verify::{Verification, Verified};
+
+/// What a session needs next.
+#[derive(Debug)]
+pub enum Step {
+    /// These key sets, by URL, in [`Memory::key_sets`].
+    Keys(Vec<String>),
+    /// The verdicts of these checks.
+    Checks(Vec<SignatureCheck>),
+    /// The body.
+    Body,
+    /// What the store has for these limits, through [`Memory::ask`].
+    Limits(Vec<(LimitKey, Quota)>),
+    /// Nothing: this is the end.
+    Done(Box<Conclusion>),
+}
+
+/// What a host answers to the step before.
+#[derive(Debug)]
+pub enum Answer<'a> {
+    /// It was done, as far as it could be. Also the first call's.
+    Ready,
+    /// Whether each check's signature is valid, in the order of the checks.
+    Verdicts(&'a [bool]),
+    /// The whole body.
+    Body(&'a [u8]),
+    /// The body is longer than [`Gate::max_body_bytes`].
+    BodyTooLarge,
+    /// The body ended early.
+    BodyUnreadable,
+}
+
+/// A decision, and what the host does besides carrying it out.
+#[derive(Debug)]
+pub struct Conclusion {
+    /// The decision.
+    pub decision: Decision,
+    /// An event to send after the response.
+    pub event: Option<RiskEvent>,
+    /// Limits of which the store should be told, after the response, through [`Memory::tell`].
+    pub tell: Vec<(LimitKey, Quota)>,
+}
+
+enum Stage {
+    Start,
+    Verify(Box<Verification>),
+    Body,
+    Permit,
+    Record,
+    Over,
+}
+
+/// One request on its way through the gate.
+pub struct Session {
+    gate: Arc<Gate>,
+    view: RequestView,
+    id: String,
+    route: Option<usize>,
+    public: Option<PublicOrigin>,
+    scheme: Option<AuthScheme>,
+    stage: Stage,
+    verified: Verified,
+    evidence: Vec<Evidence>,
+    guarantees: Guarantees,
+    fields: Vec<(&'static str, String)>,
+    tell: Vec<(LimitKey, Quota)>,
+}
+
+impl Session {
+    /// A session for one request. `entropy` is random and makes the decision's identifier unique.
+    #[must_use]
+    pub fn new(gate: Arc<Gate>, view: RequestView, now: UnixMillis, entropy: [u8; 10]) -> Self {
+        Self {
+            gate,
+            view,
+            id: ulid::ulid(now, entropy),
+            route: None,
+            public: None,
+            scheme: None,
+            stage: Stage::Start,
+            verified: Verified::default(),
+            evidence: Vec::new(),
+            guarantees: Guarantees { replay: ReplayGuarantee::None, rate: RateGuarantee::None },
+            fields: Vec::new(),
+            tell: Vec::new(),
+        }
+    }
+
+    /// A decision about a request that could not even be viewed.
+    #[must_use]
+    pub fn refuse_unviewable(reason: Reason, now: UnixMillis, entropy: [u8; 10]) -> Decision {
+        let mut decision = Decision {
+            id: ulid::ulid(now, entropy),
+            outcome: decision::outcome(reason),
+            status: reason.status(),
+            code: reason.code(),
+            reason: Some(reason),
+            route: None,
+            shadow: false,
+            agent: None,
+            principal: None,
+            delegation: Vec::new(),
+            scope: Vec::new(),
+            evidence: Vec::from([evidence("request", Some(reason), None)]),
+            guarantees: Guarantees { replay: ReplayGuarantee::None, rate: RateGuarantee::None },
+            risk: RiskView { score: 0, level: Level::Low, reasons: Vec::new(), version: risk::WEIGHTS_VERSION },
+            headers: Vec::new(),
+        };
+        refusal_fields(&mut decision);
+        decision.headers.push((DECISION_FIELD, decision.id.clone()));
+        decision
+    }
+
+    /// Goes on as far as possible with what the host answered to the step before.
+    pub fn step(&mut self, memory: &mut Memory, now: UnixMillis, answer: &Answer<'_>) -> Step {
+        match self.advance(memory, now, answer) {
+            Ok(Some(step)) => step,
+            Ok(None) => self.conclude(memory, now, None),
+            Err(reason) => self.conclude(memory, now, Some(reason)),
+        }
+    }
+
+    /// The next step; `None` where nothing speaks against the request.
+    fn advance(&mut self, memory: &mut Memory, now: UnixMillis, answer: &Answer<'_>) -> Result<Option<Step>, Reason> {
+        loop {
+            match core::mem::replace(&mut self.stage, Stage::Over) {
+                Stage::Start => self.stage = self.start(now)?,
+                Stage::Verify(mut verification) => {
+                    let progress = self.verify(&mut verification, memory, now, answer);
+                    // What was proven before a failure still says who failed.
+                    self.evidence.extend(verification.take_evidence());
+                    self.verified = verification.verified().clone();
+                    if let Some(step) = progress? {
+                        self.stage = Stage::Verify(verification);
+                        return Ok(Some(step));
+                    }
+                    if self.verified.covers_digest {
+                        self.stage = Stage::Body;
+                        return Ok(Some(Step::Body));
+                    }
+                    self.stage = Stage::Permit;
+                }
+                Stage::Body => {
+                    self.compare_digest(answer)?;
+                    self.stage = Stage::Permit;
+                }
+                Stage::Permit => {
+                    self.check_scope()?;
+                    self.stage = Stage::Record;
+                    let limits = self.limits();
+                    let unasked: Vec<_> = limits.into_iter().filter(|(key, quota, _)| memory.must_ask(*key, *quota)).collect();
+                    if !unasked.is_empty() {
+                        return Ok(Some(Step::Limits(unasked.into_iter().map(|(key, quota, _)| (key, quota)).collect())));
+                    }
+                }
+                Stage::Record => {
+                    self.record_proofs(memory, now)?;
+                    self.count(memory, now)?;
+                    return Ok(None);
+                }
+                Stage::Over => return Ok(None),
+            }
+        }
+    }
+
+    fn route(&self) -> Option<&Route> {
+        self.route.and_then(|index| self.gate.routes().get(index))
+    }
+
+    fn public_url(&self) -> String {
+        self.public.as_ref().map(PublicOrigin::url).unwrap_or_default()
+    }
+
+    /// Finds the route, and reads what is presented for it.
+    fn start(&mut self, now: UnixMillis) -> Result<Stage, Reason> {
+        let gate = Arc::clone(&self.gate);
+        let target = self.view.target();
+        self.public = Some(gate.public_origin(target).ok_or(Reason::RequestAuthorityUnknown)?.clone());
+        let path = RoutePath::new(target.path()).map_err(|_| Reason::RequestPathAmbiguous)?;
+        let matches = |(_, route): &(usize, &Route)| route.pattern.matches(self.view.method(), &path);
+        let (index, route) = gate.routes().iter().enumerate().find(matches).ok_or(Reason::PolicyNoRoute)?;
+        self.route = Some(index);
+        if !route.limits.is_empty() {
+            self.guarantees.rate = RateGuarantee::Approximate;
+        }
+        if !(route.signature || route.token || route.dpop) {
+            return Ok(Stage::Permit);
+        }
+        self.scheme = present::scheme(&self.view);
+        let presented = present::present(&gate, route, &self.view, now.seconds())?;
+        Ok(Stage::Verify(Box::new(Verification::new(presented))))
+    }
+
+    fn verify(
+        &self,
+        verification: &mut Verification,
+        memory: &mut Memory,
+        now: UnixMillis,
+        answer: &Answer<'_>,
+    ) -> Result<Option<Step>, Reason> {
+        let (Some(route), Some(public)) = (self.route(), &self.public) else { return Err(Reason::PolicyNoRoute) };
+        let target = public.target(self.view.target());
+        let context = verify::Context { gate: &self.gate, route, view: &self.view, target: &target, now };
+        verification.advance(&context, memory, answer)
+    }
+
+    /// Covering `content-digest` proves nothing unless the body is hashed and compared.
+    fn compare_digest(&mut self, answer: &Answer<'_>) -> Result<(), Reason> {
+        let compared = match answer {
+            Answer::Body(body) => {
+                let field = self.view.fields().combined(digest::CONTENT_DIGEST).unwrap_or_default();
+                digest::verify(&field, body).map_err(Reason::from)
+            }
+            Answer::BodyTooLarge => Err(Reason::RequestBodyTooLarge),
+            Answer::BodyUnreadable | Answer::Ready | Answer::Verdicts(_) => Err(Reason::RequestBodyUnreadable),
+        };
+        self.evidence.push(evidence("content-digest", compared.err(), None));
+        compared
+    }
+
+    fn check_scope(&mut self) -> Result<(), Reason> {
+        let Some(route) = self.route().filter(|route| !route.scope.is_empty()) else { return Ok(()) };
+        let granted = self.verified.scope();
+        let refusal = (!route.scope.iter().all(|scope| granted.contains(scope))).then_some(Reason::PolicyScopeMissing);
+        self.evidence.push(evidence("scope", refusal, None));
+        refusal.map_or(Ok(()), Err)
+    }
+
+    /// Records what is single-use, as the last thing that can refuse a proof.
+    fn record_proofs(&mut self, memory: &mut Memory, now: UnixMillis) -> Result<(), Reason> {
+        if !self.route().is_some_and(|route| route.replay) || self.verified.single_use.is_empty() {
+            return Ok(());
+        }
+        self.guarantees.replay = ReplayGuarantee::Isolate;
+        let now = now.seconds();
+        let single_use = &self.verified.single_use;
+        let repeated = single_use.iter().find(|proof| memory.seen.contains(proof.key, now)).map(|proof| proof.refusal);
+        if repeated.is_none() {
+            for proof in single_use {
+                memory.seen.insert(proof.key, proof.until, now);
+            }
+        }
+        self.evidence.push(evidence("replay", repeated, Some("isolate".to_owned())));
+        repeated.map_or(Ok(()), Err)
+    }
+
+    fn limits(&self) -> Vec<(LimitKey, Quota, Limit)> {
+        let subject = self.verified.subject().unwrap_or(UNIDENTIFIED);
+        let Some(route) = self.route() else { return Vec::new() };
+        route.limits.iter().map(|limit| (LimitKey::new(route, *limit, subject), limit.quota, *limit)).collect()
+    }
+
+    /// Counts the request against every limit of the route, or, where one has no room, against none.
+    fn count(&mut self, memory: &mut Memory, now: UnixMillis) -> Result<(), Reason> {
+        let limits = self.limits();
+        if limits.is_empty() {
+            return Ok(());
+        }
+        let weighed: Vec<_> =
+            limits.iter().map(|(key, quota, limit)| (*limit, memory.weigh(*key, *quota, now))).collect();
+        let refused = weighed.iter().filter(|(_, outcome)| !outcome.allowed).map(|(_, o)| o.reset_after).max();
+        self.fields.extend(rate_fields(&weighed));
+        let refusal = refused.map(|wait| {
+            self.fields.push(("Retry-After", ceil_secs(wait).max(1).to_string()));
+            Reason::RateExceeded
+        });
+        if refusal.is_none() {
+            let told = limits.iter().filter(|(key, quota, _)| memory.count(*key, *quota, now));
+            self.tell = told.map(|(key, quota, _)| (*key, *quota)).collect();
+        }
+        self.evidence.push(evidence("rate", refusal, Some("kv".to_owned())));
+        refusal.map_or(Ok(()), Err)
+    }
+
+    /// The decision, with what it changes about the agent's risk.
+    fn conclude(&mut self, memory: &mut Memory, now: UnixMillis, reason: Option<Reason>) -> Step {
+        self.stage = Stage::Over;
+        if let Some(reason) = reason.filter(|reason| !self.evidence.iter().any(|e| e.code == reason.code())) {
+            self.evidence.push(evidence(layer(reason), Some(reason), None));
+        }
+        let (risk, event) = self.observe(memory, now, reason);
+        let shadow = self.route().is_some_and(|route| route.shadow);
+        let enforced = reason.filter(|_| !shadow);
+        let principal = self.verified.principal();
+        let mut decision = Decision {
+            id: self.id.clone(),
+            outcome: enforced.map_or(Outcome::Allow, decision::outcome),
+            status: enforced.map_or(200, Reason::status),
+            code: decision::code(reason),
+            reason,
+            route: self.route().map(|route| route.pattern.as_str().to_owned()),
+            shadow,
+            agent: self.verified.agent.clone(),
+            principal,
+            delegation: self.verified.delegation(),
+            scope: self.verified.scope(),
+            evidence: core::mem::take(&mut self.evidence),
+            guarantees: self.guarantees,
+            risk,
+            headers: core::mem::take(&mut self.fields),
+        };
+        if let Some(reason) = enforced {
+            let public_url = self.public_url();
+            let challenges = challenge::challenges(&self.gate, self.route(), &public_url, self.scheme, reason);
+            decision.headers.extend(challenges);
+            refusal_fields(&mut decision);
+        }
+        decision.headers.push((DECISION_FIELD, decision.id.clone()));
+        let tell = core::mem::take(&mut self.tell);
+        Step::Done(Box::new(Conclusion { decision, event, tell }))
+    }
+
+    /// Takes the outcome into the risk of the agent that was proven, or of those that were not. Requests that go
+    /// through leave no trace for agents that have none.
+    fn observe(&self, memory: &mut Memory, now: UnixMillis, reason: Option<Reason>) -> (RiskView, Option<RiskEvent>) {
+        let subject = self.verified.subject().unwrap_or(UNIDENTIFIED).to_owned();
+        let thresholds = self.gate.risk;
+        let known = memory.risks.touch(&subject).copied();
+        let mut event = None;
+        let mut risk = known.unwrap_or_default();
+        if known.is_some() || reason.is_some() {
+            let (next, change) = risk.observe(reason, thresholds, now);
+            risk = next;
+            memory.risks.insert(subject.clone(), risk);
+            event = change.map(|change| RiskEvent {
+                subject: self.verified.agent.as_ref().map_or(subject, |agent| agent.id.clone()),
+                change,
+                reason: risk.last(),
+                decision: self.id.clone(),
+                at: now,
+            });
+        }
+        (risk_view(risk, thresholds, now), event)
+    }
+}
+
+fn risk_view(risk: Risk, thresholds: risk::Thresholds, now: UnixMillis) -> RiskView {
+    let score = risk.score(thresholds, now);
+    RiskView {
+        score,
+        level: risk.level(thresholds, now),
+        reasons: risk.last().filter(|_| score > 0).map(Reason::code).into_iter().collect(),
+        version: risk::WEIGHTS_VERSION,
+    }
+}
+
+/// The layer that a reason is of: what stands before the dot of its code.
+fn layer(reason: Reason) -> &'static str {
+    reason.code().split_once('.').map_or(reason::OK, |(layer, _)| layer)
+}
+
+fn evidence(check: &'static str, refusal: Option<Reason>, detail: Option<String>) -> Evidence {
+    let result = if refusal.is_none() { CheckResult::Pass } else { CheckResult::Fail };
+    Evidence { check, result, code: decision::code(refusal), detail }
+}
+
+/// What every refusal carries: a problem, which nobody may keep.
+fn refusal_fields(decision: &mut Decision) {
+    decision.headers.push(("Content-Type", PROBLEM_JSON.to_owned()));
+    decision.headers.push(("Cache-Control", "no-store".to_owned()));
+}
+
+/// `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers), a policy for each limit.
+fn rate_fields(weighed: &[(Limit, rate::Outcome)]) -> [(&'static str, String); 2] {
+    let mut policies = Vec::new();
+    let mut states = Vec::new();
+    for (limit, outcome) in weighed {
+        let window = limit.quota.window.as_secs();
+        let name = format!("\"{}-{}s\"", limit.per.as_str(), window);
+        policies.push(format!("{name};q={};w={window}", limit.quota.limit));
+        states.push(format!("{name};r={};t={}", outcome.remaining, ceil_secs(outcome.reset_after)));
+    }
+    [("RateLimit-Policy", policies.join(", ")), ("RateLimit", states.join(", "))]
+}
+
+fn ceil_secs(duration: core::time::Duration) -> u64 {
+    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
+}

@@ -1,0 +1,111 @@
+//! Risk events: what the origin hears about an agent, as Security Event Tokens (RFC 8417).
+//!
+//! The core makes the claims; a host signs them and pushes the token (RFC 8935). An event's `jti` follows from
+//! what happened, so that an event that is delivered twice can be recognised.
+
+use alloc::string::String;
+
+use serde_json::{Value, json};
+
+use crate::crypto::sha256_parts;
+use crate::encoding::base64url;
+use crate::reason::Reason;
+use crate::state::risk::{LevelChange, WEIGHTS_VERSION};
+use crate::time::UnixMillis;
+
+/// The `typ` of a Security Event Token (RFC 8417 §2.3).
+pub const SET_TYPE: &str = "secevent+jwt";
+/// The media type of a pushed Security Event Token (RFC 8935 §2.1).
+pub const SET_MEDIA_TYPE: &str = "application/secevent+jwt";
+/// The event of a changed risk level (OpenID CAEP 1.0 §3.8).
+pub const RISK_LEVEL_CHANGE: &str = "https://schemas.openid.net/secevent/caep/event-type/risk-level-change";
+
+/// An agent's risk level changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RiskEvent {
+    /// The agent's identity, or [`crate::state::risk::UNIDENTIFIED`].
+    pub subject: String,
+    /// From what to what.
+    pub change: LevelChange,
+    /// The refusal that added the last points.
+    pub reason: Option<Reason>,
+    /// The decision that it changed with.
+    pub decision: String,
+    /// When.
+    pub at: UnixMillis,
+}
+
+impl RiskEvent {
+    /// The event's `jti`: the same for the same change in the same decision.
+    #[must_use]
+    pub fn id(&self) -> String {
+        let parts = [self.subject.as_str(), self.change.from.caep(), self.change.to.caep(), &self.decision];
+        let digest = sha256_parts(&parts);
+        base64url::encode(digest.get(..16).unwrap_or_default())
+    }
+
+    /// The claims of the Security Event Token.
+    #[must_use]
+    pub fn claims(&self, issuer: &str, audience: &str) -> Value {
+        let at = self.at.seconds().0;
+        json!({
+            "iss": issuer,
+            "aud": audience,
+            "iat": at,
+            "jti": self.id(),
+            "txn": self.decision,
+            "sub_id": self.sub_id(),
+            "events": { RISK_LEVEL_CHANGE: {
+                "principal": "AGENT",
+                "current_level": self.change.to.caep(),
+                "previous_level": self.change.from.caep(),
+                "risk_reason": self.reason.map(Reason::code),
+                "score": self.change.score,
+                "weights_version": WEIGHTS_VERSION,
+                "event_timestamp": at,
+            }},
+        })
+    }
+
+    /// The subject identifier (RFC 9493): an agent that is a URL, or an opaque name.
+    fn sub_id(&self) -> Value {
+        if self.subject.starts_with("https://") {
+            json!({ "format": "uri", "uri": self.subject })
+        } else {
+            json!({ "format": "opaque", "id": self.subject })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::risk::Level;
+
+    fn event(subject: &str) -> RiskEvent {
+        RiskEvent {
+            subject: subject.into(),
+            change: LevelChange { from: Level::Low, to: Level::Medium, score: 40 },
+            reason: Some(Reason::PolicyScopeMissing),
+            decision: "01".into(),
+            at: UnixMillis(1_700_000_000_123),
+        }
+    }
+
+    #[test]
+    fn an_event_is_a_security_event_token() {
+        let claims = event("https://agents.example/jwks.json").claims("https://api.example", "https://origin.example");
+        assert_eq!(claims["iat"], 1_700_000_000);
+        assert_eq!(claims["sub_id"]["uri"], "https://agents.example/jwks.json");
+        assert_eq!(claims["events"][RISK_LEVEL_CHANGE]["current_level"], "MEDIUM");
+        assert_eq!(claims["events"][RISK_LEVEL_CHANGE]["risk_reason"], "policy.scope_missing");
+        assert!(claims.get("sub").is_none() && claims.get("exp").is_none());
+    }
+
+    #[test]
+    fn the_same_change_has_the_same_id() {
+        assert_eq!(event("a").id(), event("a").id());
+        assert_ne!(event("a").id(), event("b").id());
+        assert_eq!(event("unidentified").claims("i", "a")["sub_id"]["format"], "opaque");
+    }
+}

@@ -1,0 +1,254 @@
+//! Routes: which requests they match, and what they demand.
+//!
+//! A route is only as strong as its match: if the gate and the origin read a path differently, a request can
+//! pass by the open route and be served by the guarded one. So a path is brought to one reading first
+//! ([`RoutePath`]), and a path that servers are known to read differently is refused.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::config::RatePer;
+use crate::request::is_token_byte;
+use crate::signature::Component;
+use crate::state::rate::Quota;
+
+/// A part of the API, and what a request to it must bring.
+#[derive(Clone, Debug)]
+pub struct Route {
+    pub(crate) pattern: Pattern,
+    pub(crate) signature: bool,
+    pub(crate) token: bool,
+    pub(crate) dpop: bool,
+    pub(crate) scope: Vec<String>,
+    pub(crate) components: Vec<Component>,
+    pub(crate) replay: bool,
+    pub(crate) limits: Vec<Limit>,
+    pub(crate) shadow: bool,
+}
+
+impl Route {
+    /// Which requests it matches.
+    #[must_use]
+    pub fn pattern(&self) -> &Pattern {
+        &self.pattern
+    }
+
+    /// The scopes it demands.
+    #[must_use]
+    pub fn scope(&self) -> &[String] {
+        &self.scope
+    }
+}
+
+/// A limit on a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// What is counted together.
+    pub per: RatePer,
+    /// How much is permitted.
+    pub quota: Quota,
+}
+
+/// `METHOD /path`, with `*` for a method or one segment, and a last `**` for the rest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pattern {
+    method: Option<String>,
+    segments: Vec<Segment>,
+    text: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Segment {
+    Is(String),
+    Any,
+    Rest,
+}
+
+impl Pattern {
+    /// Parses a pattern; `None` where it is none.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (method, path) = text.split_once(' ')?;
+        let method = match method {
+            "*" => None,
+            _ if !method.is_empty() && method.bytes().all(is_token_byte) => Some(String::from(method)),
+            _ => return None,
+        };
+        let path = RoutePath::new(path).ok()?;
+        let mut segments = Vec::new();
+        for segment in path.segments() {
+            segments.push(match segment {
+                "*" => Segment::Any,
+                "**" => Segment::Rest,
+                _ if segment.contains('*') => return None,
+                _ => Segment::Is(String::from(segment)),
+            });
+        }
+        let rest = segments.iter().position(|s| *s == Segment::Rest);
+        if rest.is_some_and(|i| i + 1 != segments.len()) {
+            return None;
+        }
+        Some(Self { method, segments, text: String::from(text) })
+    }
+
+    /// Whether a request matches.
+    #[must_use]
+    pub fn matches(&self, method: &str, path: &RoutePath) -> bool {
+        if self.method.as_deref().is_some_and(|m| m != method) {
+            return false;
+        }
+        let mut segments = path.segments();
+        for pattern in &self.segments {
+            let matches = match (pattern, segments.next()) {
+                (Segment::Rest, _) => return true,
+                (Segment::Any, Some(segment)) => !segment.is_empty(),
+                (Segment::Is(wanted), Some(segment)) => wanted == segment,
+                (_, None) => false,
+            };
+            if !matches {
+                return false;
+            }
+        }
+        segments.next().is_none()
+    }
+
+    /// Whether every request that `other` matches is matched by this pattern too.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        if self.method.is_some() && self.method != other.method {
+            return false;
+        }
+        let mut theirs = other.segments.iter();
+        for mine in &self.segments {
+            let covered = match (mine, theirs.next()) {
+                (Segment::Rest, _) => return true,
+                (Segment::Any, Some(Segment::Any)) => true,
+                (Segment::Any, Some(Segment::Is(segment))) => !segment.is_empty(),
+                (Segment::Is(mine), Some(Segment::Is(theirs))) => mine == theirs,
+                _ => false,
+            };
+            if !covered {
+                return false;
+            }
+        }
+        theirs.next().is_none()
+    }
+
+    /// The pattern as it was written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+/// The path of a request, brought to the one reading that routes are matched on: percent-encoded unreserved
+/// characters decoded, other percent-encodings in upper case (RFC 3986 §6.2.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoutePath(String);
+
+/// A path that servers read differently: dot segments, empty segments, encoded separators, a back slash, or a
+/// broken percent-encoding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ambiguous;
+
+impl RoutePath {
+    /// Normalises a path, which begins with a slash.
+    pub fn new(path: &str) -> Result<Self, Ambiguous> {
+        if !path.starts_with('/') || path.contains("//") || path.contains('\\') {
+            return Err(Ambiguous);
+        }
+        let mut normalised = String::with_capacity(path.len());
+        let mut rest = path;
+        while let Some((plain, encoded)) = rest.split_once('%') {
+            normalised.push_str(plain);
+            let (digits, after) = encoded.split_at_checked(2).ok_or(Ambiguous)?;
+            let byte = hex(digits).ok_or(Ambiguous)?;
+            match byte {
+                b'/' | b'\\' | b'%' | 0..=0x1f | 0x7f => return Err(Ambiguous),
+                _ if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => normalised.push(char::from(byte)),
+                _ => {
+                    normalised.push('%');
+                    normalised.push_str(&digits.to_ascii_uppercase());
+                }
+            }
+            rest = after;
+        }
+        normalised.push_str(rest);
+        if normalised.split('/').any(|segment| segment == "." || segment == "..") {
+            return Err(Ambiguous);
+        }
+        Ok(Self(normalised))
+    }
+
+    fn segments(&self) -> impl Iterator<Item = &str> {
+        self.0.split('/').skip(1)
+    }
+
+    /// The normalised path.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn hex(digits: &str) -> Option<u8> {
+    if digits.bytes().all(|b| b.is_ascii_hexdigit()) { u8::from_str_radix(digits, 16).ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matches(pattern: &str, method: &str, path: &str) -> bool {
+        Pattern::parse(pattern).unwrap().matches(method, &RoutePath::new(path).unwrap())
+    }
+
+    #[test]
+    fn a_route_matches_method_and_segments() {
+        assert!(matches("POST /a/b", "POST", "/a/b"));
+        assert!(!matches("POST /a/b", "post", "/a/b"));
+        assert!(!matches("POST /a/b", "GET", "/a/b"));
+        assert!(!matches("POST /a/b", "POST", "/a/b/"));
+        assert!(!matches("POST /a/b", "POST", "/a"));
+        assert!(matches("* /a/*/c", "PUT", "/a/b/c"));
+        assert!(!matches("* /a/*/c", "PUT", "/a/b/d"));
+        assert!(!matches("* /a/*", "PUT", "/a/"));
+        assert!(matches("* /**", "PUT", "/"));
+        assert!(matches("* /a/**", "PUT", "/a/b/c/"));
+        assert!(matches("* /a/**", "PUT", "/a/"));
+        assert!(matches("* /a/**", "PUT", "/a"));
+        assert!(!matches("* /a/**", "PUT", "/ab"));
+    }
+
+    #[test]
+    fn encodings_of_one_path_match_one_route() {
+        assert!(matches("GET /api/cart", "GET", "/%61pi/c%61rt"));
+        assert!(matches("GET /a%c3%a9", "GET", "/a%C3%A9"));
+    }
+
+    #[test]
+    fn paths_that_servers_read_differently_are_ambiguous() {
+        for path in ["/a//b", "//a", "/a/../b", "/a/%2e%2E/b", "/./a", "/a%2fb", "/a%5cb", "/a\\b", "/a%", "/a%zz", "/a%00", "/a%252e", "a"] {
+            assert_eq!(RoutePath::new(path), Err(Ambiguous), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_pattern_is_refused() {
+        for text in ["/a", "GET a", "GET  /a", " /a", "GET /a*", "GET /**/a", "G,T /a", ""] {
+            assert!(Pattern::parse(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_covers_what_it_hides() {
+        let covers = |a, b| Pattern::parse(a).unwrap().covers(&Pattern::parse(b).unwrap());
+        assert!(covers("* /**", "GET /a"));
+        assert!(covers("* /a/**", "GET /a/*/b"));
+        assert!(covers("GET /a/*", "GET /a/b"));
+        assert!(!covers("GET /a/b", "GET /a/*"));
+        assert!(!covers("GET /**", "* /a"));
+        assert!(!covers("* /a/*", "* /a/**"));
+        assert!(covers("* /a", "* /a"));
+    }
+}

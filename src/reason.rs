@@ -1,0 +1,284 @@
+//! Every reason that a request can be refused for, with its stable code: the one place where codes live.
+//!
+//! A code is `layer.cause`, in the words of the standard it comes from. Rust, JavaScript, logs, metrics and
+//! docs use the same code; a code is never reused for another cause. Reasons are split by whose fault it is
+//! ([`Blame`]), and the status a client sees follows from the reason alone.
+
+use core::fmt;
+
+use crate::dpop::ProofError;
+use crate::request::RequestError;
+
+/// Whose fault a refusal is, and so what may be done about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blame {
+    /// The message breaks the grammar of a standard: the client has a bug.
+    Malformed,
+    /// A proof is missing, has expired or does not hold: the client must prove itself again.
+    Unproven,
+    /// Everything was proven, and it is not permitted.
+    NotPermitted,
+    /// Permitted, but too much of it.
+    OverLimit,
+    /// A check that must not be skipped could not be made: try again later.
+    Unavailable,
+}
+
+macro_rules! reasons {
+    ($($(#[doc = $doc:literal])+ $name:ident = $code:literal, $blame:ident, $status:literal;)+) => {
+        /// Why a request was refused.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[non_exhaustive]
+        pub enum Reason {
+            $($(#[doc = $doc])+ $name,)+
+        }
+
+        impl Reason {
+            /// Every reason, in the order of the layers.
+            pub const ALL: &[Self] = &[$(Self::$name,)+];
+
+            /// The stable dotted code.
+            #[must_use]
+            pub const fn code(self) -> &'static str {
+                match self { $(Self::$name => $code,)+ }
+            }
+
+            /// Whose fault it is.
+            #[must_use]
+            pub const fn blame(self) -> Blame {
+                match self { $(Self::$name => Blame::$blame,)+ }
+            }
+
+            /// The HTTP status of the refusal.
+            #[must_use]
+            pub const fn status(self) -> u16 {
+                match self { $(Self::$name => $status,)+ }
+            }
+
+            /// One sentence for people; never holds anything from the request.
+            #[must_use]
+            pub fn title(self) -> &'static str {
+                match self { $(Self::$name => concat!($($doc),+).trim_ascii(),)+ }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// The method, target, authority or a field of the request cannot be parsed.
+    RequestMalformed = "request.malformed", Malformed, 400;
+    /// The request has more fields, or a longer target, than the gate takes.
+    RequestTooLarge = "request.too_large", Malformed, 431;
+    /// The path has dot segments, empty segments or encoded separators, which servers read differently.
+    RequestPathAmbiguous = "request.path_ambiguous", Malformed, 400;
+    /// The request is for an authority that this gate does not guard.
+    RequestAuthorityUnknown = "request.authority_unknown", Malformed, 421;
+    /// The body that a covered digest demands is longer than the gate reads.
+    RequestBodyTooLarge = "request.body_too_large", Malformed, 413;
+    /// The body that a covered digest demands could not be read to its end.
+    RequestBodyUnreadable = "request.body_unreadable", Malformed, 400;
+
+    /// The route requires a signature, and the request has none for an enabled profile.
+    SignatureMissing = "signature.missing", Unproven, 401;
+    /// `Signature` or `Signature-Input` is not the Dictionary that RFC 9421 §4 demands.
+    SignatureMalformed = "signature.malformed", Malformed, 400;
+    /// More signatures, covered components or bytes of them than the gate takes.
+    SignatureTooLarge = "signature.too_large", Malformed, 400;
+    /// A signature label occurs twice.
+    SignatureDuplicateLabel = "signature.duplicate_label", Malformed, 400;
+    /// A label is in `Signature` or in `Signature-Input`, but not in both.
+    SignatureUnpairedLabel = "signature.unpaired_label", Malformed, 400;
+    /// A covered component is not an identifier of RFC 9421 §2, or not one that this gate supports.
+    SignatureComponentUnsupported = "signature.component_unsupported", Malformed, 400;
+    /// A component is covered twice.
+    SignatureComponentDuplicate = "signature.component_duplicate", Malformed, 400;
+    /// A covered component is absent from the message.
+    SignatureComponentMissing = "signature.component_missing", Unproven, 401;
+    /// The value of a covered component cannot be brought into a signature base.
+    SignatureComponentInvalid = "signature.component_invalid", Malformed, 400;
+    /// A component that the profile or the route demands is not covered.
+    SignatureComponentNotCovered = "signature.component_not_covered", Unproven, 401;
+    /// A signature parameter has the wrong type or form, or occurs twice.
+    SignatureParameterInvalid = "signature.parameter_invalid", Malformed, 400;
+    /// A signature parameter that the profile demands is missing.
+    SignatureParameterMissing = "signature.parameter_missing", Unproven, 401;
+    /// `created` lies in the future.
+    SignatureCreatedInFuture = "signature.created_in_future", Unproven, 401;
+    /// `expires` has passed.
+    SignatureExpired = "signature.expired", Unproven, 401;
+    /// From `created` to `expires` is longer than the profile allows, or negative.
+    SignatureWindowInvalid = "signature.window_invalid", Unproven, 401;
+    /// The algorithm is not one that the profile allows.
+    SignatureAlgorithmNotAllowed = "signature.algorithm_not_allowed", Unproven, 401;
+    /// The `alg` parameter disagrees with the key.
+    SignatureAlgorithmMismatch = "signature.algorithm_mismatch", Unproven, 401;
+    /// `Signature-Agent` is missing.
+    SignatureAgentMissing = "signature.agent_missing", Unproven, 401;
+    /// `Signature-Agent` is neither a Dictionary of https URLs nor the legacy String.
+    SignatureAgentMalformed = "signature.agent_malformed", Malformed, 400;
+    /// The signature does not cover the `Signature-Agent` member it belongs to.
+    SignatureAgentNotCovered = "signature.agent_not_covered", Unproven, 401;
+    /// The signature covers several `Signature-Agent` members, and none has its label.
+    SignatureAgentAmbiguous = "signature.agent_ambiguous", Malformed, 400;
+    /// The `Signature-Agent` member names a discovery mechanism that this gate does not support.
+    SignatureAgentUnsupported = "signature.agent_unsupported", Unproven, 401;
+    /// The signature's agent is not one that this gate trusts.
+    SignatureAgentUntrusted = "signature.agent_untrusted", Unproven, 401;
+    /// The agent's directory has no usable key with this `keyid`.
+    SignatureKeyUnknown = "signature.key_unknown", Unproven, 401;
+    /// The key is published in a standard for testing, so anyone can sign with it.
+    SignatureKeyForbidden = "signature.key_forbidden", Unproven, 403;
+    /// The signature does not verify with the agent's key.
+    SignatureInvalid = "signature.invalid", Unproven, 403;
+    /// The body does not have the digest that the signature covers.
+    SignatureDigestMismatch = "signature.digest_mismatch", Unproven, 403;
+    /// `Content-Digest` is malformed, or has no algorithm that this gate supports.
+    SignatureDigestUnsupported = "signature.digest_unsupported", Malformed, 400;
+    /// The signature's nonce was seen before.
+    SignatureReplayed = "signature.replayed", Unproven, 403;
+
+    /// The route requires an access token, and the request has none.
+    TokenMissing = "token.missing", Unproven, 401;
+    /// There is more than one `Authorization` field.
+    TokenRepeated = "token.repeated", Malformed, 400;
+    /// The `Authorization` field is not a scheme and a token.
+    TokenSyntax = "token.syntax", Malformed, 400;
+    /// The token is not a compact JWS with a strict JSON header and claims.
+    TokenMalformed = "token.malformed", Unproven, 401;
+    /// The token is longer than 8 KiB.
+    TokenTooLarge = "token.too_large", Unproven, 401;
+    /// The token's `typ` is not that of its issuer's profile.
+    TokenTypeMismatch = "token.type_mismatch", Unproven, 401;
+    /// The token's `alg` is not on the issuer's list.
+    TokenAlgorithmNotAllowed = "token.algorithm_not_allowed", Unproven, 401;
+    /// The token has a header parameter that must be understood (`crit`, `b64`), and none is.
+    TokenCriticalHeader = "token.critical_header", Unproven, 401;
+    /// The token's issuer is not configured.
+    TokenIssuerUnknown = "token.issuer_unknown", Unproven, 401;
+    /// The issuer's key set has no usable key for the token.
+    TokenKeyUnknown = "token.key_unknown", Unproven, 401;
+    /// The token's signature does not verify with the issuer's key.
+    TokenSignatureInvalid = "token.signature_invalid", Unproven, 401;
+    /// A claim that the profile demands is missing.
+    TokenClaimMissing = "token.claim_missing", Unproven, 401;
+    /// A claim has the wrong type or an impossible value.
+    TokenClaimInvalid = "token.claim_invalid", Unproven, 401;
+    /// The token is for another audience.
+    TokenAudienceMismatch = "token.audience_mismatch", Unproven, 401;
+    /// The token has expired.
+    TokenExpired = "token.expired", Unproven, 401;
+    /// The token is not valid yet (`nbf`).
+    TokenNotYetValid = "token.not_yet_valid", Unproven, 401;
+    /// The token was issued in the future (`iat`).
+    TokenIssuedInFuture = "token.issued_in_future", Unproven, 401;
+    /// The token lives longer than the issuer's configured maximum.
+    TokenLifetimeTooLong = "token.lifetime_too_long", Unproven, 401;
+    /// The token is bound to a key (`cnf`), and was sent under the Bearer scheme.
+    TokenBoundUsedAsBearer = "token.bound_used_as_bearer", Unproven, 401;
+    /// The token was sent under the DPoP scheme, and is not bound to a key.
+    TokenNotBound = "token.not_bound", Unproven, 401;
+    /// The token is bound in a way (`cnf` member) that this gate cannot check.
+    TokenBindingUnsupported = "token.binding_unsupported", Unproven, 401;
+
+    /// The route requires a DPoP proof, and the request has none.
+    DpopMissing = "dpop.missing", Unproven, 401;
+    /// There is more than one `DPoP` field.
+    DpopRepeated = "dpop.repeated", Unproven, 401;
+    /// The proof is not a compact JWS with a strict JSON header and claims.
+    DpopMalformed = "dpop.malformed", Unproven, 401;
+    /// The proof is longer than 8 KiB.
+    DpopTooLarge = "dpop.too_large", Unproven, 401;
+    /// The proof's `typ` is not `dpop+jwt`.
+    DpopTypeMismatch = "dpop.type_mismatch", Unproven, 401;
+    /// The proof's `alg` is not on the gate's list.
+    DpopAlgorithmNotAllowed = "dpop.algorithm_not_allowed", Unproven, 401;
+    /// The proof has a header parameter that must be understood (`crit`, `b64`), and none is.
+    DpopCriticalHeader = "dpop.critical_header", Unproven, 401;
+    /// The proof's `jwk` is missing, malformed or too weak.
+    DpopKeyInvalid = "dpop.key_invalid", Unproven, 401;
+    /// The proof's `jwk` holds a private or symmetric key.
+    DpopKeyPrivate = "dpop.key_private", Unproven, 401;
+    /// The proof's signature does not verify with its own key.
+    DpopSignatureInvalid = "dpop.signature_invalid", Unproven, 401;
+    /// A claim of the proof is missing.
+    DpopClaimMissing = "dpop.claim_missing", Unproven, 401;
+    /// A claim of the proof has the wrong type or an impossible value.
+    DpopClaimInvalid = "dpop.claim_invalid", Unproven, 401;
+    /// The proof is for another method (`htm`).
+    DpopMethodMismatch = "dpop.method_mismatch", Unproven, 401;
+    /// The proof is for another URL (`htu`).
+    DpopUrlMismatch = "dpop.url_mismatch", Unproven, 401;
+    /// The proof is too old (`iat`).
+    DpopExpired = "dpop.expired", Unproven, 401;
+    /// The proof was made in the future (`iat`).
+    DpopIssuedInFuture = "dpop.issued_in_future", Unproven, 401;
+    /// The proof has no hash of the token it is sent with (`ath`).
+    DpopTokenHashMissing = "dpop.token_hash_missing", Unproven, 401;
+    /// The proof was made for another token (`ath`).
+    DpopTokenHashMismatch = "dpop.token_hash_mismatch", Unproven, 401;
+    /// The token is bound to another key than the proof's (`cnf.jkt`).
+    DpopKeyMismatch = "dpop.key_mismatch", Unproven, 401;
+    /// The proof was seen before.
+    DpopProofReplayed = "dpop.proof_replayed", Unproven, 401;
+
+    /// The keys of the token's issuer or of the signature's agent cannot be had now.
+    KeysUnavailable = "keys.unavailable", Unavailable, 503;
+
+    /// No route of the configuration matches the request.
+    PolicyNoRoute = "policy.no_route", NotPermitted, 403;
+    /// The token lacks a scope that the route demands.
+    PolicyScopeMissing = "policy.scope_missing", NotPermitted, 403;
+
+    /// The agent or the route is over its limit.
+    RateExceeded = "rate.exceeded", OverLimit, 429;
+}
+
+/// The code of a request that nothing speaks against.
+pub const OK: &str = "ok";
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+impl From<RequestError> for Reason {
+    fn from(error: RequestError) -> Self {
+        match error {
+            RequestError::TargetTooLong | RequestError::FieldsTooLarge => Self::RequestTooLarge,
+            RequestError::Method | RequestError::Target | RequestError::Authority | RequestError::Field => {
+                Self::RequestMalformed
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::collections::BTreeSet;
+
+    #[test]
+    fn codes_are_unique_and_dotted() {
+        let codes: BTreeSet<_> = Reason::ALL.iter().map(|r| r.code()).collect();
+        assert_eq!(codes.len(), Reason::ALL.len());
+        for code in codes {
+            let (layer, cause) = code.split_once('.').unwrap();
+            assert!([layer, cause].iter().all(|p| p.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')));
+        }
+    }
+
+    #[test]
+    fn statuses_follow_the_blame() {
+        for reason in Reason::ALL {
+            let allowed: &[u16] = match reason.blame() {
+                Blame::Malformed => &[400, 413, 421, 431],
+                Blame::Unproven => &[401, 403],
+                Blame::NotPermitted => &[403],
+                Blame::OverLimit => &[429],
+                Blame::Unavailable => &[503],
+            };
+            assert!(allowed.contains(&reason.status()), "{reason}");
+        }
+    }
+}

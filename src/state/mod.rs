@@ -1,0 +1,7 @@
+//! State as values: each transition is a function of the old state, what happened and the time, to the new
+//! state and an outcome. A host keeps the states; [`crate::memory::Memory`] keeps those of one isolate.
+
+pub mod bounded;
+pub mod rate;
+pub mod replay;
+pub mod risk;

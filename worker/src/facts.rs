@@ -1,0 +1,74 @@
+//! The facts of a request, as the core wants them.
+
+use countersign::engine::Answer;
+use countersign::request::{Fields, RequestError, RequestView, Target};
+use js_sys::{Reflect, Uint8Array};
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::ReadableStreamDefaultReader;
+use worker::Request;
+
+/// A request's view. The runtime has joined repeated field lines with commas, and normalised the URL.
+pub(crate) fn view(request: &Request) -> Result<RequestView, RequestError> {
+    let inner = request.inner();
+    let mut fields = Fields::new();
+    for (name, value) in request.headers().entries() {
+        fields.push(&name, &value)?;
+    }
+    let url = inner.url();
+    // A fragment is no part of a request; the runtime keeps what a client wrongly sent.
+    let url = url.split('#').next().unwrap_or_default();
+    RequestView::new(&inner.method(), Target::parse(url)?, fields, inner.body().is_some())
+}
+
+/// What became of a request's body.
+pub(crate) enum Body {
+    /// It still streams from the client.
+    Untouched,
+    /// It was read to its end.
+    Read(Vec<u8>),
+    /// It is longer than the bound.
+    TooLarge,
+    /// It broke off.
+    Unreadable,
+}
+
+impl Body {
+    /// What the core is told.
+    pub(crate) fn answer(&self) -> Answer<'_> {
+        match self {
+            Self::Read(bytes) => Answer::Body(bytes),
+            Self::TooLarge => Answer::BodyTooLarge,
+            Self::Untouched | Self::Unreadable => Answer::BodyUnreadable,
+        }
+    }
+}
+
+/// Reads a body, up to `most` bytes. What is longer is not read on.
+pub(crate) async fn read_body(request: &Request, most: usize) -> Body {
+    let Some(stream) = request.inner().body() else { return Body::Read(Vec::new()) };
+    let length = request.headers().get("content-length").ok().flatten().and_then(|length| length.parse::<usize>().ok());
+    if length.is_some_and(|length| length > most) {
+        return Body::TooLarge;
+    }
+    let Ok(reader) = stream.get_reader().dyn_into::<ReadableStreamDefaultReader>() else { return Body::Unreadable };
+    let mut bytes = Vec::with_capacity(length.unwrap_or(0).min(most));
+    loop {
+        let Ok(chunk) = JsFuture::from(reader.read()).await else { return Body::Unreadable };
+        if Reflect::get(&chunk, &JsValue::from_str("done")).is_ok_and(|done| done.is_truthy()) {
+            return Body::Read(bytes);
+        }
+        let value = Reflect::get(&chunk, &JsValue::from_str("value"));
+        let Ok(Ok(chunk)) = value.map(JsCast::dyn_into::<Uint8Array>) else { return Body::Unreadable };
+        let start = bytes.len();
+        let end = start.saturating_add(chunk.length() as usize);
+        if end > most {
+            let _ = reader.cancel();
+            return Body::TooLarge;
+        }
+        bytes.resize(end, 0);
+        if let Some(room) = bytes.get_mut(start..) {
+            chunk.copy_to(room);
+        }
+    }
+}

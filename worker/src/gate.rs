@@ -1,0 +1,89 @@
+//! The `fetch` event: a request through the core's steps, and the decision carried out.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use countersign::decision::Decision;
+use countersign::engine::{Answer, Conclusion, Session, Step};
+use countersign::reason::Reason;
+use worker::{Context, Env, Request, Response, Result, console_log};
+
+use crate::facts::{self, Body};
+use crate::isolate::{Isolate, isolate, now, random};
+use crate::{events, keys, limits, origin, webcrypto, well_known};
+
+/// Answers a request.
+pub(crate) async fn answer(request: Request, env: &Env, context: Context) -> Result<Response> {
+    let path = request.path();
+    let Some(isolate) = isolate(env) else { return well_known::not_started() };
+    if let Some(response) = well_known::serve(&isolate, &request, &path) {
+        return response;
+    }
+    let (conclusion, body) = decide(&isolate, &request, env, &context).await;
+    let Conclusion { decision, event, tell } = conclusion;
+    if let Some(event) = event {
+        events::push(&isolate, event, &context);
+    }
+    if !tell.is_empty() {
+        limits::tell(&isolate, env, tell, &context);
+    }
+    if decision.reason.is_some() {
+        console_log!("{}", decision.to_json());
+    }
+    if decision.is_allowed() {
+        origin::forward(&isolate, &request, body, &decision).await
+    } else {
+        refuse(&isolate, &decision)
+    }
+}
+
+fn refuse(isolate: &Isolate, decision: &Decision) -> Result<Response> {
+    let problem = decision.problem(isolate.gate.disclosure());
+    let mut response = Response::from_bytes(problem.to_string().into_bytes())?.with_status(decision.status);
+    let headers = response.headers_mut();
+    headers.delete("content-type")?;
+    for (name, value) in &decision.headers {
+        headers.append(name, value)?;
+    }
+    Ok(response)
+}
+
+/// Lets the core decide, doing for it what it cannot do itself. Gives the body back where it was read.
+async fn decide(isolate: &Rc<Isolate>, request: &Request, env: &Env, context: &Context) -> (Conclusion, Body) {
+    let view = match facts::view(request) {
+        Ok(view) => view,
+        Err(error) => {
+            let decision = Session::refuse_unviewable(Reason::from(error), now(), random());
+            return (Conclusion { decision, event: None, tell: Vec::new() }, Body::Untouched);
+        }
+    };
+    let mut session = Session::new(Arc::clone(&isolate.gate), view, now(), random());
+    let mut body = Body::Untouched;
+    let mut verdicts = Vec::new();
+    let mut step = session.step(&mut isolate.memory.borrow_mut(), now(), &Answer::Ready);
+    loop {
+        let answer = match step {
+            Step::Done(conclusion) => return (*conclusion, body),
+            Step::Keys(sources) => {
+                keys::bring(isolate, env, &sources, context).await;
+                Answer::Ready
+            }
+            Step::Limits(asked) => {
+                limits::ask(isolate, env, &asked).await;
+                Answer::Ready
+            }
+            Step::Checks(checks) => {
+                verdicts.clear();
+                for check in &checks {
+                    verdicts.push(webcrypto::verify(&isolate.imported, check).await);
+                }
+                Answer::Verdicts(&verdicts)
+            }
+            Step::Body => {
+                body = facts::read_body(request, isolate.gate.max_body_bytes()).await;
+                body.answer()
+            }
+        };
+        step = session.step(&mut isolate.memory.borrow_mut(), now(), &answer);
+    }
+}

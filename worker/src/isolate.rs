@@ -1,0 +1,103 @@
+//! What an isolate holds between requests: the gate, its memory, its signing keys. Made at the first request, as
+//! bindings are not there before.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use countersign::config::{Config, ConfigError, Gate};
+use countersign::memory::Memory;
+use countersign::time::UnixMillis;
+use js_sys::{JSON, Reflect};
+use wasm_bindgen::JsValue;
+use worker::{Date, Env, KvStore, console_error};
+
+use crate::signer::Signer;
+use crate::webcrypto::{self, ImportedKeys};
+
+/// The variable with the configuration: a table, or a text in JSON or TOML.
+pub(crate) const CONFIG: &str = "COUNTERSIGN_CONFIG";
+/// The secret with the gate's private keys.
+pub(crate) const SIGNING_KEY: &str = "GATE_SIGNING_KEY";
+/// The KV namespace for key sets and limits.
+pub(crate) const KV: &str = "COUNTERSIGN_KV";
+
+/// What an isolate holds between requests.
+pub(crate) struct Isolate {
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) memory: RefCell<Memory>,
+    pub(crate) imported: RefCell<ImportedKeys>,
+    pub(crate) signer: Signer,
+}
+
+thread_local! {
+    static ISOLATE: RefCell<Option<Rc<Isolate>>> = const { RefCell::new(None) };
+}
+
+/// The isolate, made if it is not there yet. A gate that cannot be made says why in the log, and nothing passes.
+pub(crate) fn isolate(env: &Env) -> Option<Rc<Isolate>> {
+    if let Some(isolate) = ISOLATE.with_borrow(Clone::clone) {
+        return Some(isolate);
+    }
+    match make(env) {
+        Ok(isolate) => {
+            let isolate = Rc::new(isolate);
+            ISOLATE.set(Some(Rc::clone(&isolate)));
+            Some(isolate)
+        }
+        Err(faults) => {
+            for fault in faults {
+                console_error!("countersign cannot start: {fault}");
+            }
+            None
+        }
+    }
+}
+
+fn make(env: &Env) -> Result<Isolate, Vec<ConfigError>> {
+    let config = config(env).map_err(|fault| vec![fault])?;
+    let gate = Gate::new(&config)?;
+    let signer = Signer::from_secret(env.secret(SIGNING_KEY).ok().map(|secret| secret.to_string()).as_deref());
+    let signer = signer.map_err(|message| vec![ConfigError { path: SIGNING_KEY.into(), message: message.into() }])?;
+    if kv(env).is_none() {
+        let message = "is not bound; bind a KV namespace under this name";
+        return Err(vec![ConfigError { path: KV.into(), message: message.into() }]);
+    }
+    let seed = u64::from_le_bytes(random());
+    Ok(Isolate {
+        gate: Arc::new(gate),
+        memory: RefCell::new(Memory::new(seed)),
+        imported: RefCell::new(webcrypto::no_keys()),
+        signer,
+    })
+}
+
+fn config(env: &Env) -> Result<Config, ConfigError> {
+    let missing = || ConfigError { path: CONFIG.into(), message: "is not set; add [vars.COUNTERSIGN_CONFIG]".into() };
+    let value = Reflect::get(env, &JsValue::from_str(CONFIG)).ok();
+    let value = value.filter(|value| !value.is_undefined() && !value.is_null()).ok_or_else(missing)?;
+    match value.as_string() {
+        Some(text) if text.trim_start().starts_with('{') => Config::from_json(&text),
+        Some(text) => Config::from_toml(&text),
+        None => Config::from_json(&JSON::stringify(&value).map(String::from).unwrap_or_default()),
+    }
+}
+
+/// The KV namespace.
+pub(crate) fn kv(env: &Env) -> Option<KvStore> {
+    env.kv(KV).ok()
+}
+
+/// Now, as the host tells it. It does not advance while the isolate computes.
+pub(crate) fn now() -> UnixMillis {
+    UnixMillis(Date::now().as_millis())
+}
+
+/// Random bytes from the host.
+pub(crate) fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    if getrandom::fill(&mut bytes).is_err() {
+        console_error!("countersign has no randomness; identifiers of decisions may repeat");
+    }
+    bytes
+}

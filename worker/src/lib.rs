@@ -1,0 +1,36 @@
+//! Countersign on Cloudflare Workers: a gate in front of an origin.
+//!
+//! A thin shell around the `countersign` crate: it gathers the facts of a request, lets the core decide, and does
+//! what the core says. No policy lives here. One file for each thing of the platform:
+//!
+//! | File | What it is the glue to |
+//! |---|---|
+//! | `isolate` | bindings and secrets: the gate, its memory, its signing keys |
+//! | `gate` | the `fetch` event: a request through the core's steps |
+//! | `facts` | `Request` to the core's view of it, and the body where a digest demands it |
+//! | `keys` | key sets: isolate memory over KV over `fetch` |
+//! | `webcrypto` | signature checks on the host's `WebCrypto` |
+//! | `limits` | what isolates tell each other of limits through KV |
+//! | `signer` | assertions and events, signed; the gate's own key set |
+//! | `origin` | forwarding, and the way back |
+//! | `events` | risk events, pushed after the response |
+//! | `well_known` | what the gate serves itself |
+
+mod events;
+mod facts;
+mod gate;
+mod isolate;
+mod keys;
+mod limits;
+mod origin;
+mod signer;
+mod webcrypto;
+mod well_known;
+
+use worker::{Context, Env, Request, Response, Result, event};
+
+/// Answers a request: by the gate itself, by the origin, or with a refusal.
+#[event(fetch)]
+async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
+    gate::answer(request, &env, context).await
+}

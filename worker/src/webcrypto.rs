@@ -1,0 +1,71 @@
+//! Signature checks on the host's `WebCrypto`: ECDSA and RSA, which are native there. Ed25519 is answered by the
+//! core, which verifies it strictly. The core has checked form and ranges before a check gets here, so that the
+//! host has nothing left to disagree about.
+
+use std::cell::RefCell;
+
+use countersign::crypto::{Algorithm, SignatureCheck, Verdict};
+use countersign::jose::thumbprint;
+use countersign::state::bounded::Bounded;
+use js_sys::{Array, JSON, Object, Reflect};
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{CryptoKey, SubtleCrypto, WorkerGlobalScope};
+
+/// How many imported keys are kept: issuers' keys, and the keys of agents that prove possession.
+const MOST_KEYS: usize = 512;
+
+/// Keys that `WebCrypto` has imported, by algorithm and thumbprint.
+pub(crate) type ImportedKeys = Bounded<String, CryptoKey>;
+
+/// No keys yet.
+pub(crate) fn no_keys() -> ImportedKeys {
+    Bounded::new(MOST_KEYS)
+}
+
+/// Whether the signature is valid. What the host fails at is not.
+pub(crate) async fn verify(imported: &RefCell<ImportedKeys>, check: &SignatureCheck) -> bool {
+    if check.is_supported() {
+        return check.verify() == Verdict::Valid;
+    }
+    verify_on_host(imported, check).await.unwrap_or(false)
+}
+
+async fn verify_on_host(imported: &RefCell<ImportedKeys>, check: &SignatureCheck) -> Option<bool> {
+    let subtle = js_sys::global().unchecked_into::<WorkerGlobalScope>().crypto().ok()?.subtle();
+    let key = import(imported, &subtle, check).await?;
+    let algorithm = algorithm(check.algorithm())?;
+    let valid = subtle.verify_with_object_and_u8_array_and_u8_array(&algorithm, &key, check.signature(), check.message());
+    JsFuture::from(valid.ok()?).await.ok()?.as_bool()
+}
+
+async fn import(imported: &RefCell<ImportedKeys>, subtle: &SubtleCrypto, check: &SignatureCheck) -> Option<CryptoKey> {
+    // One key is imported for one algorithm only: an EC key fits one, and RSA keys are used with one here.
+    let name = format!("{} {}", check.algorithm().jose(), thumbprint(check.key()));
+    if let Some(key) = imported.borrow_mut().touch(&name) {
+        return Some(key.clone());
+    }
+    let jwk: Object = JSON::parse(&check.key().to_jwk()).ok()?.dyn_into().ok()?;
+    let usages = Array::of1(&JsValue::from_str("verify"));
+    let key = subtle.import_key_with_object("jwk", &jwk, &algorithm(check.algorithm())?, false, &usages);
+    let key: CryptoKey = JsFuture::from(key.ok()?).await.ok()?.dyn_into().ok()?;
+    imported.borrow_mut().insert(name, key.clone());
+    Some(key)
+}
+
+/// The algorithm's parameters, for `importKey` and `verify` alike. `None` where the host is not asked.
+fn algorithm(algorithm: Algorithm) -> Option<Object> {
+    let (name, curve) = match algorithm {
+        Algorithm::EcdsaP256Sha256 => ("ECDSA", Some("P-256")),
+        Algorithm::RsaV15Sha256 => ("RSASSA-PKCS1-v1_5", None),
+        _ => return None,
+    };
+    let parameters = Object::new();
+    let set = |name: &str, value: &str| Reflect::set(&parameters, &name.into(), &value.into()).ok();
+    set("name", name)?;
+    set("hash", "SHA-256")?;
+    if let Some(curve) = curve {
+        set("namedCurve", curve)?;
+    }
+    Some(parameters)
+}
