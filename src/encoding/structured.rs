@@ -47,8 +47,12 @@ impl Default for Limits {
 pub enum Fault {
     /// The input is longer than [`Limits::bytes`].
     TooLong,
-    /// There are more members, items or parameters than [`Limits`] allow.
-    TooMany,
+    /// More members than [`Limits::members`].
+    TooManyMembers,
+    /// More Items in an Inner List than [`Limits::inner_items`].
+    TooManyItems,
+    /// More Parameters than [`Limits::parameters`].
+    TooManyParameters,
     /// A character outside ASCII (RFC 9651 §4.2 step 1).
     NotAscii,
     /// No value begins here.
@@ -88,7 +92,9 @@ impl fmt::Display for ParseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = match self.fault {
             Fault::TooLong => "structured field is too long",
-            Fault::TooMany => "structured field has too many members",
+            Fault::TooManyMembers => "structured field has too many members",
+            Fault::TooManyItems => "inner list has too many items",
+            Fault::TooManyParameters => "too many parameters",
             Fault::NotAscii => "structured field is not ascii",
             Fault::Value => "no structured field value begins here",
             Fault::Key => "not a structured field key",
@@ -426,7 +432,7 @@ impl<'a> List<'a> {
         let mut members = Vec::new();
         while !parser.at_end() {
             if members.len() == limits.members {
-                return Err(parser.error(Fault::TooMany));
+                return Err(parser.error(Fault::TooManyMembers));
             }
             members.push(parser.member()?);
             parser.separator()?;
@@ -490,7 +496,7 @@ impl<'a> Dictionary<'a> {
         let mut members = 0;
         while !parser.at_end() {
             if members == limits.members {
-                return Err(parser.error(Fault::TooMany));
+                return Err(parser.error(Fault::TooManyMembers));
             }
             members += 1;
             dictionary.insert_entry(parser.entry()?);
@@ -669,7 +675,7 @@ impl<'a> Parser<'a> {
                 return Err(self.error(Fault::InnerList));
             }
             if items.len() == self.limits.inner_items {
-                return Err(self.error(Fault::TooMany));
+                return Err(self.error(Fault::TooManyItems));
             }
             items.push(self.item()?);
             if !matches!(self.peek(), Some(b' ' | b')')) {
@@ -688,7 +694,7 @@ impl<'a> Parser<'a> {
         let mut received = 0;
         while self.eat(b';') {
             if received == self.limits.parameters {
-                return Err(self.error(Fault::TooMany));
+                return Err(self.error(Fault::TooManyParameters));
             }
             received += 1;
             self.skip(|b| b == b' ');
@@ -1034,12 +1040,12 @@ mod tests {
         let tight = Limits { bytes: 40, members: 2, inner_items: 2, parameters: 2 };
         let fault = |input: &str| Dictionary::parse_within(input, tight).map(|_| ()).map_err(|e| e.fault);
         assert!(fault("a=(1 2);x;y, b").is_ok());
-        assert_eq!(fault("a, b, c"), Err(Fault::TooMany));
-        assert_eq!(fault("a, a, a"), Err(Fault::TooMany));
-        assert_eq!(fault("a=(1 2 3)"), Err(Fault::TooMany));
-        assert_eq!(fault("a;x;x;x"), Err(Fault::TooMany));
+        assert_eq!(fault("a, b, c"), Err(Fault::TooManyMembers));
+        assert_eq!(fault("a, a, a"), Err(Fault::TooManyMembers));
+        assert_eq!(fault("a=(1 2 3)"), Err(Fault::TooManyItems));
+        assert_eq!(fault("a;x;x;x"), Err(Fault::TooManyParameters));
         assert_eq!(fault(&"a".repeat(41)), Err(Fault::TooLong));
-        assert_eq!(List::parse_within("1, 2, 3", tight).map_err(|e| e.fault), Err(Fault::TooMany));
+        assert_eq!(List::parse_within("1, 2, 3", tight).map_err(|e| e.fault), Err(Fault::TooManyMembers));
     }
 
     #[test]
