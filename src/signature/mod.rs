@@ -1,1 +1,44 @@
-//! placeholder
+//! HTTP Message Signatures (RFC 9421) on requests, and the digests that carry the content into them (RFC 9530).
+//!
+//! [`present`] reads what a request claims, [`signature_base`] says which bytes must have been signed, a profile
+//! ([`profiles`]) says who claims to have signed and whether the claim is acceptable, and [`digest`] binds the
+//! content. [`prepare`] is the other half: what to sign, for a client.
+//!
+//! Nothing here verifies a signature: a [`PresentedSignature`] and an
+//! [`AgentClaim`](profiles::web_bot_auth::AgentClaim) are claims until the key has spoken. Responses, `req` and
+//! trailers are refused, each with its own reason, never ignored.
+
+mod base;
+mod components;
+pub mod digest;
+mod error;
+mod field_types;
+mod params;
+mod presented;
+pub mod profiles;
+mod published_keys;
+mod query;
+mod sign;
+
+pub use base::signature_base;
+pub use components::{Component, ComponentName};
+pub use error::{Param, SignatureError};
+pub use params::SignatureParams;
+pub use presented::{
+    MAX_COMPONENTS, MAX_INPUT_BYTES, MAX_SIGNATURE_BYTES, MAX_SIGNATURES, PresentedSignature, present,
+};
+pub use published_keys::{PUBLISHED_TEST_KEYS, is_published_test_key};
+pub use sign::{SigningFields, Unsigned, prepare};
+
+use crate::request::Fields;
+use alloc::borrow::Cow;
+
+/// The combined value of a field; borrowed where it came on one line, as nearly all do.
+fn combined<'a>(fields: &'a Fields, name: &'a str) -> Option<Cow<'a, str>> {
+    let mut lines = fields.lines(name);
+    let first = lines.next()?;
+    if lines.next().is_none() {
+        return Some(Cow::Borrowed(first));
+    }
+    fields.combined(name).map(Cow::Owned)
+}
