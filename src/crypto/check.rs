@@ -1,0 +1,203 @@
+//! A signature to check, as data: [`SignatureCheck`].
+//!
+//! Making one does every check that needs no arithmetic on the message: the key fits the algorithm, lengths,
+//! ranges and canonical forms. What remains is one verification, that a sync host runs here and an async host
+//! elsewhere, from the parts: [`SignatureCheck::key`] as JWK, [`SignatureCheck::algorithm`],
+//! [`SignatureCheck::message`], [`SignatureCheck::signature`].
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use super::ed25519::{self, WarmKeys};
+use super::{Algorithm, PublicKey};
+
+/// Why a signature is refused before any backend is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CheckError {
+    /// The key is not one for the algorithm.
+    Algorithm,
+    /// The signature is not as long as the algorithm's are.
+    Length,
+    /// A part of the signature is out of range: ECDSA r or s not in 1..n, RSA not below the modulus,
+    /// Ed25519 S not below the group order.
+    Range,
+    /// An Ed25519 R that is not canonical or is of small order.
+    NonceCommitment,
+}
+
+impl fmt::Display for CheckError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Algorithm => "key does not fit the algorithm",
+            Self::Length => "signature has the wrong length",
+            Self::Range => "signature value is out of range",
+            Self::NonceCommitment => "signature's r is not canonical or of small order",
+        })
+    }
+}
+
+impl core::error::Error for CheckError {}
+
+/// What a verification found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Verdict {
+    /// The key's holder signed the message.
+    Valid,
+    /// The signature is not one of this key over this message.
+    Invalid,
+    /// This build has no backend for the algorithm: the host must run the check.
+    Unsupported,
+}
+
+impl Verdict {
+    fn of(valid: bool) -> Self {
+        if valid { Self::Valid } else { Self::Invalid }
+    }
+}
+
+/// The group order of P-256 (SEC 2 §2.4.2).
+const P256_ORDER: [u8; 32] = [
+    0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xbc,
+    0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
+];
+
+/// One signature to verify, in a form that every backend judges alike.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignatureCheck {
+    key: PublicKey,
+    algorithm: Algorithm,
+    message: Vec<u8>,
+    signature: Vec<u8>,
+}
+
+impl SignatureCheck {
+    /// A check of `signature` over `message`; refused where no backend may be asked.
+    pub fn new(
+        key: PublicKey,
+        algorithm: Algorithm,
+        message: Vec<u8>,
+        signature: Vec<u8>,
+    ) -> Result<Self, CheckError> {
+        if !algorithm.fits(&key) {
+            return Err(CheckError::Algorithm);
+        }
+        match &key {
+            PublicKey::Ed25519(_) => ed25519::check_form(&signature)?,
+            PublicKey::P256(_) => check_ecdsa(&signature, &P256_ORDER)?,
+            PublicKey::Rsa(key) => check_rsa(&signature, key.n())?,
+        }
+        Ok(Self { key, algorithm, message, signature })
+    }
+
+    /// The key; [`PublicKey::to_jwk`] is what `WebCrypto`'s `importKey` takes.
+    #[must_use]
+    pub fn key(&self) -> &PublicKey {
+        &self.key
+    }
+
+    /// The algorithm.
+    #[must_use]
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// What was signed.
+    #[must_use]
+    pub fn message(&self) -> &[u8] {
+        &self.message
+    }
+
+    /// The signature: 64 bytes R‖S or r‖s, or as long as the RSA modulus.
+    #[must_use]
+    pub fn signature(&self) -> &[u8] {
+        &self.signature
+    }
+
+    /// Whether this build can verify it; else the host must.
+    #[must_use]
+    pub fn is_supported(&self) -> bool {
+        match self.key {
+            PublicKey::Ed25519(_) => true,
+            PublicKey::P256(_) => cfg!(feature = "ecdsa"),
+            PublicKey::Rsa(_) => cfg!(feature = "rsa"),
+        }
+    }
+
+    /// Verifies with the built-in backend.
+    pub fn verify(&self) -> Verdict {
+        match &self.key {
+            PublicKey::Ed25519(key) => Verdict::of(key.verify(&self.message, &self.signature)),
+            #[cfg(feature = "ecdsa")]
+            PublicKey::P256(key) => Verdict::of(key.point().verifies_sha256(&self.message, &self.signature)),
+            #[cfg(feature = "rsa")]
+            PublicKey::Rsa(key) => Verdict::of(key.modulus().verifies_sha256(&self.message, &self.signature)),
+            #[cfg(not(all(feature = "ecdsa", feature = "rsa")))]
+            _ => Verdict::Unsupported,
+        }
+    }
+
+    /// Verifies with the built-in backend, Ed25519 with precomputed tables for keys seen often. Same verdicts.
+    pub fn verify_with(&self, warm: &mut WarmKeys) -> Verdict {
+        match &self.key {
+            PublicKey::Ed25519(key) => Verdict::of(warm.verify(key, &self.message, &self.signature)),
+            _ => self.verify(),
+        }
+    }
+}
+
+/// RFC 9421 §3.3.4 and RFC 7518 §3.4: r‖s, each as long as the order and in 1..n (FIPS 186-5 §6.4.2, step 1).
+fn check_ecdsa(signature: &[u8], order: &[u8]) -> Result<(), CheckError> {
+    if signature.len() != 2 * order.len() {
+        return Err(CheckError::Length);
+    }
+    let in_range = |part: &[u8]| part.iter().any(|byte| *byte != 0) && part < order;
+    if signature.chunks(order.len()).all(in_range) { Ok(()) } else { Err(CheckError::Range) }
+}
+
+/// RFC 8017 §8.2.2 step 1 and §5.2.2 step 1. Equal lengths, so the order of bytes is the order of numbers.
+fn check_rsa(signature: &[u8], modulus: &[u8]) -> Result<(), CheckError> {
+    if signature.len() != modulus.len() {
+        return Err(CheckError::Length);
+    }
+    if signature < modulus { Ok(()) } else { Err(CheckError::Range) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ecdsa_parts_lie_between_one_and_the_order() {
+        let check = |r: [u8; 32], s: [u8; 32]| check_ecdsa(&[r, s].concat(), &P256_ORDER);
+        let below = |delta: u8| {
+            let mut value = P256_ORDER;
+            value[31] -= delta;
+            value
+        };
+        assert_eq!(check([1; 32], below(1)), Ok(()));
+        assert_eq!(check([0; 32], [1; 32]), Err(CheckError::Range));
+        assert_eq!(check([1; 32], [0; 32]), Err(CheckError::Range));
+        assert_eq!(check(P256_ORDER, [1; 32]), Err(CheckError::Range));
+        assert_eq!(check([1; 32], [0xff; 32]), Err(CheckError::Range));
+        assert_eq!(check_ecdsa(&[1; 63], &P256_ORDER), Err(CheckError::Length));
+        assert_eq!(check_ecdsa(&[1; 72], &P256_ORDER), Err(CheckError::Length));
+    }
+
+    #[test]
+    fn rsa_signatures_are_numbers_below_the_modulus() {
+        let modulus = [0xc0, 0, 1];
+        assert_eq!(check_rsa(&[0xc0, 0, 0], &modulus), Ok(()));
+        assert_eq!(check_rsa(&modulus, &modulus), Err(CheckError::Range));
+        assert_eq!(check_rsa(&[0xff; 3], &modulus), Err(CheckError::Range));
+        assert_eq!(check_rsa(&[0; 2], &modulus), Err(CheckError::Length));
+        assert_eq!(check_rsa(&[0; 4], &modulus), Err(CheckError::Length));
+    }
+
+    #[test]
+    fn a_key_of_another_kind_is_refused() {
+        let key = PublicKey::rsa(&[0xff; 256], &[3]).unwrap();
+        let check = SignatureCheck::new(key, Algorithm::Ed25519, Vec::new(), alloc::vec![0; 64]);
+        assert_eq!(check.unwrap_err(), CheckError::Algorithm);
+    }
+}

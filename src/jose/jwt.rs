@@ -1,0 +1,373 @@
+//! Access tokens as JWTs: RFC 9068 (`at+jwt`), and RFC 7519 for providers that do not emit it (`jwt`).
+//!
+//! [`DecodedToken`] is what a client claims. [`VerifiedToken`] exists only where a signature check of exactly
+//! this token came out valid and every claim satisfies the [`Rules`]. Which key set the key came from is the
+//! caller's to get right: the one pinned for the issuer of the rules.
+//!
+//! Not read: `scp` and other private spellings of `scope`; nested and encrypted tokens; revocation.
+
+use alloc::borrow::ToOwned as _;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use core::time::Duration;
+
+use super::{Jwk, Jws, JwsError};
+use crate::crypto::{Algorithm, CheckError, SignatureCheck, Verdict};
+use crate::encoding::json::{Object, Value};
+use crate::time::UnixSeconds;
+
+/// Most clock skew that is ever allowed, whatever the rules say.
+pub const MAX_CLOCK_SKEW: Duration = Duration::from_secs(60);
+
+/// Why a token is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JwtError {
+    /// It is no JWS that can be checked.
+    Jws(JwsError),
+    /// The payload is not a strict JSON object.
+    Payload,
+    /// A claim is there with the wrong type or form.
+    MalformedClaim(&'static str),
+    /// A claim that the profile requires is not there.
+    MissingClaim(&'static str),
+    /// `typ` is not the profile's.
+    Type,
+    /// `alg` is unknown, symmetric, `none`, or not on the issuer's list.
+    AlgorithmNotAllowed,
+    /// The key may not be used with the token's `alg`.
+    KeyNotAllowed,
+    /// The signature cannot be one by its form.
+    SignatureForm(CheckError),
+    /// The signature does not verify, or the verdict is about something else.
+    Signature,
+    /// `iss` is not the expected issuer.
+    Issuer,
+    /// `aud` has none of the expected audiences.
+    Audience,
+    /// `exp` has passed.
+    Expired,
+    /// `nbf` has not come.
+    NotYetValid,
+    /// `iat` is in the future.
+    IssuedInFuture,
+    /// From `iat` to `exp` is longer than allowed.
+    LifetimeTooLong,
+}
+
+impl fmt::Display for JwtError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Jws(error) => return error.fmt(f),
+            Self::SignatureForm(error) => return error.fmt(f),
+            Self::MalformedClaim(name) => return write!(f, "claim {name} is malformed"),
+            Self::MissingClaim(name) => return write!(f, "claim {name} is missing"),
+            Self::Payload => "token payload is not a strict json object",
+            Self::Type => "token typ is not the profile's",
+            Self::AlgorithmNotAllowed => "token alg is not allowed",
+            Self::KeyNotAllowed => "key may not be used with the token's alg",
+            Self::Signature => "token signature does not verify",
+            Self::Issuer => "token issuer is not the expected one",
+            Self::Audience => "token audience is not the expected one",
+            Self::Expired => "token has expired",
+            Self::NotYetValid => "token is not valid yet",
+            Self::IssuedInFuture => "token was issued in the future",
+            Self::LifetimeTooLong => "token lifetime is too long",
+        })
+    }
+}
+
+impl core::error::Error for JwtError {}
+
+impl From<JwsError> for JwtError {
+    fn from(error: JwsError) -> Self {
+        Self::Jws(error)
+    }
+}
+
+/// Which kind of access token an issuer emits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// RFC 9068: `typ` is `at+jwt`; `iss exp aud sub iat jti client_id` are required (§2.2).
+    AtJwt,
+    /// RFC 7519: `typ` is `JWT` or absent, so that no token made for another purpose passes; `iss exp aud` are
+    /// required. `sub` is not: some providers leave it out where a client acts for itself.
+    Jwt,
+}
+
+/// What tokens of one issuer must satisfy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// The issuer, compared exactly.
+    pub issuer: String,
+    /// The audiences, one of which must be in `aud`.
+    pub audiences: Vec<String>,
+    /// The algorithms allowed.
+    pub algorithms: Vec<Algorithm>,
+    /// The profile.
+    pub profile: Profile,
+    /// How far clocks may differ, for `exp`, `nbf` and `iat` alike; at most [`MAX_CLOCK_SKEW`] counts.
+    pub clock_skew: Duration,
+    /// The longest time from `iat` to `exp`; from now to `exp` where there is no `iat`. `None` is no limit.
+    pub max_lifetime: Option<Duration>,
+}
+
+/// What a token is bound to (RFC 7800 `cnf`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Confirmation {
+    /// The thumbprint of the key that must prove possession (RFC 9449 §6.1).
+    pub jkt: Option<String>,
+    /// The thumbprint of the client's certificate (RFC 8705 §3.1).
+    pub x5t_s256: Option<String>,
+    /// The names of other members: bindings that nothing here can check.
+    pub others: Vec<String>,
+}
+
+/// The claims of an access token, by type; whether they are true depends on who holds them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claims {
+    /// The issuer.
+    pub iss: String,
+    /// The subject.
+    pub sub: Option<String>,
+    /// The audiences.
+    pub aud: Vec<String>,
+    /// When it expires.
+    pub exp: UnixSeconds,
+    /// Before when it is not valid.
+    pub nbf: Option<UnixSeconds>,
+    /// When it was issued.
+    pub iat: Option<UnixSeconds>,
+    /// Its identifier.
+    pub jti: Option<String>,
+    /// The client it was issued to.
+    pub client_id: Option<String>,
+    /// The scopes, in the order written (RFC 6749 §3.3).
+    pub scope: Vec<String>,
+    /// What it is bound to; `Some` also for an empty `cnf`, which nothing can satisfy.
+    pub confirmation: Option<Confirmation>,
+    /// Every claim, these included. Numbers that are no integers have lost their value.
+    pub raw: Object<'static>,
+}
+
+impl Claims {
+    fn parse(claims: &Object<'_>) -> Result<Self, JwtError> {
+        Ok(Self {
+            iss: string(claims, "iss")?.ok_or(JwtError::MissingClaim("iss"))?,
+            sub: string(claims, "sub")?,
+            aud: audiences(claims)?,
+            exp: time(claims, "exp")?.ok_or(JwtError::MissingClaim("exp"))?,
+            nbf: time(claims, "nbf")?,
+            iat: time(claims, "iat")?,
+            jti: string(claims, "jti")?,
+            client_id: string(claims, "client_id")?,
+            scope: scope(claims)?,
+            confirmation: claims.get("cnf").map(confirmation).transpose()?,
+            raw: claims.clone().into_owned(),
+        })
+    }
+
+    /// The actor claim (RFC 8693 §4.1), where it is an object.
+    #[must_use]
+    pub fn act(&self) -> Option<&Object<'static>> {
+        self.raw.get("act").and_then(Value::as_object)
+    }
+
+    /// Whether the claims satisfy the rules now.
+    pub fn validate(&self, rules: &Rules, now: UnixSeconds) -> Result<(), JwtError> {
+        if rules.profile == Profile::AtJwt {
+            let required = [
+                ("sub", self.sub.is_some()),
+                ("iat", self.iat.is_some()),
+                ("jti", self.jti.is_some()),
+                ("client_id", self.client_id.is_some()),
+            ];
+            if let Some((name, _)) = required.into_iter().find(|(_, there)| !there) {
+                return Err(JwtError::MissingClaim(name));
+            }
+        }
+        if self.iss != rules.issuer {
+            return Err(JwtError::Issuer);
+        }
+        if !self.aud.iter().any(|aud| rules.audiences.contains(aud)) {
+            return Err(JwtError::Audience);
+        }
+        self.validate_times(rules, now)
+    }
+
+    fn validate_times(&self, rules: &Rules, now: UnixSeconds) -> Result<(), JwtError> {
+        let skew = rules.clock_skew.min(MAX_CLOCK_SKEW);
+        // RFC 7519 §4.1.4: not on or after `exp`.
+        if now >= self.exp.plus(skew) {
+            return Err(JwtError::Expired);
+        }
+        let latest = now.plus(skew);
+        if self.nbf.is_some_and(|nbf| nbf > latest) {
+            return Err(JwtError::NotYetValid);
+        }
+        if self.iat.is_some_and(|iat| iat > latest) {
+            return Err(JwtError::IssuedInFuture);
+        }
+        let lifetime = self.exp.since(self.iat.unwrap_or(now));
+        if rules.max_lifetime.is_some_and(|most| lifetime > most) {
+            return Err(JwtError::LifetimeTooLong);
+        }
+        Ok(())
+    }
+}
+
+fn string(claims: &Object<'_>, name: &'static str) -> Result<Option<String>, JwtError> {
+    let Some(value) = claims.get(name) else { return Ok(None) };
+    match value.as_str() {
+        Some(text) if !text.is_empty() => Ok(Some(text.to_owned())),
+        _ => Err(JwtError::MalformedClaim(name)),
+    }
+}
+
+fn time(claims: &Object<'_>, name: &'static str) -> Result<Option<UnixSeconds>, JwtError> {
+    let seconds = |value: &Value<'_>| value.as_i64().map(UnixSeconds).ok_or(JwtError::MalformedClaim(name));
+    claims.get(name).map(seconds).transpose()
+}
+
+/// RFC 7519 §4.1.3: one string, or an array of strings.
+fn audiences(claims: &Object<'_>) -> Result<Vec<String>, JwtError> {
+    let malformed = JwtError::MalformedClaim("aud");
+    match claims.get("aud").ok_or(JwtError::MissingClaim("aud"))? {
+        Value::String(aud) => Ok(alloc::vec![String::from(aud.as_ref())]),
+        Value::Array(all) => all.iter().map(|aud| aud.as_str().map(str::to_owned).ok_or(malformed)).collect(),
+        _ => Err(malformed),
+    }
+}
+
+/// RFC 6749 §3.3: tokens with one space between them. Some issuers write no scope as the empty string.
+fn scope(claims: &Object<'_>) -> Result<Vec<String>, JwtError> {
+    let malformed = JwtError::MalformedClaim("scope");
+    let Some(scope) = claims.get("scope") else { return Ok(Vec::new()) };
+    let scope = scope.as_str().ok_or(malformed)?;
+    if scope.is_empty() {
+        return Ok(Vec::new());
+    }
+    let is_token = |token: &str| {
+        !token.is_empty() && token.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\')
+    };
+    scope.split(' ').map(|token| is_token(token).then(|| token.to_owned()).ok_or(malformed)).collect()
+}
+
+fn confirmation(cnf: &Value<'_>) -> Result<Confirmation, JwtError> {
+    let malformed = JwtError::MalformedClaim("cnf");
+    let mut confirmation = Confirmation::default();
+    for (name, value) in cnf.as_object().ok_or(malformed)?.iter() {
+        let slot = match name {
+            "jkt" => &mut confirmation.jkt,
+            "x5t#S256" => &mut confirmation.x5t_s256,
+            _ => {
+                confirmation.others.push(name.to_owned());
+                continue;
+            }
+        };
+        *slot = Some(value.as_str().ok_or(malformed)?.to_owned());
+    }
+    Ok(confirmation)
+}
+
+/// A token as presented: parsed, nothing believed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DecodedToken {
+    jws: Jws,
+    claims: Claims,
+}
+
+impl DecodedToken {
+    /// Parses a token in compact serialisation.
+    pub fn decode(token: &str) -> Result<Self, JwtError> {
+        let jws = Jws::parse(token)?;
+        let claims = Claims::parse(&jws.claims().map_err(|_| JwtError::Payload)?)?;
+        Ok(Self { jws, claims })
+    }
+
+    /// The claimed issuer: what the rules and the key set are chosen by.
+    #[must_use]
+    pub fn unverified_issuer(&self) -> &str {
+        &self.claims.iss
+    }
+
+    /// The claims, not yet proven.
+    #[must_use]
+    pub fn unverified_claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    /// The JWS that carries them.
+    #[must_use]
+    pub fn jws(&self) -> &Jws {
+        &self.jws
+    }
+
+    /// What can be said without the key: `typ`, `alg` and every claim against the rules. Returns the algorithm,
+    /// which with [`Jws::kid`] chooses the keys to try.
+    pub fn precheck(&self, rules: &Rules, now: UnixSeconds) -> Result<Algorithm, JwtError> {
+        let typ_fits = match rules.profile {
+            Profile::AtJwt => self.jws.typ_is("at+jwt"),
+            Profile::Jwt => self.jws.typ().is_none() || self.jws.typ_is("jwt"),
+        };
+        if !typ_fits {
+            return Err(JwtError::Type);
+        }
+        let algorithm = self
+            .jws
+            .algorithm()
+            .filter(|algorithm| rules.algorithms.contains(algorithm))
+            .ok_or(JwtError::AlgorithmNotAllowed)?;
+        self.claims.validate(rules, now)?;
+        Ok(algorithm)
+    }
+
+    /// The check whether `key`, of the issuer's set, signed this token.
+    pub fn check(&self, key: &Jwk, rules: &Rules) -> Result<SignatureCheck, JwtError> {
+        let algorithm = self.jws.algorithm().ok_or(JwtError::AlgorithmNotAllowed)?;
+        if !rules.algorithms.contains(&algorithm) {
+            return Err(JwtError::AlgorithmNotAllowed);
+        }
+        if !key.permits(algorithm) {
+            return Err(JwtError::KeyNotAllowed);
+        }
+        self.jws.check(key.key().clone(), algorithm).map_err(JwtError::SignatureForm)
+    }
+
+    /// The verified token, where `verdict` is valid, `check` is about this very token, and the rules hold.
+    pub fn verified(
+        self,
+        check: &SignatureCheck,
+        verdict: Verdict,
+        rules: &Rules,
+        now: UnixSeconds,
+    ) -> Result<VerifiedToken, JwtError> {
+        let algorithm = self.precheck(rules, now)?;
+        let about_this = check.algorithm() == algorithm
+            && check.message() == self.jws.signing_input().as_bytes()
+            && check.signature() == self.jws.signature();
+        if verdict != Verdict::Valid || !about_this {
+            return Err(JwtError::Signature);
+        }
+        Ok(VerifiedToken { claims: self.claims })
+    }
+}
+
+/// An access token whose signature verified and whose claims satisfied the rules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifiedToken {
+    claims: Claims,
+}
+
+impl VerifiedToken {
+    /// The claims.
+    #[must_use]
+    pub fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    /// Whether the claims still satisfy the rules: for a token verified earlier and kept.
+    pub fn recheck(&self, rules: &Rules, now: UnixSeconds) -> Result<(), JwtError> {
+        self.claims.validate(rules, now)
+    }
+}
