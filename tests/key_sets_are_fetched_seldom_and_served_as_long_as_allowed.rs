@@ -44,7 +44,7 @@ fn filled() -> KeySets {
 }
 
 fn look(cache: &mut KeySets, kid: &str, now: i64) -> Lookup {
-    cache.lookup(URL, Some(Wanted { kid: Some(kid), algorithm: Algorithm::Ed25519 }), at(now))
+    cache.lookup(URL, Some(Wanted { kid: Some(kid), algorithm: Some(Algorithm::Ed25519) }), at(now))
 }
 
 fn serves(lookup: &Lookup) -> bool {
@@ -142,7 +142,7 @@ fn a_rotated_key_is_honoured_at_once_outside_the_cooldown() {
 #[test]
 fn a_key_of_the_wrong_algorithm_is_unknown() {
     let mut cache = filled();
-    let wanted = Wanted { kid: Some("a"), algorithm: Algorithm::RsaV15Sha256 };
+    let wanted = Wanted { kid: Some("a"), algorithm: Some(Algorithm::RsaV15Sha256) };
     assert_eq!(cache.lookup(URL, Some(wanted), at(1)), Lookup::UnknownKey { until: at(30) });
     assert!(serves(&cache.lookup(URL, None, at(1))));
 }

@@ -2,7 +2,6 @@
 //! [`Verified`] is what comes out. Only this module makes a `Verified` that names anyone.
 
 use alloc::borrow::ToOwned;
-use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
@@ -11,19 +10,24 @@ use alloc::vec::Vec;
 use super::present::{AuthScheme, Presented, PresentedAgent, PresentedToken};
 use super::{Answer, Step, evidence};
 use crate::config::{Gate, Issuer};
-use crate::crypto::{Algorithm, SignatureCheck, Verdict, constant_time_eq, sha256};
+use crate::crypto::{Algorithm, PublicKey, SignatureCheck, Verdict, constant_time_eq, sha256};
 use crate::decision::{Agent, CheckResult, Evidence, Method, Principal};
 use crate::dpop::{Proof, ProofRules};
+use crate::encoding::json::{Object, Value};
 use crate::jose::jwk::Jwk;
-use crate::jose::jwt::{self, VerifiedToken};
-use crate::jose::key_set::KeySetKind;
-use crate::memory::{CachedToken, Memory};
+use crate::jose::jwt::{Claims, DecodedToken, VerifiedToken};
+use crate::jose::key_set::Wanted;
+use crate::keys::KeySource;
+use crate::memory::{CachedToken, KeyLookup, Memory};
 use crate::policy::Route;
 use crate::reason::Reason;
 use crate::request::{RequestView, Target};
 use crate::signature::{self, digest, is_published_test_key};
 use crate::state::replay::ReplayKey;
 use crate::time::{UnixMillis, UnixSeconds};
+
+/// Most actors of a chain that are read (RFC 8693 §4.1: nested ones are history).
+const MAX_ACTORS: usize = 8;
 
 /// What a verification is about.
 pub(super) struct Context<'a> {
@@ -51,4 +55,400 @@ pub(super) struct Verified {
     pub(super) single_use: Vec<SingleUse>,
     token: Option<Arc<VerifiedToken>>,
     subject: Option<String>,
+}
+
+impl Verified {
+    /// Under which name the agent's limits and risk are kept: unique among all ways of being identified.
+    pub(super) fn subject(&self) -> Option<&str> {
+        self.subject.as_deref()
+    }
+
+    pub(super) fn scope(&self) -> Vec<String> {
+        self.claims().map(|claims| claims.scope.clone()).unwrap_or_default()
+    }
+
+    pub(super) fn principal(&self) -> Option<Principal> {
+        let claims = self.claims()?;
+        Some(Principal { sub: claims.sub.clone(), iss: claims.iss.clone(), client_id: claims.client_id.clone() })
+    }
+
+    /// The actors, outermost first.
+    pub(super) fn delegation(&self) -> Vec<String> {
+        let mut actors = Vec::new();
+        let mut next = self.claims().and_then(Claims::act);
+        while let Some(actor) = next.filter(|_| actors.len() < MAX_ACTORS) {
+            actors.extend(actor.get("sub").and_then(Value::as_str).map(str::to_owned));
+            next = actor.get("act").and_then(Value::as_object);
+        }
+        actors
+    }
+
+    fn claims(&self) -> Option<&Claims> {
+        self.token.as_ref().map(|token| token.claims())
+    }
+}
+
+/// A signature that waits for its verdict, and what it is the signature of.
+#[derive(Debug)]
+struct Pending {
+    of: Of,
+    check: SignatureCheck,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Of {
+    Agent,
+    Token,
+    Proof,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Begin,
+    Keys,
+    Checks(Vec<Pending>),
+    Done,
+}
+
+/// A token that is not known yet: decoded, checked against its issuer's rules, not verified.
+#[derive(Debug)]
+struct UnknownToken {
+    decoded: DecodedToken,
+    issuer: usize,
+    algorithm: Algorithm,
+    keys: Vec<Jwk>,
+    key_set_version: u64,
+}
+
+/// A request's proofs on their way from presented to proven.
+#[derive(Debug)]
+pub(super) struct Verification {
+    agent: Option<PresentedAgent>,
+    token: Option<PresentedToken>,
+    proof: Option<Proof>,
+    unknown_token: Option<UnknownToken>,
+    agent_key: Option<Jwk>,
+    waiting_since: Option<UnixMillis>,
+    phase: Phase,
+    verified: Verified,
+    evidence: Vec<Evidence>,
+}
+
+impl Verification {
+    pub(super) fn new(presented: Presented) -> Self {
+        Self {
+            agent: presented.agent,
+            token: presented.token,
+            proof: presented.proof,
+            unknown_token: None,
+            agent_key: None,
+            waiting_since: None,
+            phase: Phase::Begin,
+            verified: Verified::default(),
+            evidence: Vec::new(),
+        }
+    }
+
+    pub(super) fn verified(&self) -> &Verified {
+        &self.verified
+    }
+
+    pub(super) fn take_evidence(&mut self) -> Vec<Evidence> {
+        core::mem::take(&mut self.evidence)
+    }
+
+    /// Goes on as far as possible; `None` where everything that was presented is proven.
+    pub(super) fn advance(
+        &mut self,
+        context: &Context<'_>,
+        memory: &mut Memory,
+        answer: &Answer<'_>,
+    ) -> Result<Option<Step>, Reason> {
+        loop {
+            match core::mem::replace(&mut self.phase, Phase::Done) {
+                Phase::Begin => {
+                    self.trust_agent(context)?;
+                    self.recognise_token(context, memory)?;
+                    self.compare_proof(context)?;
+                    self.phase = Phase::Keys;
+                }
+                Phase::Keys => {
+                    if let Some(step) = self.find_keys(context, memory)? {
+                        self.phase = Phase::Keys;
+                        return Ok(Some(step));
+                    }
+                    let pending = self.checks(context)?;
+                    let (here, elsewhere): (Vec<_>, Vec<_>) =
+                        pending.into_iter().partition(|p| matches!(p.check.key(), PublicKey::Ed25519(_)));
+                    let valid = |pending: &Pending| pending.check.verify_with(&mut memory.warm_keys) == Verdict::Valid;
+                    let verdicts: Vec<_> = here.iter().map(valid).collect();
+                    self.believe(context, memory, here, &verdicts)?;
+                    // Nothing is asked of the host for a request that is refused already.
+                    if !elsewhere.is_empty() {
+                        let checks = elsewhere.iter().map(|pending| pending.check.clone()).collect();
+                        self.phase = Phase::Checks(elsewhere);
+                        return Ok(Some(Step::Checks(checks)));
+                    }
+                }
+                Phase::Checks(pending) => {
+                    let verdicts = if let Answer::Verdicts(verdicts) = answer { *verdicts } else { &[] };
+                    self.believe(context, memory, pending, verdicts)?;
+                }
+                Phase::Done => {
+                    self.identify(context)?;
+                    return Ok(None);
+                }
+            }
+        }
+    }
+
+    /// Whether the agent's directory may be believed at all. A signature that the route does not require and that
+    /// cannot be verified is passed over; one that is required, or wrong, is not.
+    fn trust_agent(&mut self, context: &Context<'_>) -> Result<(), Reason> {
+        let Some(agent) = &self.agent else { return Ok(()) };
+        let trusted = context.gate.signatures.as_ref().is_some_and(|s| s.trust.iter().any(|o| o == agent.claim.origin()));
+        if trusted { Ok(()) } else { self.unverified_agent(context, Reason::SignatureAgentUntrusted) }
+    }
+
+    fn unverified_agent(&mut self, context: &Context<'_>, reason: Reason) -> Result<(), Reason> {
+        if context.route.signature {
+            return Err(reason);
+        }
+        self.agent = None;
+        let skipped = Evidence { check: "signature", result: CheckResult::Skipped, code: reason.code(), detail: None };
+        self.evidence.push(skipped);
+        Ok(())
+    }
+
+    /// Finds a token among those verified before, or decodes it and finds its issuer.
+    fn recognise_token(&mut self, context: &Context<'_>, memory: &mut Memory) -> Result<(), Reason> {
+        let Some(token) = &self.token else { return Ok(()) };
+        let now = context.now.seconds();
+        if let Some(known) = memory.tokens.touch(&sha256(token.text.as_bytes())) {
+            let issuer = context.gate.issuers().get(known.issuer);
+            if let Some(issuer) = issuer
+                && memory.key_sets.version(&KeySource::issuer(issuer.jwks_uri())) == Some(known.key_set_version)
+            {
+                known.token.recheck(&issuer.rules, now).map_err(Reason::from)?;
+                self.verified.token = Some(Arc::clone(&known.token));
+                return Ok(());
+            }
+        }
+        let decoded = DecodedToken::decode(&token.text).map_err(Reason::from)?;
+        let by_name = |issuer: &Issuer| issuer.name() == decoded.unverified_issuer();
+        let issuers = context.gate.issuers();
+        let index = issuers.iter().position(by_name).ok_or(Reason::TokenIssuerUnknown)?;
+        let issuer = issuers.get(index).ok_or(Reason::TokenIssuerUnknown)?;
+        let algorithm = decoded.precheck(&issuer.rules, now).map_err(Reason::from)?;
+        self.unknown_token = Some(UnknownToken { decoded, issuer: index, algorithm, keys: Vec::new(), key_set_version: 0 });
+        Ok(())
+    }
+
+    /// Compares what the proof claims with the request, before anything is paid for its signature.
+    fn compare_proof(&self, context: &Context<'_>) -> Result<(), Reason> {
+        let (Some(proof), Some(token)) = (&self.proof, &self.token) else { return Ok(()) };
+        let rules = ProofRules {
+            method: context.view.method(),
+            target: context.target,
+            token: &token.text,
+            max_age: context.gate.dpop.max_age,
+            clock_skew: context.gate.clock_skew,
+        };
+        Ok(proof.validate(&rules, context.now.seconds())?)
+    }
+
+    /// Looks up the keys of agent and issuer at once, so that a cold request waits for the slower one only.
+    fn find_keys(&mut self, context: &Context<'_>, memory: &mut Memory) -> Result<Option<Step>, Reason> {
+        let now = context.now;
+        let (mut fetch, mut wait) = (Vec::new(), false);
+        if let Some(agent) = self.agent.as_ref().filter(|_| self.agent_key.is_none()) {
+            let source = KeySource::directory(&agent.claim.source);
+            let wanted = Wanted { kid: Some(&agent.claim.keyid), algorithm: None };
+            match memory.find_keys(&source, wanted, now) {
+                KeyLookup::Found { keys, .. } => self.agent_key = keys.into_iter().next(),
+                KeyLookup::Fetch => fetch.push(source),
+                KeyLookup::Wait => wait = true,
+                KeyLookup::Unknown => self.unverified_agent(context, Reason::SignatureKeyUnknown)?,
+                KeyLookup::Unavailable => self.unverified_agent(context, Reason::KeysUnavailable)?,
+            }
+        }
+        if let Some(token) = self.unknown_token.as_mut().filter(|token| token.keys.is_empty()) {
+            let issuer = context.gate.issuers().get(token.issuer).ok_or(Reason::TokenIssuerUnknown)?;
+            let source = KeySource::issuer(issuer.jwks_uri());
+            let wanted = Wanted { kid: token.decoded.jws().kid(), algorithm: Some(token.algorithm) };
+            match memory.find_keys(&source, wanted, now) {
+                KeyLookup::Found { keys, version } => (token.keys, token.key_set_version) = (keys, version),
+                KeyLookup::Fetch => fetch.push(source),
+                KeyLookup::Wait => wait = true,
+                KeyLookup::Unknown => return Err(Reason::TokenKeyUnknown),
+                KeyLookup::Unavailable => return Err(Reason::KeysUnavailable),
+            }
+        }
+        if fetch.is_empty() && !wait {
+            return Ok(None);
+        }
+        let since = *self.waiting_since.get_or_insert(now);
+        if now.since(since) > super::MAX_WAIT_FOR_KEYS {
+            return Err(Reason::KeysUnavailable);
+        }
+        Ok(Some(if fetch.is_empty() { Step::Wait } else { Step::Keys(fetch) }))
+    }
+
+    /// The signatures to verify. A token may have several keys to try.
+    fn checks(&self, context: &Context<'_>) -> Result<Vec<Pending>, Reason> {
+        let mut pending = Vec::new();
+        if let (Some(agent), Some(key)) = (&self.agent, &self.agent_key) {
+            pending.push(Pending { of: Of::Agent, check: agent_check(context, agent, key)? });
+        }
+        if let Some(token) = &self.unknown_token {
+            let issuer = context.gate.issuers().get(token.issuer).ok_or(Reason::TokenIssuerUnknown)?;
+            for key in &token.keys {
+                // A signature that does not even fit this key may fit the next.
+                if let Ok(check) = token.decoded.check(key, &issuer.rules) {
+                    pending.push(Pending { of: Of::Token, check });
+                }
+            }
+            if !pending.iter().any(|pending| pending.of == Of::Token) {
+                return Err(Reason::TokenSignatureInvalid);
+            }
+        }
+        if let Some(proof) = &self.proof {
+            pending.push(Pending { of: Of::Proof, check: proof.check()? });
+        }
+        Ok(pending)
+    }
+
+    /// Takes in verdicts: what has a valid signature is proven, what has none refuses the request.
+    fn believe(
+        &mut self,
+        context: &Context<'_>,
+        memory: &mut Memory,
+        pending: Vec<Pending>,
+        verdicts: &[bool],
+    ) -> Result<(), Reason> {
+        let mut judged = pending.into_iter().zip(verdicts.iter().copied().chain(core::iter::repeat(false))).peekable();
+        while let Some((Pending { of, check }, valid)) = judged.next() {
+            let another_key = judged.peek().is_some_and(|(next, _)| of == Of::Token && next.of == Of::Token);
+            match (of, valid) {
+                (Of::Agent, true) => self.believe_agent(context)?,
+                (Of::Agent, false) => return Err(Reason::SignatureInvalid),
+                (Of::Token, true) => self.believe_token(context, memory, &check)?,
+                (Of::Token, false) if self.verified.token.is_some() || another_key => {}
+                (Of::Token, false) => return Err(Reason::TokenSignatureInvalid),
+                (Of::Proof, true) => {}
+                (Of::Proof, false) => return Err(Reason::DpopSignatureInvalid),
+            }
+        }
+        Ok(())
+    }
+
+    fn believe_agent(&mut self, context: &Context<'_>) -> Result<(), Reason> {
+        let (Some(agent), Some(key)) = (&self.agent, &self.agent_key) else { return Ok(()) };
+        let claim = &agent.claim;
+        self.verified.agent = Some(Agent {
+            id: claim.identity().to_owned(),
+            method: Method::WebBotAuth,
+            key: Some(key.thumbprint().to_owned()),
+            operator: Some(claim.origin().to_owned()),
+        });
+        self.verified.subject = Some(claim.identity().to_owned());
+        self.verified.covers_digest = digest::covers_digest(&agent.signature);
+        if let Some(nonce) = &claim.nonce {
+            self.verified.single_use.push(SingleUse {
+                key: ReplayKey::new(&["signature", claim.source.as_str(), &claim.keyid, nonce]),
+                until: claim.expires.plus(context.gate.clock_skew),
+                refusal: Reason::SignatureReplayed,
+            });
+        }
+        self.evidence.push(evidence("signature", None, Some(format!("web-bot-auth, {}", claim.form.as_str()))));
+        Ok(())
+    }
+
+    fn believe_token(&mut self, context: &Context<'_>, memory: &mut Memory, check: &SignatureCheck) -> Result<(), Reason> {
+        let (Some(unknown), Some(token)) = (self.unknown_token.take(), &self.token) else { return Ok(()) };
+        let issuer = context.gate.issuers().get(unknown.issuer).ok_or(Reason::TokenIssuerUnknown)?;
+        let verified = unknown.decoded.verified(check, Verdict::Valid, &issuer.rules, context.now.seconds());
+        let verified = Arc::new(verified.map_err(Reason::from)?);
+        let known = CachedToken {
+            token: Arc::clone(&verified),
+            issuer: unknown.issuer,
+            key_set_version: unknown.key_set_version,
+        };
+        memory.tokens.insert(sha256(token.text.as_bytes()), known);
+        self.verified.token = Some(verified);
+        Ok(())
+    }
+
+    /// Holds token and proof together, and says who the agent is where no signature did.
+    fn identify(&mut self, context: &Context<'_>) -> Result<(), Reason> {
+        let (Some(token), Some(verified)) = (&self.token, self.verified.token.clone()) else {
+            return if context.route.token { Err(Reason::TokenMissing) } else { Ok(()) };
+        };
+        let claims = verified.claims();
+        let jkt = bound_key(claims, token.scheme, self.proof.as_ref());
+        if let Err(reason) = jkt {
+            // Not this token's holder: whose it is must not be told, nor held against them.
+            self.verified.token = None;
+            return Err(reason);
+        }
+        let jkt = jkt?;
+        self.evidence.push(evidence("token", None, None));
+        if jkt.is_none() && context.route.dpop {
+            return Err(Reason::DpopMissing);
+        }
+        if let (Some(proof), Some(jkt)) = (&self.proof, &jkt) {
+            let htu = context.target.to_string();
+            let htu = crate::dpop::normalise_htu(&htu).unwrap_or(htu);
+            self.verified.single_use.push(SingleUse {
+                key: ReplayKey::new(&["dpop", jkt, proof.jti(), context.view.method(), &htu]),
+                until: proof.iat().plus(context.gate.dpop.max_age),
+                refusal: Reason::DpopProofReplayed,
+            });
+            self.evidence.push(evidence("dpop", None, None));
+        }
+        if self.verified.agent.is_none() {
+            let id = claims.client_id.clone().or_else(|| claims.sub.clone()).unwrap_or_else(|| claims.iss.clone());
+            let method = if jkt.is_some() { Method::Dpop } else { Method::Token };
+            self.verified.subject = Some(format!("{} {id}", claims.iss));
+            self.verified.agent = Some(Agent { id, method, key: jkt, operator: None });
+        }
+        Ok(())
+    }
+}
+
+/// The check of an agent's signature with the key that its directory has.
+fn agent_check(context: &Context<'_>, agent: &PresentedAgent, key: &Jwk) -> Result<SignatureCheck, Reason> {
+    if is_published_test_key(key.thumbprint()) {
+        return Err(Reason::SignatureKeyForbidden);
+    }
+    let fitting = Algorithm::ALL.iter().copied().find(|algorithm| key.permits(*algorithm));
+    let algorithm = fitting.filter(|a| *a == Algorithm::Ed25519).ok_or(Reason::SignatureAlgorithmNotAllowed)?;
+    let stated = agent.signature.params().alg.as_deref();
+    if stated.is_some_and(|alg| alg != algorithm.http_signatures()) {
+        return Err(Reason::SignatureAlgorithmMismatch);
+    }
+    let base = signature::signature_base(&agent.signature, context.view, context.target)?;
+    let value = agent.signature.signature().to_vec();
+    SignatureCheck::new(key.key().clone(), algorithm, base.into(), value).map_err(|_| Reason::SignatureInvalid)
+}
+
+/// The key that a token is bound to and that was proven, or `None` for a token that is not bound. Neither scheme
+/// may carry the other's tokens: that would be a downgrade (RFC 9449 §7.2).
+fn bound_key(claims: &Claims, scheme: AuthScheme, proof: Option<&Proof>) -> Result<Option<String>, Reason> {
+    let Some(confirmation) = &claims.confirmation else {
+        return if scheme == AuthScheme::Dpop { Err(Reason::TokenNotBound) } else { Ok(None) };
+    };
+    if confirmation.x5t_s256.is_some() || !confirmation.others.is_empty() {
+        return Err(Reason::TokenBindingUnsupported);
+    }
+    let jkt = confirmation.jkt.as_ref().ok_or(Reason::TokenBindingUnsupported)?;
+    if scheme == AuthScheme::Bearer {
+        return Err(Reason::TokenBoundUsedAsBearer);
+    }
+    let proof = proof.ok_or(Reason::DpopMissing)?;
+    if constant_time_eq(jkt.as_bytes(), proof.jkt().as_bytes()) {
+        Ok(Some(jkt.clone()))
+    } else {
+        Err(Reason::DpopKeyMismatch)
+    }
 }

@@ -240,6 +240,21 @@ impl JwkSet {
         Ok(set)
     }
 
+    /// The same keys, known by their thumbprints alone, as in directories of agents. With `kid_must_agree` a key
+    /// with another `kid` is skipped: at the well-known path it must be the thumbprint.
+    #[must_use]
+    pub fn named_by_thumbprint(self, kid_must_agree: bool) -> Self {
+        let mut named = Self { keys: Vec::new(), skipped: self.skipped };
+        for key in self.keys {
+            if kid_must_agree && key.kid.as_ref().is_some_and(|kid| *kid != key.thumbprint) {
+                named.skipped.push(JwkError::Malformed);
+            } else {
+                named.keys.push(Jwk { kid: None, ..key });
+            }
+        }
+        named
+    }
+
     pub(super) fn from_object(object: &Object<'_>) -> Result<Self, JwkSetError> {
         let keys = object.get("keys").and_then(Value::as_array).ok_or(JwkSetError::NotASet)?;
         if keys.len() > MAX_KEYS {
@@ -276,10 +291,12 @@ impl JwkSet {
     /// With a `kid`, those that it names: also several, which are all tried. Without one, all that permit the
     /// algorithm.
     #[must_use]
-    pub fn candidates(&self, kid: Option<&str>, algorithm: Algorithm) -> Vec<&Jwk> {
+    pub fn candidates(&self, kid: Option<&str>, algorithm: impl Into<Option<Algorithm>>) -> Vec<&Jwk> {
+        let algorithm = algorithm.into();
         self.keys
             .iter()
-            .filter(|key| kid.is_none_or(|kid| key.is_named(kid)) && key.permits(algorithm))
+            .filter(|key| kid.is_none_or(|kid| key.is_named(kid)))
+            .filter(|key| algorithm.is_none_or(|algorithm| key.permits(algorithm)))
             .take(MAX_CANDIDATES)
             .collect()
     }

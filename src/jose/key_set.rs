@@ -89,8 +89,8 @@ impl Default for Limits {
 pub struct Wanted<'a> {
     /// The `kid`, where the signature names one.
     pub kid: Option<&'a str>,
-    /// The algorithm of the signature.
-    pub algorithm: Algorithm,
+    /// The algorithm of the signature, where it is known before the key is.
+    pub algorithm: Option<Algorithm>,
 }
 
 /// What to do for a key set.
