@@ -6,9 +6,11 @@
 pub mod jwk;
 pub mod jws;
 pub mod jwt;
+pub mod key_set;
 pub mod thumbprint;
 
 pub use jwk::{Jwk, JwkError, JwkSet, JwkSetError};
 pub use jws::{Jws, JwsError};
 pub use jwt::{Claims, DecodedToken, JwtError, Profile, Rules, VerifiedToken};
+pub use key_set::{KeySets, Lookup};
 pub use thumbprint::thumbprint;

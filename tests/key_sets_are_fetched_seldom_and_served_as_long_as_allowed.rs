@@ -1,0 +1,288 @@
+//! The key-set cache: bursts, rotation, forged kids, outages, freshness, bounds, snapshots. Times are constants.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+use core::time::Duration;
+
+use countersign::crypto::Algorithm;
+use countersign::encoding::base64url::encode;
+use countersign::jose::key_set::{Limits, Snapshot, Wanted};
+use countersign::jose::{JwkSet, KeySets, Lookup};
+use countersign::time::UnixSeconds;
+use ed25519_compact::{KeyPair, Seed};
+
+const URL: &str = "https://as.example/jwks.json";
+const START: i64 = 1_800_000_000;
+
+/// `START` plus seconds.
+fn at(seconds: i64) -> UnixSeconds {
+    UnixSeconds(START + seconds)
+}
+
+fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn set(kids: &[&str]) -> JwkSet {
+    let key = |(i, kid): (usize, &&str)| {
+        let pair = KeyPair::from_seed(Seed::new([u8::try_from(i).unwrap() + 1; 32]));
+        format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{}","kid":"{kid}","alg":"EdDSA"}}"#, encode(&*pair.pk))
+    };
+    let keys: Vec<_> = kids.iter().enumerate().map(key).collect();
+    JwkSet::parse(format!(r#"{{"keys":[{}]}}"#, keys.join(",")).as_bytes()).unwrap()
+}
+
+fn cache() -> KeySets {
+    KeySets::new(Limits::default(), 7)
+}
+
+/// A cache with kid `a`, fetched at 0 and fresh for ten minutes.
+fn filled() -> KeySets {
+    let mut cache = cache();
+    assert_eq!(look(&mut cache, "a", 0), Lookup::Fetch { until: at(10) });
+    cache.fetched(URL, set(&["a"]), Some(secs(600)), at(0));
+    cache
+}
+
+fn look(cache: &mut KeySets, kid: &str, now: i64) -> Lookup {
+    cache.lookup(URL, Some(Wanted { kid: Some(kid), algorithm: Algorithm::Ed25519 }), at(now))
+}
+
+fn serves(lookup: &Lookup) -> bool {
+    matches!(lookup, Lookup::Use { .. })
+}
+
+fn fetches(lookup: &Lookup) -> bool {
+    matches!(lookup, Lookup::Fetch { .. } | Lookup::Use { refresh: true, .. })
+}
+
+#[test]
+fn a_cold_burst_of_50_lookups_is_one_fetch_and_49_waits() {
+    let mut cache = cache();
+    let burst: Vec<_> = (0..50).map(|_| look(&mut cache, "a", 0)).collect();
+    assert_eq!(burst[0], Lookup::Fetch { until: at(10) });
+    assert!(burst[1..].iter().all(|lookup| *lookup == Lookup::Wait { until: at(10) }));
+    cache.fetched(URL, set(&["a"]), None, at(1));
+    assert!((0..50).all(|_| serves(&look(&mut cache, "a", 1))));
+}
+
+#[test]
+fn a_lease_that_ran_out_passes_on() {
+    let mut cache = cache();
+    assert!(fetches(&look(&mut cache, "a", 0)));
+    assert_eq!(look(&mut cache, "a", 9), Lookup::Wait { until: at(10) });
+    assert_eq!(look(&mut cache, "a", 10), Lookup::Fetch { until: at(20) });
+}
+
+#[test]
+fn unknown_kids_do_not_amplify() {
+    let mut cache = filled();
+    let mut fetched = 0;
+    for now in 1..=600 {
+        for forged in 0..20 {
+            let lookup = look(&mut cache, &format!("forged-{now}-{forged}"), now);
+            if fetches(&lookup) {
+                fetched += 1;
+                cache.fetched(URL, set(&["a"]), Some(secs(600)), at(now));
+            } else {
+                assert!(matches!(lookup, Lookup::UnknownKey { .. }), "{lookup:?}");
+            }
+        }
+        assert!(serves(&look(&mut cache, "a", now)));
+    }
+    assert_eq!(fetched, 20, "12,000 forgeries in ten minutes: one fetch for each cooldown");
+}
+
+#[test]
+fn one_unknown_kid_is_remembered_past_the_cooldown() {
+    let mut cache = filled();
+    assert_eq!(look(&mut cache, "b", 29), Lookup::UnknownKey { until: at(30) });
+    assert!(fetches(&look(&mut cache, "b", 30)));
+    cache.fetched(URL, set(&["a"]), Some(secs(600)), at(31));
+    assert_eq!(look(&mut cache, "b", 31), Lookup::UnknownKey { until: at(91) });
+    assert_eq!(look(&mut cache, "b", 90), Lookup::UnknownKey { until: at(91) });
+    assert!(fetches(&look(&mut cache, "c", 61)), "another kid only waits for the cooldown");
+    cache.fetched(URL, set(&["a", "c"]), Some(secs(600)), at(61));
+    assert_eq!(
+        look(&mut cache, "b", 62),
+        Lookup::UnknownKey { until: at(91) },
+        "the cooldown of the new set"
+    );
+    assert!(fetches(&look(&mut cache, "b", 91)));
+}
+
+#[test]
+fn a_new_set_forgets_the_unknown_kids() {
+    let limits = Limits { unknown_kid_ttl: secs(300), ..Limits::default() };
+    let mut cache = KeySets::new(limits, 7);
+    assert!(fetches(&look(&mut cache, "b", 0)));
+    cache.fetched(URL, set(&["a"]), Some(secs(600)), at(0));
+    assert!(fetches(&look(&mut cache, "b", 30)));
+    cache.fetched(URL, set(&["a"]), Some(secs(600)), at(30));
+    assert_eq!(look(&mut cache, "b", 100), Lookup::UnknownKey { until: at(330) });
+    assert!(fetches(&look(&mut cache, "c", 100)));
+    cache.fetched(URL, set(&["a", "c"]), Some(secs(600)), at(100));
+    assert!(fetches(&look(&mut cache, "b", 130)), "the set changed, so b may have come");
+}
+
+#[test]
+fn a_rotated_key_is_honoured_at_once_outside_the_cooldown() {
+    let mut cache = filled();
+    assert!(fetches(&look(&mut cache, "b", 100)));
+    assert_eq!(look(&mut cache, "b", 100), Lookup::Wait { until: at(110) });
+    assert!(serves(&look(&mut cache, "a", 100)), "the old key serves meanwhile");
+    cache.fetched(URL, set(&["a", "b"]), Some(secs(600)), at(101));
+    assert!(serves(&look(&mut cache, "b", 101)) && serves(&look(&mut cache, "a", 101)));
+    // And when the old key is gone from its source, it is gone here.
+    assert!(fetches(&look(&mut cache, "c", 200)));
+    cache.fetched(URL, set(&["b"]), Some(secs(600)), at(200));
+    assert!(serves(&look(&mut cache, "b", 201)));
+    assert_eq!(look(&mut cache, "a", 201), Lookup::UnknownKey { until: at(230) });
+}
+
+#[test]
+fn a_key_of_the_wrong_algorithm_is_unknown() {
+    let mut cache = filled();
+    let wanted = Wanted { kid: Some("a"), algorithm: Algorithm::RsaV15Sha256 };
+    assert_eq!(cache.lookup(URL, Some(wanted), at(1)), Lookup::UnknownKey { until: at(30) });
+    assert!(serves(&cache.lookup(URL, None, at(1))));
+}
+
+#[test]
+fn a_source_that_is_down_serves_stale_until_the_cap_and_then_nothing() {
+    let mut cache = filled();
+    let (mut now, mut fetched, day) = (590, 0, 24 * 3600);
+    while now < day {
+        let lookup = look(&mut cache, "a", now);
+        if fetches(&lookup) {
+            fetched += 1;
+            cache.failed(URL, None, at(now));
+        }
+        let again = look(&mut cache, "a", now);
+        assert!(serves(&again), "{now}: {again:?}");
+        assert_eq!(matches!(again, Lookup::Use { stale: true, .. }), now >= 600);
+        now += 1;
+    }
+    assert!(fetched < 1500, "{fetched} fetches in a day of outage, one a minute");
+    assert!(!serves(&look(&mut cache, "a", day)));
+    assert!(fetches(&look(&mut cache, "a", day + 60)));
+    cache.failed(URL, None, at(day + 60));
+    assert_eq!(look(&mut cache, "a", day + 61), Lookup::Unavailable { until: at(day + 120) });
+}
+
+#[test]
+fn a_stale_set_does_not_serve_past_the_grace_unless_its_source_fails() {
+    let mut cache = filled();
+    assert!(matches!(look(&mut cache, "a", 610), Lookup::Use { stale: true, refresh: true, .. }));
+    assert!(matches!(look(&mut cache, "a", 611), Lookup::Use { stale: true, refresh: false, .. }));
+    let mut idle = filled();
+    assert_eq!(look(&mut idle, "a", 7200), Lookup::Fetch { until: at(7210) });
+    assert_eq!(look(&mut idle, "a", 7200), Lookup::Wait { until: at(7210) });
+    idle.failed(URL, None, at(7201));
+    assert!(matches!(look(&mut idle, "a", 7201), Lookup::Use { stale: true, refresh: false, .. }));
+    assert!(fetches(&look(&mut idle, "a", 14_400)), "a failure long ago says nothing about now");
+    assert!(!serves(&look(&mut idle, "a", 14_400)));
+}
+
+#[test]
+fn failures_back_off_and_retry_after_is_honoured_within_a_cap() {
+    let mut cache = cache();
+    let mut now = 0;
+    for pause in [2, 4, 8, 16, 32, 60, 60] {
+        assert!(fetches(&look(&mut cache, "a", now)), "{now}");
+        cache.failed(URL, None, at(now));
+        assert_eq!(look(&mut cache, "a", now), Lookup::Unavailable { until: at(now + pause) });
+        now += pause;
+    }
+    assert!(fetches(&look(&mut cache, "a", now)));
+    cache.failed(URL, Some(secs(600)), at(now));
+    assert_eq!(look(&mut cache, "a", now), Lookup::Unavailable { until: at(now + 600) });
+    cache.failed(URL, Some(secs(1_000_000)), at(now));
+    assert_eq!(look(&mut cache, "a", now), Lookup::Unavailable { until: at(now + 3600) });
+    cache.fetched(URL, set(&["a"]), None, at(now));
+    assert!(serves(&look(&mut cache, "a", now)), "a good fetch ends it");
+}
+
+#[test]
+fn the_budget_of_fetches_bounds_every_cause() {
+    let limits = Limits { lease: secs(1), ..Limits::default() };
+    let mut cache = KeySets::new(limits, 7);
+    let granted = (0..60).filter(|now| fetches(&look(&mut cache, "a", *now))).count();
+    assert_eq!(granted, 6);
+    assert!(fetches(&look(&mut cache, "a", 60)));
+}
+
+#[test]
+fn freshness_is_clamped_and_refreshed_ahead_at_times_that_differ() {
+    // Fresh for 60 s at least and 3600 s at most; the refresh comes within the last fifth.
+    for (said, fresh) in [(Some(0), 60), (Some(1_000_000), 3600), (None, 300), (Some(500), 500)] {
+        let mut cache = cache();
+        assert!(fetches(&look(&mut cache, "a", 0)));
+        cache.fetched(URL, set(&["a"]), said.map(secs), at(0));
+        assert!(!fetches(&look(&mut cache, "a", fresh * 4 / 5 - 1)));
+        assert!(matches!(look(&mut cache, "a", fresh - 1), Lookup::Use { stale: false, .. }));
+        assert!(matches!(look(&mut cache, "a", fresh), Lookup::Use { stale: true, .. }));
+    }
+    let first_refresh = |seed| {
+        let mut cache = KeySets::new(Limits::default(), seed);
+        cache.fetched(URL, set(&["a"]), Some(secs(3600)), at(0));
+        (0..3600).find(|now| fetches(&look(&mut cache, "a", *now)))
+    };
+    let times: std::collections::BTreeSet<_> = (0..20).map(first_refresh).collect();
+    assert!(times.len() > 10, "{times:?}");
+    assert_eq!(first_refresh(3), first_refresh(3));
+}
+
+#[test]
+fn urls_are_bounded_and_the_one_not_used_longest_goes() {
+    let mut cache = KeySets::new(Limits { entries: 2, ..Limits::default() }, 7);
+    for url in ["https://a.example", "https://b.example"] {
+        cache.fetched(url, set(&["a"]), None, at(0));
+    }
+    assert!(serves(&cache.lookup("https://a.example", None, at(1))));
+    cache.fetched("https://c.example", set(&["a"]), None, at(2));
+    assert_eq!(cache.len(), 2);
+    assert!(cache.snapshot("https://a.example").is_some() && cache.snapshot("https://b.example").is_none());
+}
+
+#[test]
+fn a_snapshot_saves_a_fetch_while_it_is_fresh_and_serves_in_an_outage_when_it_is_not() {
+    let text = filled().snapshot(URL).unwrap().to_text();
+    let snapshot = || Snapshot::from_text(&text).unwrap();
+    assert_eq!(snapshot().keep_for(at(100)), secs(24 * 3600 - 100));
+
+    let mut other = cache();
+    assert!(fetches(&look(&mut other, "a", 100)));
+    assert!(other.loaded(URL, snapshot(), at(100)));
+    assert!(serves(&look(&mut other, "a", 100)));
+    assert!(!other.loaded(URL, snapshot(), at(101)), "it is no newer");
+
+    let mut late = cache();
+    assert!(fetches(&look(&mut late, "a", 7200)));
+    assert!(!late.loaded(URL, snapshot(), at(7200)), "the lease stays, the fetch goes on");
+    assert_eq!(look(&mut late, "a", 7200), Lookup::Wait { until: at(7210) });
+    late.failed(URL, None, at(7201));
+    assert!(matches!(look(&mut late, "a", 7201), Lookup::Use { stale: true, .. }));
+
+    let mut past = cache();
+    assert!(!past.loaded(URL, snapshot(), at(-1)), "written in the future");
+    assert!(past.snapshot(URL).is_none());
+}
+
+#[test]
+fn a_snapshot_is_checked_like_what_was_fetched() {
+    let text = filled().snapshot(URL).unwrap().to_text();
+    assert_eq!(Snapshot::from_text(&text).unwrap().to_text(), text);
+    let changed = |from: &str, to: &str| {
+        assert!(text.contains(from));
+        Snapshot::from_text(&text.replace(from, to))
+    };
+    assert!(changed("\"version\":1", "\"version\":2").is_err());
+    assert!(changed("\"keys\"", "\"kees\"").is_err());
+    assert!(changed("\"fetched_at\":", "\"fetched_at\":0.").is_err());
+    assert!(Snapshot::from_text("").is_err());
+    let forever =
+        changed(&format!("\"fresh_until\":{}", START + 600), "\"fresh_until\":9999999999999").unwrap();
+    let mut cache = cache();
+    assert!(cache.loaded(URL, forever, at(3599)));
+    assert!(matches!(look(&mut cache, "a", 3600), Lookup::Use { stale: true, .. }));
+}
