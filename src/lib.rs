@@ -12,9 +12,19 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod config;
 pub mod crypto;
+pub mod decision;
+pub mod dpop;
 pub mod encoding;
+pub mod engine;
+pub mod event;
 pub mod jose;
+pub mod keys;
+pub mod memory;
+pub mod policy;
+pub mod reason;
 pub mod request;
 pub mod signature;
+pub mod state;
 pub mod time;

@@ -4,18 +4,20 @@
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
+use core::time::Duration;
 
 use crate::config::RatePer;
 use crate::crypto::{WarmKeys, sha256_parts};
 use crate::encoding::base64url;
-use crate::jose::key_set::KeySets;
+use crate::jose::key_set::{self, KeySets, Lookup, Snapshot, Wanted};
 use crate::jose::jwt::VerifiedToken;
+use crate::keys::{KeyResponse, KeySource};
 use crate::policy::{Limit, Route};
 use crate::state::bounded::Bounded;
 use crate::state::rate::{Gcra, Outcome, Quota, Shared};
 use crate::state::replay::Seen;
 use crate::state::risk::Risk;
-use crate::time::UnixMillis;
+use crate::time::{UnixMillis, UnixSeconds};
 
 /// How many proofs are remembered. At 60 s each, 500 a second for one isolate.
 const SEEN_PROOFS: usize = 32 * 1024;
@@ -23,6 +25,8 @@ const SEEN_PROOFS: usize = 32 * 1024;
 const LIMITED_SUBJECTS: usize = 16 * 1024;
 /// How many agents' risk.
 const RISKY_SUBJECTS: usize = 8 * 1024;
+/// How many origins of directories; as many as a configuration may trust.
+const TRUSTED_ORIGINS: usize = 64;
 /// How many verified tokens, of at most 8 KiB each.
 const VERIFIED_TOKENS: usize = 1024;
 /// How many keys have a precomputed table, of about 30 KiB each.
@@ -30,18 +34,25 @@ const WARM_KEYS: usize = 64;
 /// Windows shorter than this are not shared between isolates: KV answers too late for them.
 pub const SHARED_FROM_SECS: u64 = 60;
 
+/// How many new directories of one origin are fetched at once, and in a minute. Agents name the URL themselves, so
+/// that without this bound anyone could make the gate fetch without end from an origin that it trusts.
+const NEW_DIRECTORIES: Quota = Quota { limit: 10, burst: 10, window: Duration::from_secs(60) };
+
 /// A verified token, and the version of the key set that it was verified with.
 #[derive(Clone, Debug)]
 pub(crate) struct CachedToken {
     pub(crate) token: Arc<VerifiedToken>,
-    pub(crate) key_set_version: u64,
+    pub(crate) issuer: usize,
+    pub(crate) key_set_version: UnixSeconds,
 }
 
 /// What one isolate keeps between requests.
 #[derive(Debug)]
 pub struct Memory {
-    /// The key sets of issuers and the directories of agents.
-    pub key_sets: KeySets,
+    issuers: KeySets,
+    /// Apart from issuers, so that no agent can push an issuer's keys out.
+    directories: KeySets,
+    new_directories: Bounded<String, Gcra>,
     pub(crate) warm_keys: WarmKeys,
     pub(crate) tokens: Bounded<[u8; 32], CachedToken>,
     pub(crate) seen: Seen,
@@ -89,13 +100,59 @@ impl Memory {
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self {
-            key_sets: KeySets::new(seed),
+            issuers: KeySets::new(key_set::Limits::default(), seed),
+            directories: KeySets::new(key_set::Limits::default(), seed),
+            new_directories: Bounded::new(TRUSTED_ORIGINS),
             warm_keys: WarmKeys::new(WARM_KEYS),
             tokens: Bounded::new(VERIFIED_TOKENS),
             seen: Seen::new(SEEN_PROOFS),
             risks: Bounded::new(RISKY_SUBJECTS),
             limits: Bounded::new(LIMITED_SUBJECTS),
         }
+    }
+
+    fn key_sets(&mut self, source: &KeySource) -> &mut KeySets {
+        if source.directory_origin().is_some() { &mut self.directories } else { &mut self.issuers }
+    }
+
+    /// What to do for the keys of a source.
+    pub(crate) fn look_up(&mut self, source: &KeySource, wanted: Option<Wanted<'_>>, now: UnixMillis) -> Lookup {
+        if let Some(origin) = source.directory_origin()
+            && !self.directories.contains(source.url())
+        {
+            let origin = String::from(origin);
+            let state = self.new_directories.touch(&origin).copied().unwrap_or_default();
+            let (state, outcome) = state.count(NEW_DIRECTORIES, now);
+            self.new_directories.insert(origin, state);
+            if !outcome.allowed {
+                return Lookup::Unavailable { until: now.plus(outcome.reset_after).seconds() };
+            }
+        }
+        self.key_sets(source).lookup(source.url(), wanted, now.seconds())
+    }
+
+    /// Takes in what a store has under [`KeySource::name`]. Answers whether that is enough: else the host fetches.
+    pub fn keys_loaded(&mut self, source: &KeySource, stored: &str, now: UnixMillis) -> bool {
+        let snapshot = Snapshot::from_text(stored);
+        snapshot.is_ok_and(|snapshot| self.key_sets(source).loaded(source.url(), snapshot, now.seconds()))
+    }
+
+    /// Takes in what a source answered. Gives what to store under [`KeySource::name`], and for how long, if it was
+    /// a key set; what is not is a failure.
+    pub fn keys_fetched(&mut self, source: &KeySource, response: &KeyResponse<'_>, now: UnixMillis) -> Option<(String, Duration)> {
+        let sets = self.key_sets(source);
+        let now = now.seconds();
+        match source.read(response) {
+            Ok(set) => sets.fetched(source.url(), set, response.fresh_for(), now),
+            Err(_) => sets.failed(source.url(), response.retry_after(), now),
+        }
+        let snapshot = sets.snapshot(source.url()).filter(|_| response.status == 200)?;
+        Some((snapshot.to_text(), snapshot.keep_for(now)))
+    }
+
+    /// Takes in that a source did not answer.
+    pub fn keys_failed(&mut self, source: &KeySource, now: UnixMillis) {
+        self.key_sets(source).failed(source.url(), None, now.seconds());
     }
 
     fn counter(&mut self, key: LimitKey, quota: Quota) -> Counter {

@@ -7,7 +7,11 @@
 use core::fmt;
 
 use crate::dpop::ProofError;
+use crate::jose::jwk::JwkError;
+use crate::jose::jws::JwsError;
+use crate::jose::jwt::JwtError;
 use crate::request::RequestError;
+use crate::signature::SignatureError;
 
 /// Whose fault a refusal is, and so what may be done about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -249,6 +253,100 @@ impl From<RequestError> for Reason {
             RequestError::Method | RequestError::Target | RequestError::Authority | RequestError::Field => {
                 Self::RequestMalformed
             }
+        }
+    }
+}
+
+impl From<SignatureError> for Reason {
+    fn from(error: SignatureError) -> Self {
+        use SignatureError as E;
+        match error {
+            E::Missing => Self::SignatureMissing,
+            E::FieldTooLong | E::TooManySignatures | E::TooManyComponents | E::SignatureTooLong => Self::SignatureTooLarge,
+            E::LabelDuplicate => Self::SignatureDuplicateLabel,
+            E::LabelUnmatched => Self::SignatureUnpairedLabel,
+            E::ParamDuplicate | E::ParamType(_) | E::KeyIdMalformed => Self::SignatureParameterInvalid,
+            E::ComponentMalformed
+            | E::ComponentUnknown
+            | E::ComponentParamUnknown
+            | E::ComponentParamDuplicate
+            | E::ComponentParamMalformed
+            | E::ComponentParamConflict
+            | E::ComponentNotOfRequest { .. }
+            | E::TrailersUnsupported { .. }
+            | E::FieldTypeUnknown { .. }
+            | E::RequestTargetForm { .. } => Self::SignatureComponentUnsupported,
+            E::ComponentDuplicate => Self::SignatureComponentDuplicate,
+            E::ComponentMissing { .. } | E::AgentMemberMissing => Self::SignatureComponentMissing,
+            E::ComponentAmbiguous { .. } | E::ComponentValue { .. } | E::FieldNotStructured { .. } => {
+                Self::SignatureComponentInvalid
+            }
+            E::DigestMalformed | E::DigestDuplicate | E::DigestUnsupported => Self::SignatureDigestUnsupported,
+            E::DigestMismatch => Self::SignatureDigestMismatch,
+            E::AlgorithmSymmetric => Self::SignatureAlgorithmNotAllowed,
+            E::TargetNotCovered => Self::SignatureComponentNotCovered,
+            E::CreatedMissing | E::ExpiresMissing | E::KeyIdMissing | E::NonceMissing => Self::SignatureParameterMissing,
+            E::CreatedInFuture => Self::SignatureCreatedInFuture,
+            E::Expired => Self::SignatureExpired,
+            E::ExpiresBeforeCreated | E::WindowTooLong => Self::SignatureWindowInvalid,
+            E::AgentMissing => Self::SignatureAgentMissing,
+            E::AgentNotCovered => Self::SignatureAgentNotCovered,
+            E::AgentAmbiguous => Self::SignatureAgentAmbiguous,
+            E::AgentTypeUnsupported => Self::SignatureAgentUnsupported,
+            E::AgentUrlScheme | E::AgentUrlAddress => Self::SignatureAgentUntrusted,
+            E::AgentMalformed
+            | E::AgentDuplicate
+            | E::AgentNotOrigin
+            | E::AgentUrlUserInfo
+            | E::AgentUrlFragment
+            | E::AgentUrlMalformed => Self::SignatureAgentMalformed,
+            // Made by signing, or by reading a signature for another profile than was selected.
+            E::InputMalformed | E::SignatureMalformed | E::LabelMalformed | E::TagMismatch => Self::SignatureMalformed,
+        }
+    }
+}
+
+impl From<JwtError> for Reason {
+    fn from(error: JwtError) -> Self {
+        match error {
+            JwtError::Jws(JwsError::TooLong) => Self::TokenTooLarge,
+            JwtError::Jws(JwsError::Critical | JwsError::UnencodedPayload) => Self::TokenCriticalHeader,
+            JwtError::Jws(_) | JwtError::Payload => Self::TokenMalformed,
+            JwtError::MalformedClaim(_) => Self::TokenClaimInvalid,
+            JwtError::MissingClaim(_) => Self::TokenClaimMissing,
+            JwtError::Type => Self::TokenTypeMismatch,
+            JwtError::AlgorithmNotAllowed => Self::TokenAlgorithmNotAllowed,
+            JwtError::KeyNotAllowed => Self::TokenKeyUnknown,
+            JwtError::SignatureForm(_) | JwtError::Signature => Self::TokenSignatureInvalid,
+            JwtError::Issuer => Self::TokenIssuerUnknown,
+            JwtError::Audience => Self::TokenAudienceMismatch,
+            JwtError::Expired => Self::TokenExpired,
+            JwtError::NotYetValid => Self::TokenNotYetValid,
+            JwtError::IssuedInFuture => Self::TokenIssuedInFuture,
+            JwtError::LifetimeTooLong => Self::TokenLifetimeTooLong,
+        }
+    }
+}
+
+impl From<ProofError> for Reason {
+    fn from(error: ProofError) -> Self {
+        match error {
+            ProofError::Jws(JwsError::TooLong) => Self::DpopTooLarge,
+            ProofError::Jws(JwsError::Critical | JwsError::UnencodedPayload) => Self::DpopCriticalHeader,
+            ProofError::Jws(_) | ProofError::Claims => Self::DpopMalformed,
+            ProofError::Type => Self::DpopTypeMismatch,
+            ProofError::Algorithm => Self::DpopAlgorithmNotAllowed,
+            ProofError::Key(JwkError::Private | JwkError::Symmetric) => Self::DpopKeyPrivate,
+            ProofError::KeyMissing | ProofError::Key(_) => Self::DpopKeyInvalid,
+            ProofError::Signature(_) => Self::DpopSignatureInvalid,
+            ProofError::ClaimMissing => Self::DpopClaimMissing,
+            ProofError::ClaimInvalid => Self::DpopClaimInvalid,
+            ProofError::Method => Self::DpopMethodMismatch,
+            ProofError::Url => Self::DpopUrlMismatch,
+            ProofError::IssuedInFuture => Self::DpopIssuedInFuture,
+            ProofError::Expired => Self::DpopExpired,
+            ProofError::TokenHashMissing => Self::DpopTokenHashMissing,
+            ProofError::TokenHash => Self::DpopTokenHashMismatch,
         }
     }
 }

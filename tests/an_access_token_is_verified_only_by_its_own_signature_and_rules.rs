@@ -119,14 +119,14 @@ fn times_are_strict_to_the_second_and_skew_counts_once() {
     assert_eq!(at(json!({"exp": i64::MIN}), 0), Some(JwtError::Expired));
     assert_eq!(at(json!({"exp": 0}), 0), Some(JwtError::Expired));
 
-    let lax = Rules { clock_skew: Duration::from_secs(3600), ..rules() };
+    let lax = Rules { clock_skew: Duration::from_hours(1), ..rules() };
     let late = verify(&sign(&header(), &with(&json!({"exp": t(-60)}))), &lax, NOW);
     assert_eq!(late, Err(JwtError::Expired), "skew beyond a minute does not count");
 }
 
 #[test]
 fn lifetimes_are_limited_where_the_rules_say_so() {
-    let rules = Rules { max_lifetime: Some(Duration::from_secs(3600)), ..rules() };
+    let rules = Rules { max_lifetime: Some(Duration::from_hours(1)), ..rules() };
     let at = |exp: i64, iat: i64| {
         let claims = with(&json!({"exp": NOW.0 + exp, "iat": NOW.0 + iat}));
         verify(&sign(&header(), &claims), &rules, NOW).err()

@@ -1,12 +1,17 @@
 //! RFC 7638 §3.1, RFC 8037 A.1–A.4, RFC 7515 A.2 and A.3, and Wycheproof's JSON Web Key cases.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+#[cfg(all(feature = "ecdsa", feature = "rsa"))]
 mod support;
 
 use countersign::crypto::{Algorithm, Verdict};
 use countersign::encoding::json;
-use countersign::jose::{Jwk, JwkError, JwkSet, Jws};
-use support::{vectors, wycheproof};
+use countersign::jose::{Jwk, JwkError, Jws};
+#[cfg(all(feature = "ecdsa", feature = "rsa"))]
+use {
+    countersign::jose::JwkSet,
+    support::{vectors, wycheproof},
+};
 
 fn jwk(text: &str) -> Result<Jwk, JwkError> {
     Jwk::from_object(&json::parse_object(text.as_bytes(), 10_000).unwrap())
@@ -44,10 +49,12 @@ fn rfc_8037_appendix_a() {
     assert_eq!(check.verify(), Verdict::Valid);
 }
 
+#[cfg(any(feature = "ecdsa", feature = "rsa"))]
 const CLAIMS: &str =
     "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
 
 #[test]
+#[cfg(feature = "rsa")]
 fn rfc_7515_appendix_a_2() {
     let key = jwk(concat!(
         r#"{"kty":"RSA","n":"ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1"#,
@@ -71,6 +78,7 @@ fn rfc_7515_appendix_a_2() {
 }
 
 #[test]
+#[cfg(feature = "ecdsa")]
 fn rfc_7515_appendix_a_3() {
     let key = jwk(concat!(
         r#"{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","#,
@@ -87,6 +95,7 @@ fn rfc_7515_appendix_a_3() {
     assert_eq!(check.verify(), Verdict::Invalid);
 }
 
+#[cfg(all(feature = "ecdsa", feature = "rsa"))]
 /// Whether a set verifies a JWS, as an access token is verified: by header and restrictions of the keys.
 fn set_verifies(set: &serde_json::Value, jws: &str) -> bool {
     let Ok(set) = JwkSet::parse(set.to_string().as_bytes()) else { return false };
@@ -98,6 +107,7 @@ fn set_verifies(set: &serde_json::Value, jws: &str) -> bool {
 }
 
 #[test]
+#[cfg(all(feature = "ecdsa", feature = "rsa"))]
 fn wycheproof_json_web_key() {
     let Some(file) = vectors("wycheproof_json_web_key", "wycheproof/json_web_key_test.json") else { return };
     let (mut passed, mut exceptions) = (0, Vec::new());

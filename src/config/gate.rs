@@ -7,6 +7,7 @@ use core::time::Duration;
 
 use super::{Config, ConfigError, Disclosure, IssuerConfig, ProfileConfig, RateConfig, RateStore, ReplayConfig, Requirement, RouteConfig, Span, list};
 use crate::crypto::Algorithm;
+use crate::jose::jwt::{Profile, Rules};
 use crate::policy::{Limit, Pattern, Route};
 use crate::request::{Scheme, Target};
 use crate::signature::Component;
@@ -27,7 +28,7 @@ pub struct Gate {
     public_origins: Vec<PublicOrigin>,
     behind_proxy: bool,
     pub(crate) allow_loopback: bool,
-    pub(crate) disclosure: Disclosure,
+    disclosure: Disclosure,
     pub(crate) clock_skew: Duration,
     max_body_bytes: usize,
     strip_credentials: bool,
@@ -68,19 +69,15 @@ impl PublicOrigin {
 /// An issuer of access tokens.
 #[derive(Clone, Debug)]
 pub struct Issuer {
-    pub(crate) issuer: String,
-    pub(crate) jwks_uri: String,
-    pub(crate) audience: Vec<String>,
-    pub(crate) algorithms: Vec<Algorithm>,
-    pub(crate) profile: ProfileConfig,
-    pub(crate) max_lifetime: Duration,
+    jwks_uri: String,
+    pub(crate) rules: Rules,
 }
 
 impl Issuer {
     /// Its `iss`.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.issuer
+        &self.rules.issuer
     }
 
     /// Where its key set is.
@@ -166,6 +163,12 @@ impl Gate {
     #[must_use]
     pub fn issuers(&self) -> &[Issuer] {
         &self.issuers
+    }
+
+    /// How much of a refusal's reason a client sees.
+    #[must_use]
+    pub fn disclosure(&self) -> Disclosure {
+        self.disclosure
     }
 
     /// Where risk events are sent.
@@ -292,8 +295,8 @@ impl Faults {
         let mut issuers: Vec<Issuer> = Vec::new();
         for (i, issuer) in config.issuers.iter().enumerate() {
             let path = format!("issuers[{i}]");
-            let issuer = self.issuer(&path, issuer, config.allow_loopback);
-            if issuers.iter().any(|other| other.issuer == issuer.issuer) {
+            let issuer = self.issuer(&path, issuer, config.allow_loopback, config.clock_skew.duration());
+            if issuers.iter().any(|other| other.name() == issuer.name()) {
                 self.add(format!("{path}.issuer"), "is there twice; put what differs into one entry");
             }
             issuers.push(issuer);
@@ -301,7 +304,7 @@ impl Faults {
         issuers
     }
 
-    fn issuer(&mut self, path: &str, issuer: &IssuerConfig, allow_loopback: bool) -> Issuer {
+    fn issuer(&mut self, path: &str, issuer: &IssuerConfig, allow_loopback: bool, clock_skew: Duration) -> Issuer {
         if issuer.issuer.is_empty() {
             self.add(format!("{path}.issuer"), "is empty; write the `iss` of its tokens");
         }
@@ -310,13 +313,20 @@ impl Faults {
         }
         self.count(&format!("{path}.audience"), issuer.audience.len(), 1, MAX_ENTRIES);
         let least = Span::from_secs(1);
+        let max_lifetime = self.span(&format!("{path}.max_lifetime"), issuer.max_lifetime, least, Span::from_secs(30 * 86_400));
         Issuer {
-            issuer: issuer.issuer.clone(),
             jwks_uri: issuer.jwks_uri.clone(),
-            audience: issuer.audience.clone(),
-            algorithms: self.algorithms(&format!("{path}.algorithms"), &issuer.algorithms),
-            profile: issuer.profile,
-            max_lifetime: self.span(&format!("{path}.max_lifetime"), issuer.max_lifetime, least, Span::from_secs(30 * 86_400)),
+            rules: Rules {
+                issuer: issuer.issuer.clone(),
+                audiences: issuer.audience.clone(),
+                algorithms: self.algorithms(&format!("{path}.algorithms"), &issuer.algorithms),
+                profile: match issuer.profile {
+                    ProfileConfig::AtJwt => Profile::AtJwt,
+                    ProfileConfig::Jwt => Profile::Jwt,
+                },
+                clock_skew,
+                max_lifetime: Some(max_lifetime),
+            },
         }
     }
 

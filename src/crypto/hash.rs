@@ -19,6 +19,17 @@ pub fn sha256_base64url(bytes: &[u8]) -> String {
     base64url::encode(&sha256(bytes))
 }
 
+/// SHA-256 of several texts, each with its length before it, so that no two lists of texts run together.
+#[must_use]
+pub fn sha256_parts(parts: &[&str]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    hash.finalize().into()
+}
+
 /// Whether two values are the same, in time that depends on their lengths only.
 #[must_use]
 pub fn constant_time_eq(a: &[u8], b: &[u8]) -> bool {

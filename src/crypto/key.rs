@@ -35,6 +35,8 @@ pub enum KeyError {
     EvenModulus,
     /// An RSA exponent that is even, below 3, or above 2³².
     Exponent,
+    /// An RSA modulus of the generator that CVE-2017-15361 (ROCA) broke: its factors can be found.
+    WeakModulus,
 }
 
 impl fmt::Display for KeyError {
@@ -48,6 +50,7 @@ impl fmt::Display for KeyError {
             Self::NotMinimal => "rsa integer is not minimal",
             Self::EvenModulus => "rsa modulus is even",
             Self::Exponent => "rsa exponent is not odd or out of range",
+            Self::WeakModulus => "rsa modulus is of a broken generator",
         })
     }
 }
@@ -123,6 +126,22 @@ impl PublicKey {
         text.push('}');
         text
     }
+}
+
+/// Odd primes up to 167: all of them divide the primorial that the broken generator used, at every key size.
+const ROCA_PRIMES: [u32; 38] = [
+    3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103,
+    107, 109, 113, 127, 131, 137, 139, 149, 151, 157, 163, 167,
+];
+
+/// Whether the modulus is a power of 65537 modulo every one of those primes, as both factors of such keys are
+/// (Nemec et al., "The Return of Coppersmith's Attack", 2017, §2.3). By chance about one modulus in 2³⁰ is.
+fn is_roca(n: &[u8]) -> bool {
+    ROCA_PRIMES.iter().all(|prime| {
+        let residue = n.iter().fold(0, |residue, byte| (residue << 8 | u32::from(*byte)) % prime);
+        let powers = core::iter::successors(Some(1), |power| Some(power * (65_537 % prime) % prime));
+        powers.take(*prime as usize).any(|power| power == residue)
+    })
 }
 
 /// The prime of P-256 (SEC 2 §2.4.2).
@@ -217,6 +236,9 @@ impl RsaKey {
         }
         if e.len() > 4 || e.last().is_none_or(|last| last % 2 == 0) || e == [1] {
             return Err(KeyError::Exponent);
+        }
+        if is_roca(n) {
+            return Err(KeyError::WeakModulus);
         }
         #[cfg(feature = "rsa")]
         let modulus = super::rsa::Modulus::new(n, e).ok_or(KeyError::ModulusSize)?;

@@ -19,4 +19,5 @@ mod rsa;
 pub use algorithm::Algorithm;
 pub use check::{CheckError, SignatureCheck, Verdict};
 pub use ed25519::WarmKeys;
+pub use hash::{constant_time_eq, sha256, sha256_base64url, sha256_parts};
 pub use key::{KeyError, PublicKey};

@@ -6,6 +6,7 @@
 //! | Step | The host | Answer |
 //! |---|---|---|
 //! | [`Step::Keys`] | brings these key sets into [`Memory`] | [`Answer::Ready`] |
+//! | [`Step::Wait`] | waits some milliseconds | [`Answer::Ready`] |
 //! | [`Step::Checks`] | verifies these signatures, in order | [`Answer::Verdicts`] |
 //! | [`Step::Body`] | reads the body, up to [`Gate::max_body_bytes`] | [`Answer::Body`] and its kin |
 //! | [`Step::Limits`] | asks the store for these counts | [`Answer::Ready`] |
@@ -26,6 +27,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use crate::config::{Gate, PublicOrigin};
 use crate::crypto::SignatureCheck;
@@ -34,6 +36,7 @@ use crate::decision::{
     ReplayGuarantee, RiskView,
 };
 use crate::event::RiskEvent;
+use crate::keys::KeySource;
 use crate::memory::{LimitKey, Memory};
 use crate::policy::{Limit, Route, RoutePath};
 use crate::reason::{self, Reason};
@@ -48,8 +51,11 @@ use verify::{Verification, Verified};
 /// What a session needs next.
 #[derive(Debug)]
 pub enum Step {
-    /// These key sets, by URL, in [`Memory::key_sets`].
-    Keys(Vec<String>),
+    /// The keys of these sources, through [`Memory::keys_loaded`], [`Memory::keys_fetched`] or
+    /// [`Memory::keys_failed`]. Nobody else fetches them meanwhile.
+    Keys(Vec<KeySource>),
+    /// A few milliseconds: somebody else is fetching what is needed.
+    Wait,
     /// The verdicts of these checks.
     Checks(Vec<SignatureCheck>),
     /// The body.
@@ -84,7 +90,12 @@ pub struct Conclusion {
     pub event: Option<RiskEvent>,
     /// Limits of which the store should be told, after the response, through [`Memory::tell`].
     pub tell: Vec<(LimitKey, Quota)>,
+    /// Key sets that should be fetched anew, after the response, as for [`Step::Keys`].
+    pub refresh: Vec<KeySource>,
 }
+
+/// How long a request waits for keys that others are fetching.
+const MAX_WAIT_FOR_KEYS: Duration = Duration::from_secs(8);
 
 enum Stage {
     Start,
@@ -109,6 +120,7 @@ pub struct Session {
     guarantees: Guarantees,
     fields: Vec<(&'static str, String)>,
     tell: Vec<(LimitKey, Quota)>,
+    refresh: Vec<KeySource>,
 }
 
 impl Session {
@@ -128,6 +140,7 @@ impl Session {
             guarantees: Guarantees { replay: ReplayGuarantee::None, rate: RateGuarantee::None },
             fields: Vec::new(),
             tell: Vec::new(),
+            refresh: Vec::new(),
         }
     }
 
@@ -174,6 +187,7 @@ impl Session {
                     let progress = self.verify(&mut verification, memory, now, answer);
                     // What was proven before a failure still says who failed.
                     self.evidence.extend(verification.take_evidence());
+                    self.refresh.extend(verification.take_refresh());
                     self.verified = verification.verified().clone();
                     if let Some(step) = progress? {
                         self.stage = Stage::Verify(verification);
@@ -351,8 +365,8 @@ impl Session {
             refusal_fields(&mut decision);
         }
         decision.headers.push((DECISION_FIELD, decision.id.clone()));
-        let tell = core::mem::take(&mut self.tell);
-        Step::Done(Box::new(Conclusion { decision, event, tell }))
+        let (tell, refresh) = (core::mem::take(&mut self.tell), core::mem::take(&mut self.refresh));
+        Step::Done(Box::new(Conclusion { decision, event, tell, refresh }))
     }
 
     /// Takes the outcome into the risk of the agent that was proven, or of those that were not. Requests that go
@@ -418,6 +432,6 @@ fn rate_fields(weighed: &[(Limit, rate::Outcome)]) -> [(&'static str, String); 2
     [("RateLimit-Policy", policies.join(", ")), ("RateLimit", states.join(", "))]
 }
 
-fn ceil_secs(duration: core::time::Duration) -> u64 {
+fn ceil_secs(duration: Duration) -> u64 {
     duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
 }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use crate::config::Gate;
 use crate::dpop::Proof;
-use crate::jose::jws::Jws;
+use crate::jose::jws::MAX_JWS_BYTES;
 use crate::policy::Route;
 use crate::reason::Reason;
 use crate::request::RequestView;
@@ -27,12 +27,11 @@ pub(super) struct PresentedAgent {
     pub(super) signature: PresentedSignature,
 }
 
-/// An access token, decoded and not verified.
+/// An access token, as text.
 #[derive(Clone, Debug)]
 pub(super) struct PresentedToken {
     pub(super) scheme: AuthScheme,
     pub(super) text: String,
-    pub(super) jws: Jws,
 }
 
 /// What a request presents. Every part is a claim.
@@ -102,8 +101,10 @@ fn token(view: &RequestView, required: bool) -> Result<Option<PresentedToken>, R
     if text.is_empty() || !text.bytes().all(is_token68_byte) {
         return Err(Reason::TokenSyntax);
     }
-    let jws = Jws::parse(text).map_err(Reason::of_token)?;
-    Ok(Some(PresentedToken { scheme, text: String::from(text), jws }))
+    if text.len() > MAX_JWS_BYTES {
+        return Err(Reason::TokenTooLarge);
+    }
+    Ok(Some(PresentedToken { scheme, text: String::from(text) }))
 }
 
 /// The scheme of the request's token, if it has one that this gate knows.

@@ -2,13 +2,14 @@
 //! [`Verified`] is what comes out. Only this module makes a `Verified` that names anyone.
 
 use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::present::{AuthScheme, Presented, PresentedAgent, PresentedToken};
-use super::{Answer, Step, evidence};
+use super::{Answer, MAX_WAIT_FOR_KEYS, Step, evidence};
 use crate::config::{Gate, Issuer};
 use crate::crypto::{Algorithm, PublicKey, SignatureCheck, Verdict, constant_time_eq, sha256};
 use crate::decision::{Agent, CheckResult, Evidence, Method, Principal};
@@ -16,9 +17,9 @@ use crate::dpop::{Proof, ProofRules};
 use crate::encoding::json::{Object, Value};
 use crate::jose::jwk::Jwk;
 use crate::jose::jwt::{Claims, DecodedToken, VerifiedToken};
-use crate::jose::key_set::Wanted;
+use crate::jose::key_set::{Lookup, Wanted};
 use crate::keys::KeySource;
-use crate::memory::{CachedToken, KeyLookup, Memory};
+use crate::memory::{CachedToken, Memory};
 use crate::policy::Route;
 use crate::reason::Reason;
 use crate::request::{RequestView, Target};
@@ -110,6 +111,17 @@ enum Phase {
     Done,
 }
 
+/// What is known of a token before its signature has verified in this request.
+#[derive(Debug)]
+enum TokenState {
+    /// There is none, or it is proven.
+    Settled,
+    /// It was verified before, with the key set of that version.
+    Known(CachedToken),
+    /// It was not.
+    Unknown(Box<UnknownToken>),
+}
+
 /// A token that is not known yet: decoded, checked against its issuer's rules, not verified.
 #[derive(Debug)]
 struct UnknownToken {
@@ -117,7 +129,7 @@ struct UnknownToken {
     issuer: usize,
     algorithm: Algorithm,
     keys: Vec<Jwk>,
-    key_set_version: u64,
+    key_set_version: UnixSeconds,
 }
 
 /// A request's proofs on their way from presented to proven.
@@ -126,9 +138,12 @@ pub(super) struct Verification {
     agent: Option<PresentedAgent>,
     token: Option<PresentedToken>,
     proof: Option<Proof>,
-    unknown_token: Option<UnknownToken>,
+    token_state: TokenState,
+    /// Verified, and not yet held together with the proof.
+    verified_token: Option<Arc<VerifiedToken>>,
     agent_key: Option<Jwk>,
     waiting_since: Option<UnixMillis>,
+    refresh: Vec<KeySource>,
     phase: Phase,
     verified: Verified,
     evidence: Vec<Evidence>,
@@ -140,9 +155,11 @@ impl Verification {
             agent: presented.agent,
             token: presented.token,
             proof: presented.proof,
-            unknown_token: None,
+            token_state: TokenState::Settled,
+            verified_token: None,
             agent_key: None,
             waiting_since: None,
+            refresh: Vec::new(),
             phase: Phase::Begin,
             verified: Verified::default(),
             evidence: Vec::new(),
@@ -151,6 +168,11 @@ impl Verification {
 
     pub(super) fn verified(&self) -> &Verified {
         &self.verified
+    }
+
+    /// The key sets that should be fetched anew after the response.
+    pub(super) fn take_refresh(&mut self) -> Vec<KeySource> {
+        core::mem::take(&mut self.refresh)
     }
 
     pub(super) fn take_evidence(&mut self) -> Vec<Evidence> {
@@ -220,27 +242,13 @@ impl Verification {
         Ok(())
     }
 
-    /// Finds a token among those verified before, or decodes it and finds its issuer.
+    /// Finds a token among those verified before, or reads it.
     fn recognise_token(&mut self, context: &Context<'_>, memory: &mut Memory) -> Result<(), Reason> {
         let Some(token) = &self.token else { return Ok(()) };
-        let now = context.now.seconds();
-        if let Some(known) = memory.tokens.touch(&sha256(token.text.as_bytes())) {
-            let issuer = context.gate.issuers().get(known.issuer);
-            if let Some(issuer) = issuer
-                && memory.key_sets.version(&KeySource::issuer(issuer.jwks_uri())) == Some(known.key_set_version)
-            {
-                known.token.recheck(&issuer.rules, now).map_err(Reason::from)?;
-                self.verified.token = Some(Arc::clone(&known.token));
-                return Ok(());
-            }
-        }
-        let decoded = DecodedToken::decode(&token.text).map_err(Reason::from)?;
-        let by_name = |issuer: &Issuer| issuer.name() == decoded.unverified_issuer();
-        let issuers = context.gate.issuers();
-        let index = issuers.iter().position(by_name).ok_or(Reason::TokenIssuerUnknown)?;
-        let issuer = issuers.get(index).ok_or(Reason::TokenIssuerUnknown)?;
-        let algorithm = decoded.precheck(&issuer.rules, now).map_err(Reason::from)?;
-        self.unknown_token = Some(UnknownToken { decoded, issuer: index, algorithm, keys: Vec::new(), key_set_version: 0 });
+        self.token_state = match memory.tokens.touch(&sha256(token.text.as_bytes())) {
+            Some(known) => TokenState::Known(known.clone()),
+            None => unknown_token(context, token)?,
+        };
         Ok(())
     }
 
@@ -259,39 +267,63 @@ impl Verification {
 
     /// Looks up the keys of agent and issuer at once, so that a cold request waits for the slower one only.
     fn find_keys(&mut self, context: &Context<'_>, memory: &mut Memory) -> Result<Option<Step>, Reason> {
-        let now = context.now;
-        let (mut fetch, mut wait) = (Vec::new(), false);
-        if let Some(agent) = self.agent.as_ref().filter(|_| self.agent_key.is_none()) {
-            let source = KeySource::directory(&agent.claim.source);
-            let wanted = Wanted { kid: Some(&agent.claim.keyid), algorithm: None };
-            match memory.find_keys(&source, wanted, now) {
-                KeyLookup::Found { keys, .. } => self.agent_key = keys.into_iter().next(),
-                KeyLookup::Fetch => fetch.push(source),
-                KeyLookup::Wait => wait = true,
-                KeyLookup::Unknown => self.unverified_agent(context, Reason::SignatureKeyUnknown)?,
-                KeyLookup::Unavailable => self.unverified_agent(context, Reason::KeysUnavailable)?,
-            }
-        }
-        if let Some(token) = self.unknown_token.as_mut().filter(|token| token.keys.is_empty()) {
-            let issuer = context.gate.issuers().get(token.issuer).ok_or(Reason::TokenIssuerUnknown)?;
-            let source = KeySource::issuer(issuer.jwks_uri());
-            let wanted = Wanted { kid: token.decoded.jws().kid(), algorithm: Some(token.algorithm) };
-            match memory.find_keys(&source, wanted, now) {
-                KeyLookup::Found { keys, version } => (token.keys, token.key_set_version) = (keys, version),
-                KeyLookup::Fetch => fetch.push(source),
-                KeyLookup::Wait => wait = true,
-                KeyLookup::Unknown => return Err(Reason::TokenKeyUnknown),
-                KeyLookup::Unavailable => return Err(Reason::KeysUnavailable),
-            }
-        }
-        if fetch.is_empty() && !wait {
+        let mut needs = Needs::default();
+        self.find_agent_key(context, memory, &mut needs)?;
+        self.find_token_keys(context, memory, &mut needs)?;
+        self.refresh.append(&mut needs.refresh);
+        if needs.fetch.is_empty() && !needs.wait {
             return Ok(None);
         }
-        let since = *self.waiting_since.get_or_insert(now);
-        if now.since(since) > super::MAX_WAIT_FOR_KEYS {
+        let since = *self.waiting_since.get_or_insert(context.now);
+        if context.now.since(since) > MAX_WAIT_FOR_KEYS {
             return Err(Reason::KeysUnavailable);
         }
-        Ok(Some(if fetch.is_empty() { Step::Wait } else { Step::Keys(fetch) }))
+        Ok(Some(if needs.fetch.is_empty() { Step::Wait } else { Step::Keys(needs.fetch) }))
+    }
+
+    fn find_agent_key(&mut self, context: &Context<'_>, memory: &mut Memory, needs: &mut Needs) -> Result<(), Reason> {
+        let Some(agent) = self.agent.as_ref().filter(|_| self.agent_key.is_none()) else { return Ok(()) };
+        let source = KeySource::directory(&agent.claim.source);
+        let wanted = Wanted { kid: Some(&agent.claim.keyid), algorithm: None };
+        match needs.look_up(memory, source, Some(wanted), context.now) {
+            Found::Keys { keys, .. } => self.agent_key = keys.into_iter().next(),
+            Found::NotYet => {}
+            Found::Refusal(Reason::KeysUnavailable) => self.unverified_agent(context, Reason::KeysUnavailable)?,
+            Found::Refusal(_) => self.unverified_agent(context, Reason::SignatureKeyUnknown)?,
+        }
+        Ok(())
+    }
+
+    fn find_token_keys(&mut self, context: &Context<'_>, memory: &mut Memory, needs: &mut Needs) -> Result<(), Reason> {
+        if let TokenState::Known(known) = &self.token_state {
+            let issuer = issuer(context, known.issuer)?;
+            match needs.look_up(memory, KeySource::issuer(issuer.jwks_uri()), None, context.now) {
+                Found::Keys { version, .. } if version == known.key_set_version => {
+                    known.token.recheck(&issuer.rules, context.now.seconds())?;
+                    self.verified_token = Some(Arc::clone(&known.token));
+                    self.token_state = TokenState::Settled;
+                }
+                // The issuer's keys have changed since: the token must be signed by one that is still there.
+                Found::Keys { .. } => {
+                    let Some(token) = &self.token else { return Ok(()) };
+                    self.token_state = unknown_token(context, token)?;
+                }
+                Found::NotYet => return Ok(()),
+                Found::Refusal(reason) => return Err(reason),
+            }
+        }
+        if let TokenState::Unknown(unknown) = &mut self.token_state
+            && unknown.keys.is_empty()
+        {
+            let source = KeySource::issuer(issuer(context, unknown.issuer)?.jwks_uri());
+            let wanted = Wanted { kid: unknown.decoded.jws().kid(), algorithm: Some(unknown.algorithm) };
+            match needs.look_up(memory, source, Some(wanted), context.now) {
+                Found::Keys { keys, version } => (unknown.keys, unknown.key_set_version) = (keys, version),
+                Found::NotYet => {}
+                Found::Refusal(reason) => return Err(reason),
+            }
+        }
+        Ok(())
     }
 
     /// The signatures to verify. A token may have several keys to try.
@@ -300,8 +332,8 @@ impl Verification {
         if let (Some(agent), Some(key)) = (&self.agent, &self.agent_key) {
             pending.push(Pending { of: Of::Agent, check: agent_check(context, agent, key)? });
         }
-        if let Some(token) = &self.unknown_token {
-            let issuer = context.gate.issuers().get(token.issuer).ok_or(Reason::TokenIssuerUnknown)?;
+        if let TokenState::Unknown(token) = &self.token_state {
+            let issuer = issuer(context, token.issuer)?;
             for key in &token.keys {
                 // A signature that does not even fit this key may fit the next.
                 if let Ok(check) = token.decoded.check(key, &issuer.rules) {
@@ -333,7 +365,7 @@ impl Verification {
                 (Of::Agent, true) => self.believe_agent(context)?,
                 (Of::Agent, false) => return Err(Reason::SignatureInvalid),
                 (Of::Token, true) => self.believe_token(context, memory, &check)?,
-                (Of::Token, false) if self.verified.token.is_some() || another_key => {}
+                (Of::Token, false) if self.verified_token.is_some() || another_key => {}
                 (Of::Token, false) => return Err(Reason::TokenSignatureInvalid),
                 (Of::Proof, true) => {}
                 (Of::Proof, false) => return Err(Reason::DpopSignatureInvalid),
@@ -365,33 +397,28 @@ impl Verification {
     }
 
     fn believe_token(&mut self, context: &Context<'_>, memory: &mut Memory, check: &SignatureCheck) -> Result<(), Reason> {
-        let (Some(unknown), Some(token)) = (self.unknown_token.take(), &self.token) else { return Ok(()) };
-        let issuer = context.gate.issuers().get(unknown.issuer).ok_or(Reason::TokenIssuerUnknown)?;
-        let verified = unknown.decoded.verified(check, Verdict::Valid, &issuer.rules, context.now.seconds());
-        let verified = Arc::new(verified.map_err(Reason::from)?);
-        let known = CachedToken {
-            token: Arc::clone(&verified),
-            issuer: unknown.issuer,
-            key_set_version: unknown.key_set_version,
+        let TokenState::Unknown(unknown) = core::mem::replace(&mut self.token_state, TokenState::Settled) else {
+            return Ok(());
         };
-        memory.tokens.insert(sha256(token.text.as_bytes()), known);
-        self.verified.token = Some(verified);
+        let (index, key_set_version) = (unknown.issuer, unknown.key_set_version);
+        let rules = &issuer(context, index)?.rules;
+        let verified = unknown.decoded.verified(check, Verdict::Valid, rules, context.now.seconds())?;
+        let verified = Arc::new(verified);
+        if let Some(token) = &self.token {
+            let known = CachedToken { token: Arc::clone(&verified), issuer: index, key_set_version };
+            memory.tokens.insert(sha256(token.text.as_bytes()), known);
+        }
+        self.verified_token = Some(verified);
         Ok(())
     }
 
     /// Holds token and proof together, and says who the agent is where no signature did.
     fn identify(&mut self, context: &Context<'_>) -> Result<(), Reason> {
-        let (Some(token), Some(verified)) = (&self.token, self.verified.token.clone()) else {
+        let (Some(token), Some(verified)) = (&self.token, self.verified_token.take()) else {
             return if context.route.token { Err(Reason::TokenMissing) } else { Ok(()) };
         };
         let claims = verified.claims();
-        let jkt = bound_key(claims, token.scheme, self.proof.as_ref());
-        if let Err(reason) = jkt {
-            // Not this token's holder: whose it is must not be told, nor held against them.
-            self.verified.token = None;
-            return Err(reason);
-        }
-        let jkt = jkt?;
+        let jkt = bound_key(claims, token.scheme, self.proof.as_ref())?;
         self.evidence.push(evidence("token", None, None));
         if jkt.is_none() && context.route.dpop {
             return Err(Reason::DpopMissing);
@@ -412,8 +439,62 @@ impl Verification {
             self.verified.subject = Some(format!("{} {id}", claims.iss));
             self.verified.agent = Some(Agent { id, method, key: jkt, operator: None });
         }
+        self.verified.token = Some(Arc::clone(&verified));
         Ok(())
     }
+}
+
+/// What has to be done before keys can be found.
+#[derive(Debug, Default)]
+struct Needs {
+    fetch: Vec<KeySource>,
+    wait: bool,
+    refresh: Vec<KeySource>,
+}
+
+/// What a look-up of keys found.
+enum Found {
+    Keys { keys: Vec<Jwk>, version: UnixSeconds },
+    NotYet,
+    Refusal(Reason),
+}
+
+impl Needs {
+    fn look_up(&mut self, memory: &mut Memory, source: KeySource, wanted: Option<Wanted<'_>>, now: UnixMillis) -> Found {
+        match memory.look_up(&source, wanted, now) {
+            Lookup::Use { set, version, refresh, .. } => {
+                if refresh {
+                    self.refresh.push(source);
+                }
+                let named = |wanted: Wanted<'_>| set.candidates(wanted.kid, wanted.algorithm).into_iter().cloned().collect();
+                Found::Keys { keys: wanted.map_or_else(Vec::new, named), version }
+            }
+            Lookup::Fetch { .. } => {
+                self.fetch.push(source);
+                Found::NotYet
+            }
+            Lookup::Wait { .. } => {
+                self.wait = true;
+                Found::NotYet
+            }
+            Lookup::UnknownKey { .. } => Found::Refusal(Reason::TokenKeyUnknown),
+            Lookup::Unavailable { .. } => Found::Refusal(Reason::KeysUnavailable),
+        }
+    }
+}
+
+fn issuer<'a>(context: &Context<'a>, index: usize) -> Result<&'a Issuer, Reason> {
+    context.gate.issuers().get(index).ok_or(Reason::TokenIssuerUnknown)
+}
+
+/// Reads a token and finds its issuer.
+fn unknown_token(context: &Context<'_>, token: &PresentedToken) -> Result<TokenState, Reason> {
+    let decoded = DecodedToken::decode(&token.text)?;
+    let by_name = |issuer: &Issuer| issuer.name() == decoded.unverified_issuer();
+    let index = context.gate.issuers().iter().position(by_name).ok_or(Reason::TokenIssuerUnknown)?;
+    let algorithm = decoded.precheck(&issuer(context, index)?.rules, context.now.seconds())?;
+    let unknown = UnknownToken { decoded, issuer: index, algorithm, keys: Vec::new(), key_set_version: UnixSeconds(0) };
+    Ok(TokenState::Unknown(Box::new(unknown)))
 }
 
 /// The check of an agent's signature with the key that its directory has.

@@ -18,7 +18,7 @@ use crate::encoding::json::{Object, Value};
 use crate::time::UnixSeconds;
 
 /// Most clock skew that is ever allowed, whatever the rules say.
-pub const MAX_CLOCK_SKEW: Duration = Duration::from_secs(60);
+pub const MAX_CLOCK_SKEW: Duration = Duration::from_mins(1);
 
 /// Why a token is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

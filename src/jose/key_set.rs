@@ -35,25 +35,25 @@ pub use freshness::{freshness, retry_after};
 pub use snapshot::{Snapshot, SnapshotError};
 
 /// Shortest time a set counts as fresh, whatever its response said: bounds fetches to one a minute.
-pub const MIN_FRESH: Duration = Duration::from_secs(60);
+pub const MIN_FRESH: Duration = Duration::from_mins(1);
 /// Longest time a set counts as fresh, whatever its response said: bounds how long a withdrawn key lives.
-pub const MAX_FRESH: Duration = Duration::from_secs(3600);
+pub const MAX_FRESH: Duration = Duration::from_hours(1);
 /// How long a set is fresh where its response did not say.
-pub const DEFAULT_FRESH: Duration = Duration::from_secs(300);
+pub const DEFAULT_FRESH: Duration = Duration::from_mins(5);
 /// How long past its freshness a set still serves while one caller refreshes it.
-pub const REVALIDATE_GRACE: Duration = Duration::from_secs(60);
+pub const REVALIDATE_GRACE: Duration = Duration::from_mins(1);
 /// How long after its fetch a set serves while its source fails: 24 h.
-pub const MAX_STALE: Duration = Duration::from_secs(24 * 3600);
+pub const MAX_STALE: Duration = Duration::from_hours(24);
 /// Longest pause that a source can ask for with `Retry-After`.
-pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
+pub const MAX_RETRY_AFTER: Duration = Duration::from_hours(1);
 /// Longest time that an unknown `kid` is remembered.
-pub const MAX_UNKNOWN_KID_TTL: Duration = Duration::from_secs(300);
+pub const MAX_UNKNOWN_KID_TTL: Duration = Duration::from_mins(5);
 /// Most unknown `kid`s remembered for one URL.
 const MAX_UNKNOWN_KIDS: usize = 32;
 /// Longest pause after repeated failures that named none.
-const MAX_BACKOFF: Duration = Duration::from_secs(60);
+const MAX_BACKOFF: Duration = Duration::from_mins(1);
 /// The window of [`Limits::fetches_per_minute`].
-const BUDGET_WINDOW: Duration = Duration::from_secs(60);
+const BUDGET_WINDOW: Duration = Duration::from_mins(1);
 
 /// What a [`KeySets`] may hold and how often it may ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +79,7 @@ impl Default for Limits {
             lease: Duration::from_secs(10),
             cooldown: Duration::from_secs(30),
             fetches_per_minute: 6,
-            unknown_kid_ttl: Duration::from_secs(60),
+            unknown_kid_ttl: Duration::from_mins(1),
         }
     }
 }
@@ -100,6 +100,8 @@ pub enum Lookup {
     Use {
         /// The set.
         set: Arc<JwkSet>,
+        /// When it was fetched: two sets of one URL never have the same, however alike they are.
+        version: UnixSeconds,
         /// Whether it is past its freshness.
         stale: bool,
         /// Whether the caller should fetch it anew, after its own request is answered. This too is a lease.
@@ -195,7 +197,7 @@ impl KeySets {
         }
         let refresh = now >= stored.refresh_at(seed, url)
             && matches!(entry.permit(&limits, None, now), Permit::Granted(_));
-        Lookup::Use { stale: now >= stored.fresh_until, set: stored.set, refresh }
+        Lookup::Use { version: stored.fetched_at, stale: now >= stored.fresh_until, set: stored.set, refresh }
     }
 
     /// A fetch brought a set. `fresh_for` is what [`freshness`] read from its response.
@@ -261,6 +263,12 @@ impl KeySets {
             fetched_at: stored.fetched_at,
             fresh_until: stored.fresh_until,
         })
+    }
+
+    /// Whether this URL was asked for before, and is still remembered.
+    #[must_use]
+    pub fn contains(&self, url: &str) -> bool {
+        self.entries.contains_key(url)
     }
 
     /// How many URLs are kept.

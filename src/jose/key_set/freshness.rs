@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn retry_after_is_in_seconds() {
-        assert_eq!(retry_after("120 "), Some(Duration::from_secs(120)));
+        assert_eq!(retry_after("120 "), Some(Duration::from_mins(2)));
         assert_eq!(retry_after("Fri, 31 Dec 1999 23:59:59 GMT"), None);
         assert_eq!(retry_after("-1"), None);
     }
