@@ -2,8 +2,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { AGENT, AGENT_JWKS_PATH } from "../lib/directory.mjs";
-import { ISSUER } from "../lib/issuer.mjs";
+import { AGENT, AGENT_JWKS_PATH, ISSUER } from "../lib/names.mjs";
 import { make } from "../lib/recipe.mjs";
 
 const FOLDER = fileURLToPath(new URL("../../target/demo/", import.meta.url));

@@ -3,8 +3,8 @@ import { createHash } from "node:crypto";
 import * as sig from "http-message-sig";
 import * as wba from "web-bot-auth";
 import { signerFromJWK } from "web-bot-auth/crypto";
-import { AGENT, AGENT_JWKS_PATH } from "./directory.mjs";
 import { seconds } from "./issuer.mjs";
+import { AGENT, AGENT_JWKS_PATH } from "./names.mjs";
 
 /** @typedef {"legacy" | "dictionary" | "direct"} Form */
 

@@ -1,10 +1,6 @@
 // The agent's key directory: at the well-known path of Web Bot Auth, and as a plain key set at a URL of its own.
+import { AGENT_JWKS_PATH, DIRECTORY_PATH, DIRECTORY_TYPE } from "./names.mjs";
 import { sendJson, serve } from "./net.mjs";
-
-export const AGENT = "https://agents.example";
-export const DIRECTORY_PATH = "/.well-known/http-message-signatures-directory";
-export const DIRECTORY_TYPE = "application/http-message-signatures-directory+json";
-export const AGENT_JWKS_PATH = "/jwks.json";
 
 /**
  * @param {import("jose").JWK[]} keys

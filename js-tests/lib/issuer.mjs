@@ -3,10 +3,8 @@
 import { randomUUID } from "node:crypto";
 import { SignJWT } from "jose";
 import { makeKey } from "./keys.mjs";
+import { ISSUER, JWKS_PATH } from "./names.mjs";
 import { sendJson, serve } from "./net.mjs";
-
-export const ISSUER = "https://issuer.example";
-export const JWKS_PATH = "/jwks.json";
 
 /**
  * @typedef {object} TokenOptions

@@ -1,8 +1,9 @@
 // Everything at once: origin, issuer, agent, directory and the gate between them.
-import { startDirectory, AGENT } from "./directory.mjs";
+import { startDirectory } from "./directory.mjs";
 import { startGate } from "./gate.mjs";
-import { ISSUER, JWKS_PATH, startIssuer } from "./issuer.mjs";
+import { startIssuer } from "./issuer.mjs";
 import { makeKey } from "./keys.mjs";
+import { AGENT, ISSUER, JWKS_PATH } from "./names.mjs";
 import { freePort } from "./net.mjs";
 import { EVENTS_PATH, startOrigin } from "./origin.mjs";
 
@@ -38,9 +39,13 @@ export const ROUTES = [
  */
 
 /**
- * @param {{config?: object, port?: number, build?: string}} [options] `config` is laid over the usual one
+ * @param {object} [options]
+ * @param {object} [options.config] laid over the usual one
+ * @param {boolean} [options.withoutLimits] leaves out the limits of the routes
+ * @param {number} [options.port] of the gate, if it is free
+ * @param {string} [options.build] the folder of another built Worker
  */
-export async function startWorld({ config = {}, port: preferred, build } = {}) {
+export async function startWorld({ config = {}, withoutLimits = false, port: preferred, build } = {}) {
   const port = await freePort(preferred);
   const url = `http://127.0.0.1:${port}`;
   const agent = await makeKey("EdDSA");
@@ -67,7 +72,7 @@ export async function startWorld({ config = {}, port: preferred, build } = {}) {
     ],
     signatures: { profiles: ["web-bot-auth"], trust: [AGENT] },
     events: { url: origin.url + EVENTS_PATH },
-    routes: ROUTES,
+    routes: withoutLimits ? ROUTES.map(({ rate, ...route }) => route) : ROUTES,
     ...config,
   };
   const hosts = { [ISSUER]: issuer.url, [AGENT]: directory.url };

@@ -1,6 +1,6 @@
 // npm `jose`, as a verifier of access tokens.
 import { createLocalJWKSet, jwtVerify } from "jose";
-import { ISSUER } from "../lib/issuer.mjs";
+import { ISSUER } from "../lib/names.mjs";
 
 /** @type {import("./peers.mjs").Verify} */
 export async function verifyJose({ headers }, { issuerKeys, audience }) {

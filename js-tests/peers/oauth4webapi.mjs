@@ -1,6 +1,6 @@
 // npm `oauth4webapi`, as a verifier of access tokens and their proofs.
 import { allowInsecureRequests, jwksCache, validateJwtAccessToken } from "oauth4webapi";
-import { ISSUER, JWKS_PATH } from "../lib/issuer.mjs";
+import { ISSUER, JWKS_PATH } from "../lib/names.mjs";
 
 /** The key set as it was fetched before, so that nothing is measured or judged but the verification. */
 /** @type {WeakMap<object, import("oauth4webapi").JWKSCacheInput>} */

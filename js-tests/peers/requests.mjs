@@ -1,7 +1,8 @@
 // The requests that we and the peers judge. Each fault is in one layer alone, so that a verdict speaks of it.
 import { randomUUID } from "node:crypto";
 import { CompactSign } from "jose";
-import { ISSUER, seconds } from "../lib/issuer.mjs";
+import { seconds } from "../lib/issuer.mjs";
+import { ISSUER } from "../lib/names.mjs";
 import { change } from "../lib/recipe.mjs";
 
 /** @typedef {Pick<import("../lib/world.mjs").World, "url" | "agent" | "holders" | "stranger" | "issuer">} Makings */
