@@ -9,7 +9,8 @@ export function median(values) {
 }
 
 /**
- * Measures the contenders in turn, round after round, so that what slows the machine for a while slows all.
+ * Measures the contenders in turn, round after round, so that what slows the machine for a while slows all;
+ * another one begins each round, so that none is always the first.
  *
  * @template T
  * @param {Record<string, T>} contenders
@@ -19,11 +20,13 @@ export function median(values) {
  */
 export async function compare(contenders, rounds, measure) {
   /** @type {Record<string, Record<string, number[]>>} */
-  const all = {};
+  const all = Object.fromEntries(Object.keys(contenders).map((name) => [name, {}]));
   for (let round = 0; round < rounds; round += 1) {
-    for (const [name, contender] of Object.entries(contenders)) {
+    const order = Object.entries(contenders);
+    order.push(...order.splice(0, round % order.length));
+    for (const [name, contender] of order) {
       for (const [figure, value] of Object.entries(await measure(contender))) {
-        ((all[name] ??= {})[figure] ??= []).push(value);
+        (all[name][figure] ??= []).push(value);
       }
     }
   }

@@ -70,9 +70,10 @@ function addressPort(server) {
  * a gate must be tested with what others put on the wire.
  *
  * @param {Wire} wire
+ * @param {http.Agent | false} [agent] keeps connections; without one each request has its own
  * @returns {Promise<Answer>}
  */
-export function send({ method, url, headers, body }) {
+export function send({ method, url, headers, body }, agent = false) {
   const { hostname, port, host } = new URL(url);
   const path = url.slice(url.indexOf(host) + host.length) || "/";
   const fields = headers.flat();
@@ -80,7 +81,7 @@ export function send({ method, url, headers, body }) {
   if (body) fields.push("content-length", String(body.length));
   return new Promise((resolve, reject) => {
     const start = performance.now();
-    const request = http.request({ method, hostname, port, path, headers: fields, agent: false }, async (response) => {
+    const request = http.request({ method, hostname, port, path, headers: fields, agent }, async (response) => {
       try {
         const received = await bytes(response);
         const ms = performance.now() - start;

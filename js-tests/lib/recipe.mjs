@@ -80,10 +80,11 @@ async function credentials(world, wire, recipe) {
 
 /**
  * @param {import("./net.mjs").Wire} wire
+ * @param {import("node:http").Agent} [agent] keeps connections
  * @returns {Promise<Verdict>}
  */
-export async function judge(wire) {
-  const answer = await send(wire);
+export async function judge(wire, agent) {
+  const answer = await send(wire, agent);
   const { status, ms } = answer;
   if (answer.headers[ORIGIN_MARK]) {
     return { outcome: "allow", status, code: "ok", ms, answer, seen: json(answer) };
