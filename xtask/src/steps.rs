@@ -159,8 +159,9 @@ fn dependencies(workspace: &Workspace) -> Outcome<Passed> {
 }
 
 fn node(workspace: &Workspace) -> Outcome<Node> {
-    tools::npm_packages(workspace, "js-tests")?;
-    Node::ready(workspace)
+    let node = Node::ready(workspace)?;
+    tools::npm_packages(workspace, &node, "js-tests")?;
+    Ok(node)
 }
 
 fn js_types(workspace: &Workspace) -> Outcome<Passed> {

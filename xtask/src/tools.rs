@@ -178,7 +178,7 @@ fn npm(dir: &Path) -> Run {
 }
 
 /// The npm packages of a folder, exactly as its lock file has them. No package's install script runs.
-pub(crate) fn npm_packages(workspace: &Workspace, folder: &str) -> Outcome {
+pub(crate) fn npm_packages(workspace: &Workspace, node: &Node, folder: &str) -> Outcome {
     let stamp_path = workspace.path(folder).join("node_modules/.lock-stamp");
     let mut hasher = DefaultHasher::new();
     workspace.read(&format!("{folder}/package-lock.json"))?.hash(&mut hasher);
@@ -187,7 +187,8 @@ pub(crate) fn npm_packages(workspace: &Workspace, folder: &str) -> Outcome {
         return Ok(());
     }
     eprintln!("xtask: installing the npm packages of {folder} (about 20 seconds)");
-    npm(&workspace.path(folder)).args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).aside()?;
+    let npm = node.first_in_path(npm(&workspace.path(folder)));
+    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).aside()?;
     fs::write(&stamp_path, stamp).map_err(|e| format!("cannot write {}: {e}", stamp_path.display()))
 }
 

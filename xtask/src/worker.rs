@@ -17,7 +17,7 @@ pub(crate) struct Tools {
 /// Installs what is missing.
 pub(crate) fn tools(workspace: &Workspace) -> Outcome<Tools> {
     let node = Node::ready(workspace)?;
-    tools::npm_packages(workspace, "js-tests")?;
+    tools::npm_packages(workspace, &node, "js-tests")?;
     let wasm_bindgen = tools::wasm_bindgen(workspace)?;
     let worker_build = tools::worker_build(workspace)?;
     Ok(Tools { worker_build, wasm_bindgen, node })
