@@ -1,1 +1,86 @@
-fn main() {}
+//! `cargo xtask`: one entry to everything that is done with this repository.
+//!
+//! Needs Rust (rustup) and Node with npm; whatever else is missing is installed by the command that needs it,
+//! pinned to a version, outside the repository ([`tools`]). Messages go to stderr; stdout belongs to what was
+//! asked for.
+
+mod command;
+mod steps;
+mod toolchain;
+mod tools;
+mod worker;
+mod workspace;
+
+use std::process::ExitCode;
+
+use command::Outcome;
+use workspace::Workspace;
+
+const USAGE: &str = "\
+usage: cargo xtask <command>
+
+  demo [--once] [--json] [--port N]
+                     build the gate, start it in workerd beside a demo origin, issuer and agent, and send
+                     real requests through it; stays up unless --once; --json prints one object a line
+  test [--only NAME]... [--list]
+                     everything that CI runs; --only keeps the steps whose name contains NAME
+  build              the Worker, to worker/build
+  bench [--js-only]  Criterion, then the JavaScript peers in Node and in workerd
+  setup              install what the other commands need, and nothing else
+
+Tools are kept in $COUNTERSIGN_TOOLS, else in countersign/tools of the user's cache folder.";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("xtask: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[String]) -> Outcome {
+    let (name, rest) = arguments.split_first().ok_or(USAGE)?;
+    let workspace = &Workspace::find()?;
+    let outcome = dispatch(workspace, name, rest);
+    tools::clean_up(workspace);
+    outcome
+}
+
+fn dispatch(workspace: &Workspace, name: &str, rest: &[String]) -> Outcome {
+    match name {
+        "demo" => demo(workspace, rest),
+        "test" => steps::test(workspace, rest),
+        "build" => worker::build(workspace).map(drop),
+        "bench" => bench(workspace, rest),
+        "setup" => setup(workspace),
+        "help" | "--help" | "-h" => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        other => Err(format!("no command {other}\n{USAGE}")),
+    }
+}
+
+fn setup(workspace: &Workspace) -> Outcome {
+    toolchain::ready(workspace)?;
+    worker::tools(workspace)?;
+    tools::cargo_deny(workspace)?;
+    eprintln!("xtask: everything is there");
+    Ok(())
+}
+
+fn demo(workspace: &Workspace, flags: &[String]) -> Outcome {
+    let node = worker::build(workspace)?;
+    node.command().arg(workspace.path("js-tests/demo/main.mjs")).args(flags).foreground()
+}
+
+fn bench(workspace: &Workspace, flags: &[String]) -> Outcome {
+    let node = worker::build(workspace)?;
+    if !flags.iter().any(|flag| flag == "--js-only") {
+        workspace.cargo().args(["bench", "--package", "countersign"]).foreground()?;
+    }
+    node.command().arg(workspace.path("benches/js/main.mjs")).foreground()
+}

@@ -1,0 +1,70 @@
+// The gate: the built Worker in workerd, with the world around it redirected to loopback.
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { Miniflare } from "miniflare";
+import { makeKey } from "./keys.mjs";
+
+/** Where `cargo xtask build` puts the Worker. */
+export const BUILD = fileURLToPath(new URL("../../worker/build", import.meta.url));
+
+/** The day whose runtime behaviour the Worker is built for; the same as in wrangler.toml. */
+export const COMPATIBILITY_DATE = "2026-07-01";
+
+// Names that exist nowhere stand for the issuer and the agent, so that the gate fetches from https as it must.
+// This Worker is what the gate sees as the internet: it takes such names to loopback, and lets nothing else out.
+const OUTSIDE = `export default {
+  async fetch(request, { HOSTS }) {
+    const url = new URL(request.url);
+    const target = HOSTS[url.origin];
+    if (target) return fetch(new Request(target + url.pathname + url.search, request));
+    if (url.hostname === "127.0.0.1") return fetch(request);
+    throw new Error("no such host: " + url.hostname);
+  },
+};`;
+
+/**
+ * @typedef {object} GateOptions
+ * @property {object} config `COUNTERSIGN_CONFIG`
+ * @property {number} port
+ * @property {Record<string, string>} [hosts] origins, and the loopback servers that answer for them
+ * @property {string} [build] the folder of another built Worker
+ */
+
+/**
+ * @param {GateOptions} options
+ */
+export async function startGate({ config, port, hosts = {}, build = BUILD }) {
+  if (!existsSync(`${build}/index.js`)) throw new Error(`no Worker in ${build}; run: cargo xtask build`);
+  const signing = await makeKey("EdDSA");
+  const miniflare = new Miniflare({
+    host: "127.0.0.1",
+    port,
+    workers: [
+      {
+        name: "gate",
+        modulesRoot: build,
+        modules: [
+          { type: "ESModule", path: `${build}/index.js` },
+          ...(existsSync(`${build}/index_bg.wasm`)
+            ? [{ type: /** @type {const} */ ("CompiledWasm"), path: `${build}/index_bg.wasm` }]
+            : []),
+        ],
+        compatibilityDate: COMPATIBILITY_DATE,
+        bindings: {
+          COUNTERSIGN_CONFIG: /** @type {any} */ (config),
+          GATE_SIGNING_KEY: JSON.stringify({ ...signing.privateJwk, kid: signing.kid, alg: "EdDSA" }),
+        },
+        kvNamespaces: ["COUNTERSIGN_KV"],
+        outboundService: "outside",
+      },
+      { name: "outside", modules: true, script: OUTSIDE, compatibilityDate: COMPATIBILITY_DATE, bindings: { HOSTS: hosts } },
+    ],
+  });
+  await miniflare.ready;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    signing,
+    kv: () => miniflare.getKVNamespace("COUNTERSIGN_KV", "gate"),
+    close: () => miniflare.dispose(),
+  };
+}

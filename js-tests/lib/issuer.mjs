@@ -1,0 +1,111 @@
+// The demo issuer: an authorization server reduced to a key set and tokens (RFC 9068), with the faults of real
+// ones to order.
+import { randomUUID } from "node:crypto";
+import { SignJWT } from "jose";
+import { makeKey } from "./keys.mjs";
+import { ISSUER, JWKS_PATH } from "./names.mjs";
+import { sendJson, serve } from "./net.mjs";
+
+/**
+ * @typedef {object} TokenOptions
+ * @property {"EdDSA" | "ES256" | "RS256"} [alg]
+ * @property {string} [jkt] binds the token to a key (RFC 9449 §6)
+ * @property {number} [now] seconds; when it is issued
+ * @property {number} [lifetime] seconds
+ * @property {Record<string, unknown>} [claims] added to the usual ones; `undefined` takes one away
+ * @property {Record<string, unknown>} [header] likewise
+ * @property {import("./keys.mjs").Key} [key] signs instead of the issuer's own
+ */
+
+/** @param {{audience: string, port?: number}} options */
+export async function startIssuer({ audience, port }) {
+  const issuer = new Issuer(audience);
+  await issuer.rotate();
+  const server = await serve((request, response) => issuer.answer(request, response), port);
+  return Object.assign(issuer, server);
+}
+
+export class Issuer {
+  /** How often the key set was asked for. */
+  fetches = 0;
+  /** Answers 500 while it is set. */
+  failing = false;
+  /** Milliseconds that an answer takes. */
+  delay = 0;
+  /** The `Cache-Control` of the key set. */
+  cacheControl = "max-age=300";
+  /** Which keys sign, by algorithm. @type {Map<string, import("./keys.mjs").Key>} */
+  signing = new Map();
+  /** What the key set holds. @type {import("jose").JWK[]} */
+  published = [];
+
+  /** @param {string} audience */
+  constructor(audience) {
+    this.audience = audience;
+  }
+
+  /** Signs with new keys from now on, and publishes only them unless the old ones are kept. */
+  async rotate({ keepOld = false } = {}) {
+    const keys = await Promise.all([makeKey("EdDSA"), makeKey("ES256"), makeKey("RS256")]);
+    for (const key of keys) this.signing.set(key.alg, key);
+    this.published = [...keys.map((key) => key.publicJwk), ...(keepOld ? this.published : [])];
+  }
+
+  /**
+   * @param {import("node:http").IncomingMessage} request
+   * @param {import("node:http").ServerResponse} response
+   */
+  async answer(request, response) {
+    const url = new URL(request.url ?? "/", ISSUER);
+    if (url.pathname === "/token") return this.#tokenFor(url, response);
+    if (url.pathname !== JWKS_PATH) return sendJson(response, 404, {});
+    this.fetches += 1;
+    if (this.delay > 0) await new Promise((resolve) => setTimeout(resolve, this.delay));
+    if (this.failing) return sendJson(response, 500, {});
+    return sendJson(response, 200, { keys: this.published }, { "cache-control": this.cacheControl });
+  }
+
+  /**
+   * Mints a token for whoever asks: this issuer is for demos.
+   *
+   * @param {URL} url
+   * @param {import("node:http").ServerResponse} response
+   */
+  async #tokenFor(url, response) {
+    const alg = /** @type {"EdDSA" | "ES256" | "RS256"} */ (url.searchParams.get("alg") ?? "EdDSA");
+    const jkt = url.searchParams.get("jkt") ?? undefined;
+    const scope = url.searchParams.get("scope");
+    if (!this.signing.has(alg)) return sendJson(response, 400, { error: "invalid_request" });
+    const token = await this.mint({ alg, jkt, lifetime: 3600, claims: scope === null ? {} : { scope } });
+    return sendJson(response, 200, { access_token: token, token_type: jkt ? "DPoP" : "Bearer", expires_in: 3600 });
+  }
+
+  /**
+   * @param {TokenOptions} [options]
+   * @returns {Promise<string>}
+   */
+  async mint({ alg = "EdDSA", jkt, now = seconds(), lifetime = 300, claims = {}, header = {}, key } = {}) {
+    const signer = key ?? this.signing.get(alg);
+    if (!signer) throw new Error(`the issuer has no ${alg} key`);
+    const payload = {
+      iss: ISSUER,
+      aud: this.audience,
+      sub: "user-7",
+      client_id: "shopping-agent",
+      scope: "order:read order:write",
+      iat: now,
+      exp: now + lifetime,
+      jti: randomUUID(),
+      ...(jkt === undefined ? {} : { cnf: { jkt } }),
+      ...claims,
+    };
+    return new SignJWT(payload)
+      .setProtectedHeader({ alg, typ: "at+jwt", kid: signer.kid, ...header })
+      .sign(signer.privateKey);
+  }
+}
+
+/** @returns {number} */
+export function seconds() {
+  return Math.floor(Date.now() / 1000);
+}

@@ -1,0 +1,52 @@
+//! The Worker, built as it is deployed.
+
+use std::path::PathBuf;
+
+use crate::command::{Outcome, Run};
+use crate::toolchain;
+use crate::tools::{self, Node};
+use crate::workspace::Workspace;
+
+/// What building the Worker takes.
+pub(crate) struct Tools {
+    worker_build: PathBuf,
+    wasm_bindgen: PathBuf,
+    node: Node,
+}
+
+/// Installs what is missing.
+pub(crate) fn tools(workspace: &Workspace) -> Outcome<Tools> {
+    let node = Node::ready(workspace)?;
+    tools::npm_packages(workspace, &node, "js-tests")?;
+    let wasm_bindgen = tools::wasm_bindgen(workspace)?;
+    let worker_build = tools::worker_build(workspace)?;
+    Ok(Tools { worker_build, wasm_bindgen, node })
+}
+
+/// Builds to `worker/build`, and gives the Node that can run it.
+pub(crate) fn build(workspace: &Workspace) -> Outcome<Node> {
+    toolchain::ready(workspace)?;
+    let tools = tools(workspace)?;
+    eprintln!("xtask: building the Worker (about 3 minutes from scratch, seconds after that)");
+    let bin = |name: &str| workspace.path("js-tests/node_modules/.bin").join(name);
+    // Named tools, so that worker-build fetches none by itself.
+    tools
+        .node
+        .first_in_path(Run::new(&tools.worker_build))
+        .args(["--profile", "edge", "worker"])
+        .dir(workspace.path("."))
+        .env("WASM_BINDGEN_BIN", &tools.wasm_bindgen)
+        .env("WASM_OPT_BIN", bin("wasm-opt"))
+        .env("ESBUILD_BIN", bin("esbuild"))
+        .aside()?;
+    bundle_size(workspace, &tools.node)?;
+    Ok(tools.node)
+}
+
+/// Prints the size that counts towards the platform's limit; fails over ours.
+fn bundle_size(workspace: &Workspace, node: &Node) -> Outcome {
+    node.command()
+        .arg(workspace.path("js-tests/lib/bundle-size.mjs"))
+        .arg(workspace.path("worker/build"))
+        .aside()
+}
