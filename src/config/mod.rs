@@ -348,7 +348,7 @@ impl core::error::Error for ConfigError {}
 impl Config {
     /// Reads a JSON document. Duplicate members and unknown fields are refused.
     pub fn from_json(text: &str) -> Result<Self, ConfigError> {
-        let value = json::parse(text, MAX_CONFIG_BYTES).map_err(|e| ConfigError::new("", e.to_string()))?;
+        let value = json::parse(text.as_bytes(), MAX_CONFIG_BYTES).map_err(|e| ConfigError::new("", e.to_string()))?;
         Self::from_value(value)
     }
 
@@ -364,7 +364,7 @@ impl Config {
     }
 
     fn from_value(value: json::Value<'_>) -> Result<Self, ConfigError> {
-        Self::deserialize(value).map_err(|e| ConfigError::new(e.path, e.message))
+        json::from_value(value).map_err(|e| ConfigError::new(e.path, e.message))
     }
 }
 

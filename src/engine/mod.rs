@@ -45,7 +45,7 @@ use crate::signature::digest;
 use crate::state::rate::{self, Quota};
 use crate::state::risk::{self, Level, Risk, UNIDENTIFIED};
 use crate::time::UnixMillis;
-use present::{AuthScheme, Presented};
+use present::AuthScheme;
 use verify::{Verification, Verified};
 
 /// What a session needs next.

@@ -14,7 +14,7 @@ use crate::config::{Gate, Issuer};
 use crate::crypto::{Algorithm, PublicKey, SignatureCheck, Verdict, constant_time_eq, sha256};
 use crate::decision::{Agent, CheckResult, Evidence, Method, Principal};
 use crate::dpop::{Proof, ProofRules};
-use crate::encoding::json::{Object, Value};
+use crate::encoding::json::Value;
 use crate::jose::jwk::Jwk;
 use crate::jose::jwt::{Claims, DecodedToken, VerifiedToken};
 use crate::jose::key_set::{Lookup, Wanted};

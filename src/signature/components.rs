@@ -73,6 +73,11 @@ impl Component {
         Self::read(&item)
     }
 
+    /// The component of a bare name, without parameters: `@method`, `content-digest`.
+    pub fn named(name: &str) -> Result<Self, SignatureError> {
+        Self::parse(&alloc::format!("\"{name}\""))
+    }
+
     /// Reads an item of a covered-components list.
     pub(super) fn read(item: &Item<'_>) -> Result<Self, SignatureError> {
         let text = item.value.as_string().ok_or(SignatureError::ComponentMalformed)?;

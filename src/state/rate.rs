@@ -142,8 +142,8 @@ impl Shared {
 }
 
 fn stored_count(stored: Option<&str>, window: u64) -> u32 {
-    let count = |text| {
-        let value = json::parse(text, 256).ok()?;
+    let count = |text: &str| {
+        let value = json::parse(text.as_bytes(), 256).ok()?;
         let object = value.as_object()?;
         let member = |name| object.get(name).and_then(Value::as_i64);
         let same = u64::try_from(member("window")?).is_ok_and(|stored| stored == window);
