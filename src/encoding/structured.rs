@@ -1062,4 +1062,18 @@ mod tests {
         let Ok(Item { value: BareItem::String(escaped), .. }) = Item::parse(r#""a\"b\\""#) else { panic!() };
         assert_eq!(escaped, r#"a"b\"#);
     }
+
+    #[test]
+    fn padding_may_be_missing_and_must_not_be_wrong() {
+        for (text, bytes) in
+            [(":aGk=:", "hi"), (":aGk:", "hi"), (":aGl=:", "hi"), (":aA==:", "h"), ("::", "")]
+        {
+            assert_eq!(Item::parse(text).unwrap().value.as_bytes(), Some(bytes.as_bytes()), "{text}");
+        }
+        for text in
+            [":aGk==:", ":aA=:", ":aGkh=:", ":a===:", ":a:", ":=:", ":aG=k:", ":aG k:", ":aGk=", ":a-_=:"]
+        {
+            assert_eq!(Item::parse(text).unwrap_err().fault, Fault::Bytes, "{text}");
+        }
+    }
 }

@@ -9,10 +9,14 @@ use super::error::SignatureError;
 use super::field_types::{FieldType, field_type};
 use super::presented::PresentedSignature;
 use super::query::{self, NoValue};
-use crate::encoding::structured::{Dictionary, Item, List, write_bytes};
+use crate::encoding::structured::{Dictionary, Item, Limits, List, write_bytes};
 use crate::request::{Fields, RequestView, Target};
 use alloc::string::String;
 use core::fmt::Write;
+
+/// Bounds on a field that `sf` or `key` has parsed, tighter than a field may be: a stranger can have one field
+/// parsed once for each of the components that a signature covers.
+const FIELD_LIMITS: Limits = Limits { bytes: 16 * 1024, members: 128, ..Limits::STANDARD };
 
 /// The signature base of a presented signature.
 ///
@@ -160,7 +164,8 @@ fn write_member(
     base: &mut String,
 ) -> Result<(), SignatureError> {
     let value = super::combined(fields, name).unwrap_or_default();
-    let dictionary = Dictionary::parse(&value).map_err(|_| SignatureError::FieldNotStructured { index })?;
+    let dictionary = Dictionary::parse_within(&value, FIELD_LIMITS)
+        .map_err(|_| SignatureError::FieldNotStructured { index })?;
     if dictionary.duplicate().is_some() {
         return Err(SignatureError::ComponentAmbiguous { index });
     }
@@ -174,10 +179,10 @@ fn write_strictly(name: &str, index: u8, fields: &Fields, base: &mut String) -> 
     let kind = field_type(name).ok_or(SignatureError::FieldTypeUnknown { index })?;
     let value = super::combined(fields, name).unwrap_or_default();
     let written = match kind {
-        FieldType::Item => Item::parse(&value).map_err(|_| malformed)?.write(base),
-        FieldType::List => List::parse(&value).map_err(|_| malformed)?.write(base),
+        FieldType::Item => Item::parse_within(&value, FIELD_LIMITS).map_err(|_| malformed)?.write(base),
+        FieldType::List => List::parse_within(&value, FIELD_LIMITS).map_err(|_| malformed)?.write(base),
         FieldType::Dictionary => {
-            let dictionary = Dictionary::parse(&value).map_err(|_| malformed)?;
+            let dictionary = Dictionary::parse_within(&value, FIELD_LIMITS).map_err(|_| malformed)?;
             if dictionary.duplicate().is_some() {
                 return Err(SignatureError::ComponentAmbiguous { index });
             }

@@ -16,9 +16,10 @@ pub(super) enum NoValue {
 /// The encoded value of the one parameter whose encoded name is `name`.
 pub(super) fn encoded_value(query: &str, name: &str) -> Result<String, NoValue> {
     let mut found = None;
+    let mut decoded = Vec::new();
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (candidate, value) = pair.split_once('=').unwrap_or((pair, ""));
-        if reencode(candidate) != name {
+        if !is_name(candidate, name, &mut decoded) {
             continue;
         }
         if found.is_some() {
@@ -26,16 +27,24 @@ pub(super) fn encoded_value(query: &str, name: &str) -> Result<String, NoValue> 
         }
         found = Some(value);
     }
-    found.map(reencode).ok_or(NoValue::Missing)
+    let value = found.ok_or(NoValue::Missing)?;
+    decode(value, &mut decoded);
+    Ok(String::from_utf8_lossy(&decoded).bytes().flat_map(encode).collect())
 }
 
-fn reencode(text: &str) -> String {
-    encode(&String::from_utf8_lossy(&decode(text)))
+/// Whether a name as received encodes to `name`. A stranger chooses how many names there are, so that most are
+/// told apart by their first character and none allocates unless it is not UTF-8.
+fn is_name(received: &str, name: &str, decoded: &mut Vec<u8>) -> bool {
+    if received.bytes().next().is_some_and(|first| is_plain(first) && Some(first) != name.bytes().next()) {
+        return false;
+    }
+    decode(received, decoded);
+    String::from_utf8_lossy(decoded).bytes().flat_map(encode).eq(name.chars())
 }
 
 /// `+` is a space; `%` with two hex digits is a byte; a `%` without them stays.
-fn decode(text: &str) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(text.len());
+fn decode(text: &str, bytes: &mut Vec<u8>) {
+    bytes.clear();
     let mut rest = text.as_bytes();
     while let Some((first, others)) = rest.split_first() {
         rest = others;
@@ -51,27 +60,24 @@ fn decode(text: &str) -> Vec<u8> {
             (byte, _) => bytes.push(*byte),
         }
     }
-    bytes
 }
 
 fn hex(byte: u8) -> Option<u8> {
     char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
-/// Everything but ASCII letters, digits and `*-._` is percent-encoded, a space too.
-fn encode(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"*-._".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push('%');
-            for digit in [byte >> 4, byte & 15] {
-                encoded.extend(char::from_digit(digit.into(), 16).map(|c| c.to_ascii_uppercase()));
-            }
-        }
-    }
-    encoded
+/// ASCII letters, digits and `*-._` stand for themselves.
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"*-._".contains(&byte)
+}
+
+/// A byte as it stands in an encoded value: everything that is not plain is percent-encoded, a space too.
+fn encode(byte: u8) -> impl Iterator<Item = char> {
+    let digit = |value: u8| char::from_digit(value.into(), 16).unwrap_or('0').to_ascii_uppercase();
+    let plain = is_plain(byte);
+    let first = if plain { char::from(byte) } else { '%' };
+    let rest = if plain { None } else { Some([digit(byte >> 4), digit(byte & 15)]) };
+    core::iter::once(first).chain(rest.into_iter().flatten())
 }
 
 #[cfg(test)]

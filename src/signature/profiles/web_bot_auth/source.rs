@@ -7,6 +7,7 @@
 
 use crate::request::{Scheme, normalise_authority};
 use crate::signature::SignatureError;
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::{Ipv4Addr, Ipv6Addr};
@@ -92,7 +93,8 @@ impl<'a> Source<'a> {
         }
         let authority =
             normalise_authority(scheme, authority).map_err(|_| SignatureError::AgentUrlMalformed)?;
-        match reach(&authority).ok_or(SignatureError::AgentUrlMalformed)? {
+        let (authority, reach) = read_host(authority).ok_or(SignatureError::AgentUrlMalformed)?;
+        match reach {
             Reach::Loopback if allow_loopback => {}
             Reach::Loopback | Reach::Private => return Err(SignatureError::AgentUrlAddress),
             Reach::Public if scheme == Scheme::Http => return Err(SignatureError::AgentUrlScheme),
@@ -108,12 +110,13 @@ impl<'a> Source<'a> {
         let mut origin = String::from(scheme.as_str());
         origin.push_str("://");
         origin.push_str(&authority);
-        let is_bare = matches!(path, "" | "/") && query.is_none();
         let path = normalise_path(path).ok_or(SignatureError::AgentUrlMalformed)?;
+        let is_bare = path == "/" && query.is_none();
         Ok(Self { origin, path, is_bare, query })
     }
 
-    /// Whether it names an origin and nothing below it; a lone `/` is tolerated.
+    /// Whether it names an origin and nothing below it; whatever normalises to a lone `/` is tolerated, so that
+    /// what is one URL has one meaning.
     pub(super) fn is_origin(&self) -> bool {
         self.is_bare
     }
@@ -150,13 +153,26 @@ enum Reach {
     Private,
 }
 
-/// Where a host is, as far as its text tells; `None` for what is not a host, or not one to every URL parser.
-fn reach(authority: &str) -> Option<Reach> {
+/// The authority in one spelling and where its host is, as far as its text tells; `None` for what is not a host,
+/// or not one to every URL parser.
+fn read_host(authority: String) -> Option<(String, Reach)> {
     if let Some(literal) = authority.strip_prefix('[') {
-        let (address, _) = literal.split_once(']')?;
-        return address.parse().ok().map(ipv6_reach);
+        let (address, port) = literal.split_once(']')?;
+        let address: Ipv6Addr = address.parse().ok()?;
+        return is_port(port).then(|| (format!("[{address}]{port}"), ipv6_reach(address)));
     }
-    let host = authority.split_once(':').map_or(authority, |(host, _)| host);
+    let end = authority.find(':').unwrap_or(authority.len());
+    let (host, port) = authority.split_at_checked(end)?;
+    let reach = name_reach(host)?;
+    is_port(port).then_some((authority, reach))
+}
+
+/// A port with its colon, or nothing.
+fn is_port(text: &str) -> bool {
+    text.strip_prefix(':').map_or(text.is_empty(), |port| port.parse::<u16>().is_ok())
+}
+
+fn name_reach(host: &str) -> Option<Reach> {
     let last = host.rsplit('.').next()?;
     // URL parsers read a host whose last label is a number as IPv4, in any of its old spellings.
     if last.bytes().all(|b| b.is_ascii_digit()) || last.starts_with("0x") {
@@ -282,7 +298,7 @@ mod tests {
             ("https://agents.example/../../a//b", "https://agents.example/a//b"),
             ("https://agents.example:8443/a?Q=%7e", "https://agents.example:8443/a?Q=%7e"),
             ("https://203.0.112.7/a", "https://203.0.112.7/a"),
-            ("https://[2606:4700::1111]/a", "https://[2606:4700::1111]/a"),
+            ("https://[2606:4700:0:0::1111]:8443/a", "https://[2606:4700::1111]:8443/a"),
         ] {
             assert_eq!(url(spelling).as_deref(), Ok(normalised), "{spelling}");
         }
@@ -318,6 +334,7 @@ mod tests {
             ("https://a..example/", E::AgentUrlMalformed),
             ("https://a.example./", E::AgentUrlMalformed),
             ("https://a.example:x/", E::AgentUrlMalformed),
+            ("https://a.example:65536/", E::AgentUrlMalformed),
             ("https://2130706433/", E::AgentUrlMalformed),
             ("https://0x7f.1/", E::AgentUrlMalformed),
             ("https://127.0x1/", E::AgentUrlMalformed),
@@ -376,7 +393,7 @@ mod tests {
         for (text, is_origin) in [
             ("https://a.example", true),
             ("https://a.example/", true),
-            ("https://a.example/.", false),
+            ("https://a.example/.", true),
             ("https://a.example/x", false),
             ("https://a.example?", false),
             ("https://a.example/?x", false),
