@@ -31,17 +31,20 @@ const { values: flags } = parseArgs({
 /** @param {string} line */
 const say = (line) => (flags.json ? process.stderr : process.stdout).write(`${line}\n`);
 
+// Until every case has had its verdict, to be interrupted is to have failed.
+process.exitCode = 130;
 const world = await startWorld({ port: Number(flags.port) });
 process.once("SIGINT", stop);
 process.once("SIGTERM", stop);
 try {
-  await demonstrate();
+  process.exitCode = (await demonstrate()) ? 0 : 1;
 } catch (error) {
   process.exitCode = 1;
   console.error(error);
 }
 if (flags.once || process.exitCode) await stop();
 
+/** @returns {Promise<boolean>} whether everything was as it must be */
 async function demonstrate() {
   say(`gate ${world.url}   origin ${world.origin.url}   issuer ${world.issuer.url}   agent ${world.directory.url}\n`);
   showHead(say);
@@ -59,8 +62,9 @@ async function demonstrate() {
   const events = await eventsWithin(5000);
   await showEvents(say, events, world.gate.signing);
   showSummary(say, rows, events.length);
-  if (rows.some(({ wrong }) => wrong) || events.length === 0) process.exitCode = 1;
-  if (!flags.once && !process.exitCode) await showInvitation(say, world);
+  const right = events.length > 0 && !rows.some(({ wrong }) => wrong);
+  if (!flags.once && right) await showInvitation(say, world);
+  return right;
 }
 
 /**

@@ -45,8 +45,20 @@ impl Run {
         self
     }
 
-    /// Runs with our stdout and stderr, to its end. Ctrl-C reaches it by itself, as it is in our process group,
-    /// and it ends in its own way.
+    /// Becomes it, where the platform can: so that Ctrl-C ends what it ends in its own way, and whoever waits for
+    /// us waits for that.
+    pub(crate) fn replace(self) -> Outcome {
+        #[cfg(unix)]
+        {
+            use std::os::unix::process::CommandExt;
+            let mut run = self;
+            Err(format!("cannot run {}: {}", run.shown, run.command.exec()))
+        }
+        #[cfg(not(unix))]
+        self.foreground()
+    }
+
+    /// Runs with our stdout and stderr, to its end.
     pub(crate) fn foreground(mut self) -> Outcome {
         let status = self.command.status().map_err(|e| format!("cannot run {}: {e}", self.shown))?;
         if status.success() { Ok(()) } else { Err(format!("{} failed ({status})", self.shown)) }

@@ -74,7 +74,8 @@ fn setup(workspace: &Workspace) -> Outcome {
 
 fn demo(workspace: &Workspace, flags: &[String]) -> Outcome {
     let node = worker::build(workspace)?;
-    node.command().arg(workspace.path("js-tests/demo/main.mjs")).args(flags).foreground()
+    tools::clean_up(workspace);
+    node.command().arg(workspace.path("js-tests/demo/main.mjs")).args(flags).replace()
 }
 
 fn bench(workspace: &Workspace, flags: &[String]) -> Outcome {
