@@ -1,5 +1,6 @@
 //! [`Gate`]: a configuration that was checked whole.
 
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -181,6 +182,21 @@ impl Gate {
     #[must_use]
     pub fn routes(&self) -> &[Route] {
         &self.routes
+    }
+
+    /// The metadata of the protected resource (RFC 9728 §2), as clients of a public origin see it.
+    #[must_use]
+    pub fn resource_metadata(&self, public: &PublicOrigin) -> serde_json::Value {
+        let token_routes = || self.routes.iter().filter(|route| route.token);
+        let scopes: BTreeSet<&str> = token_routes().flat_map(|route| route.scope.iter().map(String::as_str)).collect();
+        serde_json::json!({
+            "resource": public.url(),
+            "authorization_servers": self.issuers.iter().map(Issuer::name).collect::<Vec<_>>(),
+            "scopes_supported": scopes,
+            "bearer_methods_supported": ["header"],
+            "dpop_signing_alg_values_supported": self.dpop.algorithms.iter().map(|a| a.jose()).collect::<Vec<_>>(),
+            "dpop_bound_access_tokens_required": token_routes().count() > 0 && token_routes().all(|route| route.dpop),
+        })
     }
 
     /// Whether keys may be fetched from this URL at all: `https`, or loopback where that is permitted.

@@ -358,9 +358,9 @@ impl Config {
         if text.len() > MAX_CONFIG_BYTES {
             return Err(ConfigError::new("", "the document is longer than 256 KiB"));
         }
-        let value: json::Value<'static> =
+        let value: serde_json::Value =
             toml::from_str(text).map_err(|e| ConfigError::new("", e.message().to_string()))?;
-        Self::from_value(value)
+        Self::from_json(&value.to_string())
     }
 
     fn from_value(value: json::Value<'_>) -> Result<Self, ConfigError> {

@@ -5,7 +5,7 @@ use countersign::request::{Fields, RequestError, RequestView, Target};
 use js_sys::{Reflect, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::ReadableStreamDefaultReader;
+use web_sys::{ReadableStream, ReadableStreamDefaultReader};
 use worker::Request;
 
 /// A request's view. The runtime has joined repeated field lines with commas, and normalised the URL.
@@ -44,10 +44,16 @@ impl Body {
     }
 }
 
-/// Reads a body, up to `most` bytes. What is longer is not read on.
+/// Reads a request's body, up to `most` bytes. What is longer is not read on.
 pub(crate) async fn read_body(request: &Request, most: usize) -> Body {
-    let Some(stream) = request.inner().body() else { return Body::Read(Vec::new()) };
-    let length = request.headers().get("content-length").ok().flatten().and_then(|length| length.parse::<usize>().ok());
+    let length = request.headers().get("content-length").ok().flatten();
+    read(request.inner().body(), length.as_deref(), most).await
+}
+
+/// Reads a stream to its end, up to `most` bytes.
+pub(crate) async fn read(stream: Option<ReadableStream>, length: Option<&str>, most: usize) -> Body {
+    let Some(stream) = stream else { return Body::Read(Vec::new()) };
+    let length = length.and_then(|length| length.parse::<usize>().ok());
     if length.is_some_and(|length| length > most) {
         return Body::TooLarge;
     }

@@ -2,15 +2,19 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use countersign::decision::Decision;
 use countersign::engine::{Answer, Conclusion, Session, Step};
 use countersign::reason::Reason;
-use worker::{Context, Env, Request, Response, Result, console_log};
+use worker::{Context, Delay, Env, Request, Response, Result, console_log};
 
 use crate::facts::{self, Body};
 use crate::isolate::{Isolate, isolate, now, random};
 use crate::{events, keys, limits, origin, webcrypto, well_known};
+
+/// How long a request waits before it looks again whether another has fetched what it needs.
+const PATIENCE: Duration = Duration::from_millis(10);
 
 /// Answers a request.
 pub(crate) async fn answer(request: Request, env: &Env, context: Context) -> Result<Response> {
@@ -20,12 +24,15 @@ pub(crate) async fn answer(request: Request, env: &Env, context: Context) -> Res
         return response;
     }
     let (conclusion, body) = decide(&isolate, &request, env, &context).await;
-    let Conclusion { decision, event, tell } = conclusion;
+    let Conclusion { decision, event, tell, refresh } = conclusion;
     if let Some(event) = event {
         events::push(&isolate, event, &context);
     }
     if !tell.is_empty() {
         limits::tell(&isolate, env, tell, &context);
+    }
+    if !refresh.is_empty() {
+        keys::refresh(&isolate, env, refresh, &context);
     }
     if decision.reason.is_some() {
         console_log!("{}", decision.to_json());
@@ -54,7 +61,7 @@ async fn decide(isolate: &Rc<Isolate>, request: &Request, env: &Env, context: &C
         Ok(view) => view,
         Err(error) => {
             let decision = Session::refuse_unviewable(Reason::from(error), now(), random());
-            return (Conclusion { decision, event: None, tell: Vec::new() }, Body::Untouched);
+            return (Conclusion { decision, event: None, tell: Vec::new(), refresh: Vec::new() }, Body::Untouched);
         }
     };
     let mut session = Session::new(Arc::clone(&isolate.gate), view, now(), random());
@@ -66,6 +73,10 @@ async fn decide(isolate: &Rc<Isolate>, request: &Request, env: &Env, context: &C
             Step::Done(conclusion) => return (*conclusion, body),
             Step::Keys(sources) => {
                 keys::bring(isolate, env, &sources, context).await;
+                Answer::Ready
+            }
+            Step::Wait => {
+                Delay::from(PATIENCE).await;
                 Answer::Ready
             }
             Step::Limits(asked) => {

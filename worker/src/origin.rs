@@ -1,0 +1,92 @@
+//! Forwarding to the origin, and the way back. Bodies stream through untouched in both directions.
+
+use countersign::decision::{DECISION_FIELD, Decision, OWN_FIELD_PREFIX};
+use js_sys::Uint8Array;
+use wasm_bindgen::JsCast;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{Headers, RequestInit, RequestRedirect, ResponseInit, WorkerGlobalScope};
+use worker::{Request, Response, Result, console_error};
+
+use crate::facts::Body;
+use crate::isolate::{Isolate, now};
+
+/// Statuses whose responses have no body (Fetch §2.2.6).
+const NULL_BODY: [u16; 4] = [101, 204, 205, 304];
+
+/// Sends the request on, with who it was.
+pub(crate) async fn forward(isolate: &Isolate, request: &Request, body: Body, decision: &Decision) -> Result<Response> {
+    let inner = request.inner();
+    let init = RequestInit::new();
+    init.set_method(&inner.method());
+    init.set_redirect(RequestRedirect::Manual);
+    let fields = fields(isolate, request, decision)?;
+    init.set_headers(&fields);
+    match body {
+        Body::Read(bytes) => init.set_body(&Uint8Array::from(bytes.as_slice())),
+        _ => init.set_body_opt_readable_stream(inner.body().as_ref()),
+    }
+    let url = format!("{}{}", isolate.gate.origin(), path_and_query(&inner.url()));
+    let scope = js_sys::global().unchecked_into::<WorkerGlobalScope>();
+    match JsFuture::from(scope.fetch_with_str_and_init(&url, &init)).await {
+        Ok(response) => answer(&response.unchecked_into(), decision),
+        Err(_) => {
+            console_error!("countersign cannot reach the origin");
+            unreachable(decision)
+        }
+    }
+}
+
+/// The client's fields, less those that only the gate may set, plus those.
+fn fields(isolate: &Isolate, request: &Request, decision: &Decision) -> Result<Headers> {
+    let headers = Headers::new_with_headers(&request.inner().headers())?;
+    for name in request.headers().keys() {
+        let credential = name == "authorization" || name == "dpop";
+        if name.starts_with(OWN_FIELD_PREFIX) || (credential && isolate.gate.strip_credentials()) {
+            headers.delete(&name)?;
+        }
+    }
+    for (name, value) in decision.origin_headers() {
+        headers.set(name, &value)?;
+    }
+    let issuer = isolate.gate.public_origins().first().map(countersign::config::PublicOrigin::url).unwrap_or_default();
+    let claims = decision.assertion(&issuer, isolate.gate.origin(), now().seconds());
+    headers.set("Countersign-Assertion", &isolate.signer.assertion(claims)?)?;
+    Ok(headers)
+}
+
+/// The part of a URL after its authority.
+fn path_and_query(url: &str) -> &str {
+    let after_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let path = after_scheme.find(['/', '?']).map_or("", |at| after_scheme.get(at..).unwrap_or_default());
+    path.split('#').next().unwrap_or_default()
+}
+
+/// The origin's response, with the fields that the decision adds.
+fn answer(response: &web_sys::Response, decision: &Decision) -> Result<Response> {
+    if response.status() == 101 {
+        return Ok(Response::from(web_sys::Response::clone(response)?));
+    }
+    let body = if NULL_BODY.contains(&response.status()) { None } else { response.body() };
+    // The response serves as its own initialiser, which also keeps how its body is encoded.
+    let init: &ResponseInit = response.unchecked_ref();
+    let answer = web_sys::Response::new_with_opt_readable_stream_and_init(body.as_ref(), init)?;
+    for (name, value) in &decision.headers {
+        answer.headers().set(name, value)?;
+    }
+    Ok(Response::from(answer))
+}
+
+/// The origin does not answer, which says nothing about the request.
+fn unreachable(decision: &Decision) -> Result<Response> {
+    let problem = serde_json::json!({
+        "type": "about:blank",
+        "title": "The origin cannot be reached.",
+        "status": 502,
+        "code": "origin.unreachable",
+        "decision": decision.id,
+    });
+    let mut response = Response::from_bytes(problem.to_string().into_bytes())?.with_status(502);
+    response.headers_mut().set("content-type", countersign::decision::PROBLEM_JSON)?;
+    response.headers_mut().set(DECISION_FIELD, &decision.id)?;
+    Ok(response)
+}
