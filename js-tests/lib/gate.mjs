@@ -39,6 +39,13 @@ export async function startGate({ config, port, hosts = {}, build = BUILD }) {
   const miniflare = new Miniflare({
     host: "127.0.0.1",
     port,
+    // The gate logs decisions; what prints to standard output is ours to say.
+    handleRuntimeStdio: (stdout, stderr) => {
+      for (const stream of [stdout, stderr]) {
+        if (process.env.GATE_LOG) stream.pipe(process.stderr);
+        else stream.resume();
+      }
+    },
     workers: [
       {
         name: "gate",

@@ -26,14 +26,18 @@ async function withWorld(body) {
 }
 
 /** @param {import("../lib/world.mjs").World} world */
-async function firstEvent({ origin }) {
+async function firstEvent({ origin }, wanted = (/** @type {string} */ _event) => true) {
   const end = Date.now() + PATIENCE;
-  while (origin.events.length === 0) {
-    if (Date.now() > end) throw new Error(`no event after ${origin.eventAttempts} attempts`);
+  for (;;) {
+    const event = origin.events.find(wanted);
+    if (event) return event;
+    if (Date.now() > end) throw new Error(`no such event after ${origin.eventAttempts} attempts`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-  return origin.events[0];
 }
+
+/** @param {string} event */
+const subject = (event) => /** @type {{id?: string, uri?: string}} */ (decodeJwt(event).sub_id);
 
 test("an agent that keeps being refused raises its risk level", () =>
   withWorld(async (world) => {
@@ -65,12 +69,15 @@ test("one who proves nothing cannot raise the risk of an agent", () =>
   withWorld(async (world) => {
     const forged = { path: "/api/v1/catalogue", signature: { key: world.stranger.EdDSA } };
     for (let i = 0; i < MANY; i += 1) await judge(await make(world, forged));
-    // What comes first must have been caused by a request of the proven agent, though the forged ones were earlier.
+    const unidentified = await firstEvent(world);
+    assert.deepEqual(subject(unidentified), { format: "opaque", id: "unidentified" });
+    // What is about the agent must have been caused by its own requests, though the forged ones were earlier.
     const decisions = [];
     for (let i = 0; i < MANY; i += 1) {
       const { answer } = await judge(await make(world, FORBIDDEN));
       decisions.push(answer.headers["countersign-decision"]);
     }
-    const { txn } = decodeJwt(await firstEvent(world));
+    const about = await firstEvent(world, (event) => subject(event).id !== "unidentified");
+    const { txn } = decodeJwt(about);
     assert.ok(decisions.includes(String(txn)), `${txn} is none of the decisions on the proven agent`);
   }));

@@ -10,7 +10,7 @@
 //! - A failed fetch never evicts. While the source is failing, the last set serves until [`MAX_STALE`] after
 //!   it was fetched. After that nothing serves. Where the source is not known to fail, a stale set serves no
 //!   longer than [`REVALIDATE_GRACE`]: a key withdrawn at its source must not live on in an idle cache.
-//! - A key not in the set asks for one fetch, but not within [`Limits::cooldown`] of the last, never beyond
+//! - A key not in the set asks for one fetch, but not within [`Limits::cooldown`] of the last such, never beyond
 //!   [`Limits::fetches_per_minute`], and not again for the same `kid` within [`Limits::unknown_kid_ttl`].
 //!   So forged `kid`s do not amplify, and a rotated key is honoured within seconds.
 //! - A good fetch replaces the set, also where it has fewer keys.
@@ -62,7 +62,8 @@ pub struct Limits {
     pub entries: usize,
     /// How long a caller may take for a fetch before another may try. Default 10 s.
     pub lease: Duration,
-    /// How long after a fetch an unknown `kid` may cause the next. Default 30 s.
+    /// How long after a fetch that an unknown `kid` caused another may cause the next. Default 10 s: as long may a
+    /// rotated key wait where forgers keep asking.
     pub cooldown: Duration,
     /// Most fetches of one URL started within a minute, for whatever reason. Default 6: leaves room for retries
     /// after failures, and is far below what a source minds.
@@ -77,7 +78,7 @@ impl Default for Limits {
         Self {
             entries: 256,
             lease: Duration::from_secs(10),
-            cooldown: Duration::from_secs(30),
+            cooldown: Duration::from_secs(10),
             fetches_per_minute: 6,
             unknown_kid_ttl: Duration::from_mins(1),
         }
@@ -146,6 +147,8 @@ struct Entry {
     /// No fetch before this, after a failure.
     retry_at: Option<UnixSeconds>,
     failures: u32,
+    /// When an unknown `kid` last caused a fetch.
+    asked_for_kid: Option<UnixSeconds>,
     /// Starts of fetches within the window.
     started: Vec<UnixSeconds>,
     unknown_kids: BTreeMap<String, UnixSeconds>,
@@ -316,14 +319,17 @@ impl Entry {
         wanted: Wanted<'_>,
         now: UnixSeconds,
     ) -> Lookup {
-        let cooled = stored.fetched_at.plus(limits.cooldown);
+        let cooled = self.asked_for_kid.map_or(stored.fetched_at, |asked| asked.plus(limits.cooldown));
         let remembered = wanted.kid.and_then(|kid| self.unknown_kids.get(kid)).copied();
         let until = remembered.map_or(cooled, |remembered| remembered.max(cooled));
         if now < until {
             return Lookup::UnknownKey { until };
         }
         match self.permit(limits, wanted.kid, now) {
-            Permit::Granted(until) => Lookup::Fetch { until },
+            Permit::Granted(until) => {
+                self.asked_for_kid = Some(now);
+                Lookup::Fetch { until }
+            }
             Permit::Leased(until) => Lookup::Wait { until },
             Permit::Refused(until) => Lookup::UnknownKey { until },
         }

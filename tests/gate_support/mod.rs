@@ -1,0 +1,307 @@
+//! A host for the gate made of constants: an issuer, an agent, a directory, and a clock that stands still.
+#![allow(dead_code, reason = "each test uses another part")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use countersign::config::{Config, Gate};
+use countersign::crypto::{PublicKey, Verdict, sha256_base64url};
+use countersign::decision::Decision;
+use countersign::encoding::base64url;
+use countersign::engine::{Answer, Conclusion, Session, Step};
+use countersign::jose::thumbprint;
+use countersign::keys::{DIRECTORY_MEDIA_TYPE, KeyResponse};
+use countersign::memory::Memory;
+use countersign::request::{Fields, RequestView, Target};
+use countersign::signature::digest::content_digest;
+use countersign::signature::{Component, SignatureParams, prepare};
+use countersign::time::{UnixMillis, UnixSeconds};
+use ed25519_dalek::Signer as _;
+use serde_json::{Value, json};
+
+pub const NOW: i64 = 1_790_000_000;
+pub const ISSUER: &str = "https://auth.example";
+pub const API: &str = "https://api.example";
+pub const AGENT: &str = "https://agents.example";
+pub const JWKS_URI: &str = "https://auth.example/jwks.json";
+pub const DIRECTORY: &str = "https://agents.example/.well-known/http-message-signatures-directory";
+
+pub const CONFIG: &str = r#"
+origin = "http://127.0.0.1:9000"
+public_origins = ["https://api.example"]
+disclosure = "full"
+
+[[issuers]]
+issuer = "https://auth.example"
+jwks_uri = "https://auth.example/jwks.json"
+audience = ["https://api.example"]
+algorithms = ["EdDSA", "ES256"]
+
+[signatures]
+trust = ["https://agents.example"]
+
+[[routes]]
+match = "POST /checkout"
+require = ["signature", "token", "dpop"]
+scope = ["order:write"]
+components = ["@method", "@path", "content-digest"]
+rate = [{ per = "agent", limit = 3, window = "1m" }]
+
+[[routes]]
+match = "GET /signed"
+require = ["signature"]
+
+[[routes]]
+match = "GET /orders"
+require = ["token"]
+scope = ["order:read"]
+
+[[routes]]
+match = "GET /bound"
+require = ["token", "dpop"]
+
+[[routes]]
+match = "GET /repeatable"
+require = ["token", "dpop"]
+replay = "none"
+
+[[routes]]
+match = "GET /watched"
+require = ["token"]
+shadow = true
+
+[[routes]]
+match = "GET /limited"
+require = []
+rate = [{ per = "route", limit = 2, window = "1m" }]
+
+[[routes]]
+match = "GET /open/**"
+require = []
+"#;
+
+/// An Ed25519 key pair.
+pub struct Key(ed25519_dalek::SigningKey);
+
+impl Key {
+    pub fn of(seed: u8) -> Self {
+        Self(ed25519_dalek::SigningKey::from_bytes(&[seed; 32]))
+    }
+
+    pub fn public(&self) -> PublicKey {
+        PublicKey::ed25519(self.0.verifying_key().as_bytes()).unwrap()
+    }
+
+    pub fn jwk(&self) -> Value {
+        serde_json::from_str(&self.public().to_jwk()).unwrap()
+    }
+
+    pub fn thumbprint(&self) -> String {
+        thumbprint(&self.public())
+    }
+
+    pub fn sign(&self, message: &[u8]) -> Vec<u8> {
+        self.0.sign(message).to_bytes().to_vec()
+    }
+
+    pub fn jws(&self, header: &Value, claims: &Value) -> String {
+        let part = |value: &Value| base64url::encode(value.to_string().as_bytes());
+        let input = format!("{}.{}", part(header), part(claims));
+        format!("{input}.{}", base64url::encode(&self.sign(input.as_bytes())))
+    }
+}
+
+/// A request in the making.
+#[derive(Clone)]
+pub struct Draft {
+    pub method: String,
+    pub url: String,
+    pub fields: Vec<(String, String)>,
+    pub body: Option<Vec<u8>>,
+}
+
+impl Draft {
+    pub fn new(method: &str, path: &str) -> Self {
+        Self { method: method.into(), url: format!("{API}{path}"), fields: Vec::new(), body: None }
+    }
+
+    pub fn field(mut self, name: &str, value: &str) -> Self {
+        self.fields.push((name.into(), value.into()));
+        self
+    }
+
+    pub fn body(mut self, body: &str) -> Self {
+        self.body = Some(body.into());
+        self.field("content-digest", &content_digest(body.as_bytes()))
+    }
+
+    pub fn view(&self) -> RequestView {
+        let mut fields = Fields::new();
+        for (name, value) in &self.fields {
+            fields.push(name, value).unwrap();
+        }
+        RequestView::new(&self.method, Target::parse(&self.url).unwrap(), fields, self.body.is_some()).unwrap()
+    }
+
+    pub fn signed(self, key: &Key) -> Self {
+        let mut components = vec!["\"@authority\"", "\"@method\"", "\"@path\"", "\"signature-agent\";key=\"sig1\""];
+        if self.body.is_some() {
+            components.push("\"content-digest\"");
+        }
+        self.signed_with(key, &components, |_| {})
+    }
+
+    pub fn signed_with(self, key: &Key, components: &[&str], change: impl FnOnce(&mut SignatureParams)) -> Self {
+        let draft = self.field("signature-agent", &format!("sig1=\"{AGENT}\""));
+        let components: Vec<_> = components.iter().map(|c| Component::parse(c).unwrap()).collect();
+        let mut params = SignatureParams {
+            created: Some(UnixSeconds(NOW)),
+            expires: Some(UnixSeconds(NOW + 60)),
+            keyid: Some(key.thumbprint()),
+            tag: Some("web-bot-auth".into()),
+            ..SignatureParams::default()
+        };
+        change(&mut params);
+        let unsigned = prepare(&draft.view(), &components, &params).unwrap();
+        let signature = key.sign(unsigned.base.as_bytes());
+        let fields = unsigned.fields("sig1", &signature).unwrap();
+        draft.field("signature-input", &fields.signature_input).field("signature", &fields.signature)
+    }
+
+    pub fn bearer(self, token: &str) -> Self {
+        self.field("authorization", &format!("Bearer {token}"))
+    }
+
+    pub fn dpop(self, token: &str, key: &Key) -> Self {
+        self.dpop_with(token, key, |_, _| {})
+    }
+
+    pub fn dpop_with(self, token: &str, key: &Key, change: impl FnOnce(&mut Value, &mut Value)) -> Self {
+        let mut header = json!({ "typ": "dpop+jwt", "alg": "EdDSA", "jwk": key.jwk() });
+        let mut claims = json!({
+            "htm": self.method, "htu": self.url, "iat": NOW, "jti": "proof-1",
+            "ath": sha256_base64url(token.as_bytes()),
+        });
+        change(&mut header, &mut claims);
+        let proof = key.jws(&header, &claims);
+        self.field("authorization", &format!("DPoP {token}")).field("dpop", &proof)
+    }
+}
+
+/// The host.
+pub struct World {
+    pub gate: Arc<Gate>,
+    pub memory: RefCell<Memory>,
+    pub issuer: Key,
+    pub agent: Key,
+    pub holder: Key,
+    pub documents: BTreeMap<String, Vec<u8>>,
+    pub fetches: RefCell<Vec<String>>,
+    pub now: UnixMillis,
+    /// How many checks the core asked the host for.
+    pub host_checks: RefCell<usize>,
+}
+
+impl World {
+    pub fn new() -> Self {
+        Self::with(CONFIG)
+    }
+
+    pub fn with(config: &str) -> Self {
+        let (issuer, agent, holder) = (Key::of(1), Key::of(2), Key::of(3));
+        let set = |key: &Key| json!({ "keys": [key.jwk()] }).to_string().into_bytes();
+        let documents = BTreeMap::from([(JWKS_URI.into(), set(&issuer)), (DIRECTORY.into(), set(&agent))]);
+        Self {
+            gate: Arc::new(Gate::new(&Config::from_toml(config).unwrap()).unwrap()),
+            memory: RefCell::new(Memory::new(7)),
+            issuer,
+            agent,
+            holder,
+            documents,
+            fetches: RefCell::default(),
+            now: UnixMillis(u64::try_from(NOW).unwrap() * 1000),
+            host_checks: RefCell::default(),
+        }
+    }
+
+    /// A token with everything, changed as asked.
+    pub fn token(&self, change: impl FnOnce(&mut Value)) -> String {
+        let mut claims = json!({
+            "iss": ISSUER, "aud": API, "sub": "person-1", "client_id": "shopper", "jti": "token-1",
+            "iat": NOW - 10, "exp": NOW + 600, "scope": "order:read order:write",
+        });
+        change(&mut claims);
+        self.issuer.jws(&json!({ "typ": "at+jwt", "alg": "EdDSA" }), &claims)
+    }
+
+    /// A token that is bound to the holder's key.
+    pub fn bound(&self) -> String {
+        let jkt = self.holder.thumbprint();
+        self.token(|claims| claims["cnf"] = json!({ "jkt": jkt }))
+    }
+
+    /// A request with every proof, as it should be.
+    pub fn proven(&self) -> Draft {
+        Draft::new("POST", "/checkout").body("{\"total\":1}").dpop(&self.bound(), &self.holder).signed(&self.agent)
+    }
+
+    pub fn decide(&self, draft: &Draft) -> Decision {
+        self.conclude(draft).decision
+    }
+
+    pub fn code(&self, draft: &Draft) -> &'static str {
+        self.decide(draft).code
+    }
+
+    pub fn conclude(&self, draft: &Draft) -> Conclusion {
+        let mut session = Session::new(Arc::clone(&self.gate), draft.view(), self.now, [7; 10]);
+        let mut verdicts = Vec::new();
+        let mut memory = self.memory.borrow_mut();
+        let mut step = session.step(&mut memory, self.now, &Answer::Ready);
+        for _ in 0..20 {
+            let answer = match step {
+                Step::Done(conclusion) => return *conclusion,
+                Step::Keys(sources) => {
+                    for source in sources {
+                        self.fetches.borrow_mut().push(source.url().into());
+                        match self.documents.get(source.url()) {
+                            Some(body) => {
+                                let response = KeyResponse {
+                                    status: 200,
+                                    content_type: Some(DIRECTORY_MEDIA_TYPE),
+                                    body,
+                                    ..KeyResponse::default()
+                                };
+                                memory.keys_fetched(&source, &response, self.now);
+                            }
+                            None => memory.keys_failed(&source, self.now),
+                        }
+                    }
+                    Answer::Ready
+                }
+                Step::Wait => Answer::Ready,
+                Step::Checks(checks) => {
+                    *self.host_checks.borrow_mut() += checks.len();
+                    verdicts = checks.iter().map(|check| check.verify() == Verdict::Valid).collect();
+                    Answer::Verdicts(&verdicts)
+                }
+                Step::Body => draft.body.as_ref().map_or(Answer::Body(&[]), |body| Answer::Body(body)),
+                Step::Limits(asked) => {
+                    for limit in asked {
+                        memory.ask(limit, None, self.now);
+                    }
+                    Answer::Ready
+                }
+            };
+            step = session.step(&mut memory, self.now, &answer);
+        }
+        panic!("the session does not end");
+    }
+}
+
+pub fn header<'a>(decision: &'a Decision, name: &str) -> Option<&'a str> {
+    decision.headers.iter().find(|(n, _)| *n == name).map(|(_, value)| value.as_str())
+}
+
