@@ -8,8 +8,8 @@ use alloc::borrow::ToOwned;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use serde::ser::{SerializeMap, Serializer};
 use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
 use serde_json::{Map, Value, json};
 
 use crate::config::Disclosure;
@@ -224,7 +224,8 @@ impl Decision {
         problem.insert("status".into(), self.status.into());
         problem.insert("decision".into(), self.id.as_str().into());
         let reason = self.reason.filter(|_| disclosure != Disclosure::None);
-        problem.insert("title".into(), reason.map_or_else(|| status_title(self.status), Reason::title).into());
+        problem
+            .insert("title".into(), reason.map_or_else(|| status_title(self.status), Reason::title).into());
         if let Some(reason) = reason {
             problem.insert("code".into(), reason.code().into());
         }
@@ -276,7 +277,8 @@ impl Decision {
             ("Countersign-Risk", Some(self.risk.score.to_string())),
             ("Countersign-Shadow", self.shadow_code().map(ToString::to_string)),
         ];
-        let printable = |value: &String| value.bytes().all(|b| (b' '..=b'~').contains(&b)) && value.trim() == value;
+        let printable =
+            |value: &String| value.bytes().all(|b| (b' '..=b'~').contains(&b)) && value.trim() == value;
         fields.into_iter().filter_map(|(name, value)| Some((name, value.filter(printable)?))).collect()
     }
 

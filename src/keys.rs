@@ -95,7 +95,9 @@ impl KeySource {
         match self.kind {
             Kind::Issuer => "application/jwk-set+json, application/json",
             Kind::WellKnownDirectory => DIRECTORY_MEDIA_TYPE,
-            Kind::Directory => "application/jwk-set+json, application/json, application/http-message-signatures-directory+json",
+            Kind::Directory => {
+                "application/jwk-set+json, application/json, application/http-message-signatures-directory+json"
+            }
         }
     }
 
@@ -118,7 +120,9 @@ impl KeySource {
         }
         match self.kind {
             Kind::Issuer => JwkSet::parse(response.body).map_err(KeyResponseError::Document),
-            Kind::WellKnownDirectory if !is_directory_type(response.content_type) => Err(KeyResponseError::MediaType),
+            Kind::WellKnownDirectory if !is_directory_type(response.content_type) => {
+                Err(KeyResponseError::MediaType)
+            }
             Kind::WellKnownDirectory | Kind::Directory => {
                 let set = JwkSet::parse_directory(response.body).map_err(KeyResponseError::Document)?;
                 Ok(set.named_by_thumbprint(self.kind == Kind::WellKnownDirectory))
@@ -145,14 +149,21 @@ mod tests {
     }
 
     fn read(kind: Kind, content_type: &str, body: &str) -> Result<JwkSet, KeyResponseError> {
-        let response =
-            KeyResponse { status: 200, content_type: Some(content_type), body: body.as_bytes(), ..Default::default() };
+        let response = KeyResponse {
+            status: 200,
+            content_type: Some(content_type),
+            body: body.as_bytes(),
+            ..Default::default()
+        };
         source(kind).read(&response)
     }
 
     #[test]
     fn only_the_well_known_path_demands_its_media_type() {
-        assert_eq!(read(Kind::WellKnownDirectory, "application/json", BARE), Err(KeyResponseError::MediaType));
+        assert_eq!(
+            read(Kind::WellKnownDirectory, "application/json", BARE),
+            Err(KeyResponseError::MediaType)
+        );
         let typed = alloc::format!("{}; charset=utf-8", DIRECTORY_MEDIA_TYPE.to_uppercase());
         assert!(read(Kind::WellKnownDirectory, &typed, BARE).is_ok());
         assert!(read(Kind::Directory, "text/plain", BARE).is_ok());

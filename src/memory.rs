@@ -9,8 +9,8 @@ use core::time::Duration;
 use crate::config::RatePer;
 use crate::crypto::{WarmKeys, sha256_parts};
 use crate::encoding::base64url;
-use crate::jose::key_set::{self, KeySets, Lookup, Snapshot, Wanted};
 use crate::jose::jwt::VerifiedToken;
+use crate::jose::key_set::{self, KeySets, Lookup, Snapshot, Wanted};
 use crate::keys::{KeyResponse, KeySource};
 use crate::policy::{Limit, Route};
 use crate::state::bounded::Bounded;
@@ -36,7 +36,7 @@ pub const SHARED_FROM_SECS: u64 = 60;
 
 /// How many new directories of one origin are fetched at once, and in a minute. Agents name the URL themselves, so
 /// that without this bound anyone could make the gate fetch without end from an origin that it trusts.
-const NEW_DIRECTORIES: Quota = Quota { limit: 10, burst: 10, window: Duration::from_secs(60) };
+const NEW_DIRECTORIES: Quota = Quota { limit: 10, burst: 10, window: Duration::from_mins(1) };
 
 /// A verified token, and the version of the key set that it was verified with.
 #[derive(Clone, Debug)]
@@ -116,7 +116,12 @@ impl Memory {
     }
 
     /// What to do for the keys of a source.
-    pub(crate) fn look_up(&mut self, source: &KeySource, wanted: Option<Wanted<'_>>, now: UnixMillis) -> Lookup {
+    pub(crate) fn look_up(
+        &mut self,
+        source: &KeySource,
+        wanted: Option<Wanted<'_>>,
+        now: UnixMillis,
+    ) -> Lookup {
         if let Some(origin) = source.directory_origin()
             && !self.directories.contains(source.url())
         {
@@ -139,7 +144,12 @@ impl Memory {
 
     /// Takes in what a source answered. Gives what to store under [`KeySource::name`], and for how long, if it was
     /// a key set; what is not is a failure.
-    pub fn keys_fetched(&mut self, source: &KeySource, response: &KeyResponse<'_>, now: UnixMillis) -> Option<(String, Duration)> {
+    pub fn keys_fetched(
+        &mut self,
+        source: &KeySource,
+        response: &KeyResponse<'_>,
+        now: UnixMillis,
+    ) -> Option<(String, Duration)> {
         let sets = self.key_sets(source);
         let now = now.seconds();
         match source.read(response) {

@@ -262,7 +262,9 @@ impl From<SignatureError> for Reason {
         use SignatureError as E;
         match error {
             E::Missing => Self::SignatureMissing,
-            E::FieldTooLong | E::TooManySignatures | E::TooManyComponents | E::SignatureTooLong => Self::SignatureTooLarge,
+            E::FieldTooLong | E::TooManySignatures | E::TooManyComponents | E::SignatureTooLong => {
+                Self::SignatureTooLarge
+            }
             E::LabelDuplicate => Self::SignatureDuplicateLabel,
             E::LabelUnmatched => Self::SignatureUnpairedLabel,
             E::ParamDuplicate | E::ParamType(_) | E::KeyIdMalformed => Self::SignatureParameterInvalid,
@@ -281,11 +283,15 @@ impl From<SignatureError> for Reason {
             E::ComponentAmbiguous { .. } | E::ComponentValue { .. } | E::FieldNotStructured { .. } => {
                 Self::SignatureComponentInvalid
             }
-            E::DigestMalformed | E::DigestDuplicate | E::DigestUnsupported => Self::SignatureDigestUnsupported,
+            E::DigestMalformed | E::DigestDuplicate | E::DigestUnsupported => {
+                Self::SignatureDigestUnsupported
+            }
             E::DigestMismatch => Self::SignatureDigestMismatch,
             E::AlgorithmSymmetric => Self::SignatureAlgorithmNotAllowed,
             E::TargetNotCovered => Self::SignatureComponentNotCovered,
-            E::CreatedMissing | E::ExpiresMissing | E::KeyIdMissing | E::NonceMissing => Self::SignatureParameterMissing,
+            E::CreatedMissing | E::ExpiresMissing | E::KeyIdMissing | E::NonceMissing => {
+                Self::SignatureParameterMissing
+            }
             E::CreatedInFuture => Self::SignatureCreatedInFuture,
             E::Expired => Self::SignatureExpired,
             E::ExpiresBeforeCreated | E::WindowTooLong => Self::SignatureWindowInvalid,
@@ -301,7 +307,9 @@ impl From<SignatureError> for Reason {
             | E::AgentUrlFragment
             | E::AgentUrlMalformed => Self::SignatureAgentMalformed,
             // Made by signing, or by reading a signature for another profile than was selected.
-            E::InputMalformed | E::SignatureMalformed | E::LabelMalformed | E::TagMismatch => Self::SignatureMalformed,
+            E::InputMalformed | E::SignatureMalformed | E::LabelMalformed | E::TagMismatch => {
+                Self::SignatureMalformed
+            }
         }
     }
 }

@@ -100,7 +100,10 @@ fn unknown_kids_do_not_amplify() {
 #[test]
 fn one_unknown_kid_is_remembered_past_the_cooldown() {
     let mut cache = filled();
-    assert!(fetches(&look(&mut cache, "b", 1)), "the first unknown kid need not wait: a key may just have rotated");
+    assert!(
+        fetches(&look(&mut cache, "b", 1)),
+        "the first unknown kid need not wait: a key may just have rotated"
+    );
     cache.fetched(URL, set(&["a"]), Some(secs(600)), at(1));
     assert_eq!(look(&mut cache, "c", 30), Lookup::UnknownKey { until: at(31) });
     assert_eq!(look(&mut cache, "b", 31), Lookup::UnknownKey { until: at(61) });

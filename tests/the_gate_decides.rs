@@ -15,14 +15,21 @@ fn a_fully_proven_request_goes_through_and_says_who_it_was() {
     let decision = world.decide(&world.proven());
     assert_eq!((decision.outcome, decision.status, decision.code), (Outcome::Allow, 200, "ok"));
     let agent = decision.agent.as_ref().unwrap();
-    assert_eq!((agent.id.as_str(), agent.key.as_deref()), (DIRECTORY, Some(world.agent.thumbprint().as_str())));
+    assert_eq!(
+        (agent.id.as_str(), agent.key.as_deref()),
+        (DIRECTORY, Some(world.agent.thumbprint().as_str()))
+    );
     let principal = decision.principal.as_ref().unwrap();
-    assert_eq!((principal.sub.as_deref(), principal.client_id.as_deref()), (Some("person-1"), Some("shopper")));
+    assert_eq!(
+        (principal.sub.as_deref(), principal.client_id.as_deref()),
+        (Some("person-1"), Some("shopper"))
+    );
     assert_eq!(decision.scope, ["order:read", "order:write"]);
     assert_eq!(decision.guarantees.replay, ReplayGuarantee::Isolate);
     assert_eq!(decision.guarantees.rate, RateGuarantee::Approximate);
     let checks: Vec<_> = decision.evidence.iter().map(|e| (e.check, e.code)).collect();
-    let expected = ["signature", "token", "dpop", "content-digest", "scope", "replay", "rate"].map(|c| (c, "ok"));
+    let expected =
+        ["signature", "token", "dpop", "content-digest", "scope", "replay", "rate"].map(|c| (c, "ok"));
     assert_eq!(checks, expected);
     assert_eq!(header(&decision, "RateLimit-Policy"), Some("\"agent-60s\";q=3;w=60"));
     assert_eq!(header(&decision, "RateLimit"), Some("\"agent-60s\";r=2;t=20"));
@@ -46,7 +53,9 @@ fn each_proof_alone_goes_through_where_it_is_enough() {
 #[test]
 fn nothing_goes_through_without_what_the_route_requires() {
     let world = World::new();
-    for (path, code) in [("/signed", "signature.missing"), ("/orders", "token.missing"), ("/bound", "token.missing")] {
+    for (path, code) in
+        [("/signed", "signature.missing"), ("/orders", "token.missing"), ("/bound", "token.missing")]
+    {
         let decision = world.decide(&Draft::new("GET", path));
         assert_eq!((decision.code, decision.status, decision.outcome), (code, 401, Outcome::Challenge));
         assert!(header(&decision, "WWW-Authenticate").is_some(), "{path}");
@@ -94,16 +103,29 @@ fn signatures_are_refused_each_for_its_own_reason() {
             "signature.agent_not_covered",
         ),
         (
-            Draft::new("GET", "/signed").signed_with(&world.agent, &["\"signature-agent\";key=\"sig1\""], |_| {}),
+            Draft::new("GET", "/signed").signed_with(
+                &world.agent,
+                &["\"signature-agent\";key=\"sig1\""],
+                |_| {},
+            ),
             "signature.component_not_covered",
         ),
-        (replaced(ok.clone(), "signature-agent", |_| "sig1=\"https://evil.example\"".into()), "signature.agent_untrusted"),
-        (replaced(ok.clone(), "signature-agent", |_| "sig1=\"http://agents.example\"".into()), "signature.agent_untrusted"),
+        (
+            replaced(ok.clone(), "signature-agent", |_| "sig1=\"https://evil.example\"".into()),
+            "signature.agent_untrusted",
+        ),
+        (
+            replaced(ok.clone(), "signature-agent", |_| "sig1=\"http://agents.example\"".into()),
+            "signature.agent_untrusted",
+        ),
         (replaced(ok.clone(), "signature-agent", |_| "sig1=1".into()), "signature.agent_malformed"),
         (replaced(ok.clone(), "signature", |v| v.replace("sig1=:", "sig1=:AAAA")), "signature.invalid"),
         (replaced(ok.clone(), "signature", |v| v.replace("sig1=", "sig2=")), "signature.unpaired_label"),
         (replaced(ok.clone(), "signature", |v| format!("{v}, {v}")), "signature.duplicate_label"),
-        (replaced(ok.clone(), "signature-input", |v| v.replace("(\"@", "(\"@x")), "signature.component_unsupported"),
+        (
+            replaced(ok.clone(), "signature-input", |v| v.replace("(\"@", "(\"@x")),
+            "signature.component_unsupported",
+        ),
         (replaced(ok.clone(), "signature-input", |_| "sig1=(".into()), "signature.malformed"),
         (Draft { method: "GET".into(), url: format!("{API}/signed?x=1"), ..ok.clone() }, "ok"),
     ];
@@ -125,7 +147,8 @@ fn a_published_test_key_proves_nothing() {
     let mut world = World::new();
     world.documents.insert(
         DIRECTORY.into(),
-        br#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"JrQLj5P_89iXES9-vFgrIy29clF9CC_oPPsw3c5D0bs"}]}"#.to_vec(),
+        br#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"JrQLj5P_89iXES9-vFgrIy29clF9CC_oPPsw3c5D0bs"}]}"#
+            .to_vec(),
     );
     let draft = signed(&world, |p| p.keyid = Some("poqkLGiymh_W0uP6PZFw-dvez3QJT5SolqXBCW38r0U".into()));
     assert_eq!(world.code(&draft), "signature.key_forbidden");
@@ -151,11 +174,12 @@ fn a_body_must_have_the_digest_that_is_covered() {
     let tampered = Draft { body: Some(b"{\"total\":2}".to_vec()), ..world.proven() };
     let decision = world.decide(&tampered);
     assert_eq!((decision.code, decision.status), ("signature.digest_mismatch", 403));
-    let uncovered = Draft::new("POST", "/checkout").body("{}").dpop(&world.bound(), &world.holder).signed_with(
-        &world.agent,
-        &["\"@authority\"", "\"@method\"", "\"@path\"", "\"signature-agent\";key=\"sig1\""],
-        |_| {},
-    );
+    let uncovered =
+        Draft::new("POST", "/checkout").body("{}").dpop(&world.bound(), &world.holder).signed_with(
+            &world.agent,
+            &["\"@authority\"", "\"@method\"", "\"@path\"", "\"signature-agent\";key=\"sig1\""],
+            |_| {},
+        );
     assert_eq!(world.code(&uncovered), "signature.component_not_covered");
     let without_digest = replaced(world.proven(), "content-digest", |_| "md5=:AAAA:".into());
     assert_eq!(world.code(&without_digest), "signature.invalid");
@@ -173,7 +197,10 @@ fn tokens_are_refused_each_for_its_own_reason() {
         (orders(&world.token(|c| c["iat"] = json!(NOW + 31))), "token.issued_in_future"),
         (orders(&world.token(|c| c["iss"] = json!("https://evil.example"))), "token.issuer_unknown"),
         (orders(&world.token(|c| c["exp"] = json!("soon"))), "token.claim_invalid"),
-        (orders(&world.token(|c| drop(c.as_object_mut().unwrap().remove("client_id")))), "token.claim_missing"),
+        (
+            orders(&world.token(|c| drop(c.as_object_mut().unwrap().remove("client_id")))),
+            "token.claim_missing",
+        ),
         (orders(&world.token(|c| c["scope"] = json!("other"))), "policy.scope_missing"),
         (orders(&world.token(|c| c["cnf"] = json!({ "jkt": "x" }))), "token.bound_used_as_bearer"),
         (orders(&world.token(|c| c["cnf"] = json!({ "x5t#S256": "x" }))), "token.binding_unsupported"),
@@ -201,7 +228,8 @@ fn tokens_are_refused_each_for_its_own_reason() {
     assert_eq!(world.code(&orders(&forged)), "token.signature_invalid");
     let unknown = Key::of(9).jws(&json!({ "typ": "at+jwt", "alg": "EdDSA", "kid": "other" }), &full_claims());
     assert_eq!(world.code(&orders(&unknown)), "token.key_unknown");
-    let embedded = json!({ "typ": "at+jwt", "alg": "EdDSA", "jwk": Key::of(9).jwk(), "jku": "https://evil.example" });
+    let embedded =
+        json!({ "typ": "at+jwt", "alg": "EdDSA", "jwk": Key::of(9).jwk(), "jku": "https://evil.example" });
     assert_eq!(world.code(&orders(&Key::of(9).jws(&embedded, &full_claims()))), "token.signature_invalid");
 }
 
@@ -215,7 +243,9 @@ fn full_claims() -> Value {
 fn proofs_are_refused_each_for_its_own_reason() {
     let world = World::new();
     let token = world.bound();
-    let bound = |change: fn(&mut Value, &mut Value)| Draft::new("GET", "/bound").dpop_with(&token, &world.holder, change);
+    let bound = |change: fn(&mut Value, &mut Value)| {
+        Draft::new("GET", "/bound").dpop_with(&token, &world.holder, change)
+    };
     let cases: Vec<(Draft, &str)> = vec![
         (bound(|h, _| h["typ"] = json!("jwt")), "dpop.type_mismatch"),
         (bound(|h, _| h["alg"] = json!("none")), "dpop.algorithm_not_allowed"),
@@ -239,9 +269,20 @@ fn proofs_are_refused_each_for_its_own_reason() {
         (Draft::new("GET", "/bound").dpop(&world.token(|_| {}), &world.holder), "token.not_bound"),
         (Draft::new("GET", "/bound").field("authorization", &format!("DPoP {token}")), "dpop.missing"),
         (bound(|_, _| {}).field("dpop", "x"), "dpop.repeated"),
-        (Draft::new("GET", "/bound").field("authorization", &format!("DPoP {token}")).field("dpop", "a, b"), "dpop.repeated"),
-        (Draft::new("GET", "/bound").field("authorization", &format!("DPoP {token}")).field("dpop", "a"), "dpop.malformed"),
-        (replaced(bound(|_, _| {}), "dpop", |v| format!("{}AAAA", &v[..v.len() - 4])), "dpop.signature_invalid"),
+        (
+            Draft::new("GET", "/bound")
+                .field("authorization", &format!("DPoP {token}"))
+                .field("dpop", "a, b"),
+            "dpop.repeated",
+        ),
+        (
+            Draft::new("GET", "/bound").field("authorization", &format!("DPoP {token}")).field("dpop", "a"),
+            "dpop.malformed",
+        ),
+        (
+            replaced(bound(|_, _| {}), "dpop", |v| format!("{}AAAA", &v[..v.len() - 4])),
+            "dpop.signature_invalid",
+        ),
     ];
     for (draft, code) in cases {
         assert_eq!(world.code(&draft), code);
@@ -271,7 +312,9 @@ fn a_proof_passes_once_and_only_where_nothing_else_refused_it() {
 fn a_signature_that_is_not_required_is_passed_over_if_unverifiable_and_refused_if_wrong() {
     let world = World::new();
     let orders = || Draft::new("GET", "/orders").bearer(&world.token(|_| {}));
-    let untrusted = replaced(orders().signed(&world.agent), "signature-agent", |_| "sig1=\"https://evil.example\"".into());
+    let untrusted = replaced(orders().signed(&world.agent), "signature-agent", |_| {
+        "sig1=\"https://evil.example\"".into()
+    });
     let decision = world.decide(&untrusted);
     assert_eq!((decision.code, decision.agent.as_ref().unwrap().id.as_str()), ("ok", "shopper"));
     let wrong = replaced(orders().signed(&world.agent), "signature", |v| v.replace("sig1=:", "sig1=:AAAA"));
@@ -287,7 +330,10 @@ fn limits_refuse_with_when_to_come_back() {
     assert_eq!((decision.code, decision.outcome, decision.status), ("rate.exceeded", Outcome::Throttle, 429));
     let wait: u64 = header(&decision, "Retry-After").unwrap().parse().unwrap();
     assert_eq!(header(&decision, "RateLimit"), Some(format!("\"route-60s\";r=0;t={wait}").as_str()));
-    assert_eq!(decision.problem(world.gate.disclosure())["type"], "https://iana.org/assignments/http-problem-types#quota-exceeded");
+    assert_eq!(
+        decision.problem(world.gate.disclosure())["type"],
+        "https://iana.org/assignments/http-problem-types#quota-exceeded"
+    );
 }
 
 #[test]
@@ -304,22 +350,36 @@ fn challenges_name_what_is_missing() {
     let world = World::new();
     let all = |draft: &Draft| {
         let decision = world.decide(draft);
-        let of = |name: &str| decision.headers.iter().filter(|(n, _)| *n == name).map(|(_, v)| v.clone()).collect::<Vec<_>>();
+        let of = |name: &str| {
+            decision.headers.iter().filter(|(n, _)| *n == name).map(|(_, v)| v.clone()).collect::<Vec<_>>()
+        };
         (of("WWW-Authenticate"), of("Accept-Signature"))
     };
     let metadata = "resource_metadata=\"https://api.example/.well-known/oauth-protected-resource\"";
     let (challenges, _) = all(&Draft::new("GET", "/orders"));
-    assert_eq!(challenges, [
-        format!("Bearer scope=\"order:read\", {metadata}"),
-        format!("DPoP scope=\"order:read\", algs=\"EdDSA ES256 RS256\", {metadata}"),
-    ]);
+    assert_eq!(
+        challenges,
+        [
+            format!("Bearer scope=\"order:read\", {metadata}"),
+            format!("DPoP scope=\"order:read\", algs=\"EdDSA ES256 RS256\", {metadata}"),
+        ]
+    );
     let (challenges, _) = all(&Draft::new("GET", "/orders").bearer(&world.token(|c| c["scope"] = json!(""))));
-    assert_eq!(challenges[0], format!("Bearer error=\"insufficient_scope\", scope=\"order:read\", {metadata}"));
+    assert_eq!(
+        challenges[0],
+        format!("Bearer error=\"insufficient_scope\", scope=\"order:read\", {metadata}")
+    );
     let (challenges, _) = all(&Draft::new("GET", "/bound").dpop(&world.bound(), &Key::of(9)));
-    assert_eq!(challenges, [format!("DPoP error=\"invalid_dpop_proof\", algs=\"EdDSA ES256 RS256\", {metadata}")]);
+    assert_eq!(
+        challenges,
+        [format!("DPoP error=\"invalid_dpop_proof\", algs=\"EdDSA ES256 RS256\", {metadata}")]
+    );
     let (challenges, accept) = all(&Draft::new("GET", "/signed"));
     assert_eq!(challenges, ["Signature realm=\"https://api.example\", tag=\"web-bot-auth\""]);
-    assert_eq!(accept, ["sig1=(\"@authority\" \"signature-agent\";key=\"sig1\");created;expires;keyid;tag=\"web-bot-auth\""]);
+    assert_eq!(
+        accept,
+        ["sig1=(\"@authority\" \"signature-agent\";key=\"sig1\");created;expires;keyid;tag=\"web-bot-auth\""]
+    );
 }
 
 #[test]
@@ -383,10 +443,14 @@ fn refusals_raise_the_risk_of_the_proven_agent_and_of_nobody_else() {
     let world = World::new();
     let probing = || {
         Draft::new("POST", "/checkout")
-            .dpop_with(&world.token(|c| {
-                c["scope"] = json!("other");
-                c["cnf"] = json!({ "jkt": world.holder.thumbprint() });
-            }), &world.holder, |_, _| {})
+            .dpop_with(
+                &world.token(|c| {
+                    c["scope"] = json!("other");
+                    c["cnf"] = json!({ "jkt": world.holder.thumbprint() });
+                }),
+                &world.holder,
+                |_, _| {},
+            )
             .signed(&world.agent)
     };
     let mut events = Vec::new();
@@ -410,7 +474,9 @@ fn refusals_raise_the_risk_of_the_proven_agent_and_of_nobody_else() {
 
 #[test]
 fn clients_see_as_much_as_is_disclosed() {
-    for (disclosure, sees_code, sees_evidence) in [("full", true, true), ("code", true, false), ("none", false, false)] {
+    for (disclosure, sees_code, sees_evidence) in
+        [("full", true, true), ("code", true, false), ("none", false, false)]
+    {
         let world = World::with(&gate_support::CONFIG.replace("\"full\"", &format!("\"{disclosure}\"")));
         let problem = world.decide(&Draft::new("GET", "/orders")).problem(world.gate.disclosure());
         assert_eq!(problem.get("code").is_some(), sees_code);

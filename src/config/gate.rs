@@ -6,7 +6,10 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::{Config, ConfigError, Disclosure, IssuerConfig, ProfileConfig, RateConfig, RateStore, ReplayConfig, Requirement, RouteConfig, Span, list};
+use super::{
+    Config, ConfigError, Disclosure, IssuerConfig, ProfileConfig, RateConfig, RateStore, ReplayConfig,
+    Requirement, RouteConfig, Span, list,
+};
 use crate::crypto::Algorithm;
 use crate::jose::jwt::{Profile, Rules};
 use crate::policy::{Limit, Pattern, Route};
@@ -188,7 +191,8 @@ impl Gate {
     #[must_use]
     pub fn resource_metadata(&self, public: &PublicOrigin) -> serde_json::Value {
         let token_routes = || self.routes.iter().filter(|route| route.token);
-        let scopes: BTreeSet<&str> = token_routes().flat_map(|route| route.scope.iter().map(String::as_str)).collect();
+        let scopes: BTreeSet<&str> =
+            token_routes().flat_map(|route| route.scope.iter().map(String::as_str)).collect();
         serde_json::json!({
             "resource": public.url(),
             "authorization_servers": self.issuers.iter().map(Issuer::name).collect::<Vec<_>>(),
@@ -300,7 +304,13 @@ impl Faults {
         for (i, name) in names.iter().enumerate() {
             match Algorithm::from_jose(name) {
                 Some(algorithm) => algorithms.push(algorithm),
-                None => self.add(format!("{path}[{i}]"), format!("is not an algorithm of this gate; write one of {}", list(&["EdDSA", "ES256", "RS256"]))),
+                None => self.add(
+                    format!("{path}[{i}]"),
+                    format!(
+                        "is not an algorithm of this gate; write one of {}",
+                        list(&["EdDSA", "ES256", "RS256"])
+                    ),
+                ),
             }
         }
         algorithms
@@ -320,7 +330,13 @@ impl Faults {
         issuers
     }
 
-    fn issuer(&mut self, path: &str, issuer: &IssuerConfig, allow_loopback: bool, clock_skew: Duration) -> Issuer {
+    fn issuer(
+        &mut self,
+        path: &str,
+        issuer: &IssuerConfig,
+        allow_loopback: bool,
+        clock_skew: Duration,
+    ) -> Issuer {
         if issuer.issuer.is_empty() {
             self.add(format!("{path}.issuer"), "is empty; write the `iss` of its tokens");
         }
@@ -329,7 +345,12 @@ impl Faults {
         }
         self.count(&format!("{path}.audience"), issuer.audience.len(), 1, MAX_ENTRIES);
         let least = Span::from_secs(1);
-        let max_lifetime = self.span(&format!("{path}.max_lifetime"), issuer.max_lifetime, least, Span::from_secs(30 * 86_400));
+        let max_lifetime = self.span(
+            &format!("{path}.max_lifetime"),
+            issuer.max_lifetime,
+            least,
+            Span::from_secs(30 * 86_400),
+        );
         Issuer {
             jwks_uri: issuer.jwks_uri.clone(),
             rules: Rules {
@@ -351,7 +372,10 @@ impl Faults {
         self.count("signatures.profiles", signatures.profiles.len(), 1, 8);
         for (i, profile) in signatures.profiles.iter().enumerate() {
             if profile != "web-bot-auth" {
-                self.add(format!("signatures.profiles[{i}]"), "is not a profile of this gate; write \"web-bot-auth\"");
+                self.add(
+                    format!("signatures.profiles[{i}]"),
+                    "is not a profile of this gate; write \"web-bot-auth\"",
+                );
             }
         }
         self.count("signatures.trust", signatures.trust.len(), 1, MAX_ENTRIES);
@@ -384,13 +408,16 @@ impl Faults {
         if !(1..=100).contains(&risk.medium) || !(1..=100).contains(&risk.high) || risk.medium >= risk.high {
             self.add("risk", "thresholds are out of order; write 1 <= medium < high <= 100");
         }
-        let half_life = self.span("risk.half_life", risk.half_life, Span::from_secs(1), Span::from_secs(86_400));
+        let half_life =
+            self.span("risk.half_life", risk.half_life, Span::from_secs(1), Span::from_secs(86_400));
         Thresholds { medium: risk.medium, high: risk.high, half_life }
     }
 
     fn events(&mut self, config: &Config) -> Option<String> {
         let url = &config.events.as_ref()?.url;
-        let at_origin = Target::parse(url).is_ok_and(|url| Target::parse(&config.origin).is_ok_and(|origin| origin_of(&url) == origin_of(&origin)));
+        let at_origin = Target::parse(url).is_ok_and(|url| {
+            Target::parse(&config.origin).is_ok_and(|origin| origin_of(&url) == origin_of(&origin))
+        });
         if !at_origin && !is_fetchable(url, config.allow_loopback) {
             self.add("events.url", "is not an https url, nor a url of `origin`");
         }
@@ -404,7 +431,10 @@ impl Faults {
             let path = format!("routes[{i}]");
             let Some(route) = self.route(&path, route, config) else { continue };
             if let Some(j) = routes.iter().position(|earlier| earlier.pattern.covers(&route.pattern)) {
-                self.add(format!("{path}.match"), format!("is never reached, as routes[{j}] matches all it matches; put it first"));
+                self.add(
+                    format!("{path}.match"),
+                    format!("is never reached, as routes[{j}] matches all it matches; put it first"),
+                );
             }
             routes.push(route);
         }
@@ -429,19 +459,33 @@ impl Faults {
             self.add(format!("{path}.scope"), "scopes are of a token; add \"token\" to require");
         }
         if route.scope.iter().any(|scope| scope.is_empty() || !scope.bytes().all(is_scope_byte)) {
-            self.add(format!("{path}.scope"), "a scope has a character that RFC 6749 §3.3 does not allow; write one scope an entry");
+            self.add(
+                format!("{path}.scope"),
+                "a scope has a character that RFC 6749 §3.3 does not allow; write one scope an entry",
+            );
         }
         if !route.components.is_empty() && !signature {
-            self.add(format!("{path}.components"), "components are of a signature; add \"signature\" to require");
+            self.add(
+                format!("{path}.components"),
+                "components are of a signature; add \"signature\" to require",
+            );
         }
         if route.replay == ReplayConfig::Exact {
             self.add(format!("{path}.replay"), "\"exact\" is not available yet; write \"isolate\"");
         }
         self.count(&format!("{path}.rate"), route.rate.len(), 0, MAX_LIMITS);
-        let limits = route.rate.iter().enumerate().map(|(i, rate)| self.limit(&format!("{path}.rate[{i}]"), rate)).collect();
+        let limits = route
+            .rate
+            .iter()
+            .enumerate()
+            .map(|(i, rate)| self.limit(&format!("{path}.rate[{i}]"), rate))
+            .collect();
         let components = self.components(&format!("{path}.components"), &route.components);
         let Some(pattern) = Pattern::parse(&route.pattern) else {
-            self.add(format!("{path}.match"), "is not a route; write \"METHOD /path\", with * for a segment or a last ** for the rest");
+            self.add(
+                format!("{path}.match"),
+                "is not a route; write \"METHOD /path\", with * for a segment or a last ** for the rest",
+            );
             return None;
         };
         Some(Route {
@@ -478,7 +522,8 @@ impl Faults {
         if rate.store == RateStore::DurableObject {
             self.add(format!("{path}.store"), "\"durable-object\" is not available yet; write \"kv\"");
         }
-        let window = self.span(&format!("{path}.window"), rate.window, Span::from_secs(1), Span::from_secs(86_400));
+        let window =
+            self.span(&format!("{path}.window"), rate.window, Span::from_secs(1), Span::from_secs(86_400));
         Limit { per: rate.per, quota: Quota { limit: rate.limit, burst, window } }
     }
 }

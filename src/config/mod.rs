@@ -348,7 +348,8 @@ impl core::error::Error for ConfigError {}
 impl Config {
     /// Reads a JSON document. Duplicate members and unknown fields are refused.
     pub fn from_json(text: &str) -> Result<Self, ConfigError> {
-        let value = json::parse(text.as_bytes(), MAX_CONFIG_BYTES).map_err(|e| ConfigError::new("", e.to_string()))?;
+        let value = json::parse(text.as_bytes(), MAX_CONFIG_BYTES)
+            .map_err(|e| ConfigError::new("", e.to_string()))?;
         Self::from_value(value)
     }
 

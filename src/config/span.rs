@@ -42,8 +42,12 @@ impl Span {
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let millis = self.0.as_millis();
-        let units: [(u128, &str); 5] = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s"), (1, "ms")];
-        let (size, unit) = units.into_iter().find(|(size, _)| millis >= *size && millis % size == 0).unwrap_or((1, "ms"));
+        let units: [(u128, &str); 5] =
+            [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s"), (1, "ms")];
+        let (size, unit) = units
+            .into_iter()
+            .find(|(size, _)| millis >= *size && millis.is_multiple_of(*size))
+            .unwrap_or((1, "ms"));
         write!(f, "{}{unit}", millis / size)
     }
 }
@@ -51,7 +55,8 @@ impl fmt::Display for Span {
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| de::Error::custom("not a length of time; write \"30s\", \"5m\", \"1h\" or \"1d\""))
+        Self::parse(&text)
+            .ok_or_else(|| de::Error::custom("not a length of time; write \"30s\", \"5m\", \"1h\" or \"1d\""))
     }
 }
 

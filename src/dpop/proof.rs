@@ -110,14 +110,19 @@ impl Proof {
             return Err(ProofError::Type);
         }
         let algorithm = jws.algorithm().filter(|a| algorithms.contains(a)).ok_or(ProofError::Algorithm)?;
-        let key = Jwk::from_object(jws.embedded_jwk().ok_or(ProofError::KeyMissing)?).map_err(ProofError::Key)?;
+        let key =
+            Jwk::from_object(jws.embedded_jwk().ok_or(ProofError::KeyMissing)?).map_err(ProofError::Key)?;
         if !key.permits(algorithm) {
             return Err(ProofError::Algorithm);
         }
         let claims = jws.claims().map_err(|_| ProofError::Claims)?;
-        let ath = claims.get("ath").map(|ath| ath.as_str().map(ToString::to_string).ok_or(ProofError::ClaimInvalid));
-        let (htm, htu, jti) = (text_claim(&claims, "htm")?, text_claim(&claims, "htu")?, text_claim(&claims, "jti")?);
-        let iat = claims.get("iat").ok_or(ProofError::ClaimMissing)?.as_i64().ok_or(ProofError::ClaimInvalid)?;
+        let ath = claims
+            .get("ath")
+            .map(|ath| ath.as_str().map(ToString::to_string).ok_or(ProofError::ClaimInvalid));
+        let (htm, htu, jti) =
+            (text_claim(&claims, "htm")?, text_claim(&claims, "htu")?, text_claim(&claims, "jti")?);
+        let iat =
+            claims.get("iat").ok_or(ProofError::ClaimMissing)?.as_i64().ok_or(ProofError::ClaimInvalid)?;
         if jti.is_empty() || jti.len() > MAX_JTI_BYTES {
             return Err(ProofError::ClaimInvalid);
         }
@@ -141,7 +146,11 @@ impl Proof {
         }
         let ath = self.ath.as_deref().ok_or(ProofError::TokenHashMissing)?;
         let expected = sha256_base64url(rules.token.as_bytes());
-        if constant_time_eq(ath.as_bytes(), expected.as_bytes()) { Ok(()) } else { Err(ProofError::TokenHash) }
+        if constant_time_eq(ath.as_bytes(), expected.as_bytes()) {
+            Ok(())
+        } else {
+            Err(ProofError::TokenHash)
+        }
     }
 
     /// The check of the proof's signature by its own key.
@@ -206,14 +215,26 @@ mod tests {
         ] {
             assert_eq!(normalise_htu(htu), normal, "{htu}");
         }
-        for htu in ["https://api.example/a/b/", "http://api.example/a/b", "https://api.example:8443/a/b", "https://api.example/A/b"] {
+        for htu in [
+            "https://api.example/a/b/",
+            "http://api.example/a/b",
+            "https://api.example:8443/a/b",
+            "https://api.example/A/b",
+        ] {
             assert!(normalise_htu(htu).is_some_and(|other| Some(other) != normal), "{htu}");
         }
     }
 
     #[test]
     fn what_is_no_url_has_no_normal_form() {
-        for htu in ["", "/a/b", "api.example/a", "https://api.example/a/../b", "https://u@api.example/a", "https://api.example//a"] {
+        for htu in [
+            "",
+            "/a/b",
+            "api.example/a",
+            "https://api.example/a/../b",
+            "https://u@api.example/a",
+            "https://api.example//a",
+        ] {
             assert_eq!(normalise_htu(htu), None, "{htu}");
         }
     }

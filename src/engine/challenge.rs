@@ -32,7 +32,10 @@ pub(super) fn challenges(
         let about = |scheme| error.filter(|_| scheme == at_fault);
         let algorithms = gate.dpop.algorithms.iter().map(|a| a.jose()).collect::<Vec<_>>().join(" ");
         if !route.dpop {
-            fields.push(("WWW-Authenticate", challenge("Bearer", about(AuthScheme::Bearer), route, public_url, None)));
+            fields.push((
+                "WWW-Authenticate",
+                challenge("Bearer", about(AuthScheme::Bearer), route, public_url, None),
+            ));
         }
         let dpop = challenge("DPoP", about(AuthScheme::Dpop), route, public_url, Some(&algorithms));
         fields.push(("WWW-Authenticate", dpop));
@@ -41,7 +44,10 @@ pub(super) fn challenges(
         fields.push(("Accept-Signature", accept_signature(route)));
         // RFC 9110 §15.5.2 demands a challenge with every 401, and none is registered for RFC 9421.
         if !route.token && reason.status() == 401 {
-            fields.push(("WWW-Authenticate", format!("Signature realm=\"{public_url}\", tag=\"web-bot-auth\"")));
+            fields.push((
+                "WWW-Authenticate",
+                format!("Signature realm=\"{public_url}\", tag=\"web-bot-auth\""),
+            ));
         }
     }
     fields
@@ -62,7 +68,13 @@ fn bearer_error(reason: Reason) -> Option<&'static str> {
     }
 }
 
-fn challenge(scheme: &str, error: Option<&str>, route: &Route, public_url: &str, algorithms: Option<&str>) -> String {
+fn challenge(
+    scheme: &str,
+    error: Option<&str>,
+    route: &Route,
+    public_url: &str,
+    algorithms: Option<&str>,
+) -> String {
     let mut parameters: Vec<String> = Vec::new();
     if let Some(error) = error {
         parameters.push(format!("error=\"{error}\""));
@@ -83,7 +95,7 @@ fn accept_signature(route: &Route) -> String {
         let identifier = component.identifier();
         if identifier != "\"@authority\"" {
             components.push(' ');
-            components.push_str(&identifier);
+            components.push_str(identifier);
         }
     }
     format!("sig1=({components});created;expires;keyid;tag=\"web-bot-auth\"")

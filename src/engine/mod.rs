@@ -161,7 +161,12 @@ impl Session {
             scope: Vec::new(),
             evidence: Vec::from([evidence("request", Some(reason), None)]),
             guarantees: Guarantees { replay: ReplayGuarantee::None, rate: RateGuarantee::None },
-            risk: RiskView { score: 0, level: Level::Low, reasons: Vec::new(), version: risk::WEIGHTS_VERSION },
+            risk: RiskView {
+                score: 0,
+                level: Level::Low,
+                reasons: Vec::new(),
+                version: risk::WEIGHTS_VERSION,
+            },
             headers: Vec::new(),
         };
         refusal_fields(&mut decision);
@@ -179,7 +184,12 @@ impl Session {
     }
 
     /// The next step; `None` where nothing speaks against the request.
-    fn advance(&mut self, memory: &mut Memory, now: UnixMillis, answer: &Answer<'_>) -> Result<Option<Step>, Reason> {
+    fn advance(
+        &mut self,
+        memory: &mut Memory,
+        now: UnixMillis,
+        answer: &Answer<'_>,
+    ) -> Result<Option<Step>, Reason> {
         loop {
             match core::mem::replace(&mut self.stage, Stage::Over) {
                 Stage::Start => self.stage = self.start(now)?,
@@ -207,9 +217,12 @@ impl Session {
                     self.check_scope()?;
                     self.stage = Stage::Record;
                     let limits = self.limits();
-                    let unasked: Vec<_> = limits.into_iter().filter(|(key, quota, _)| memory.must_ask(*key, *quota)).collect();
+                    let unasked: Vec<_> =
+                        limits.into_iter().filter(|(key, quota, _)| memory.must_ask(*key, *quota)).collect();
                     if !unasked.is_empty() {
-                        return Ok(Some(Step::Limits(unasked.into_iter().map(|(key, quota, _)| (key, quota)).collect())));
+                        return Ok(Some(Step::Limits(
+                            unasked.into_iter().map(|(key, quota, _)| (key, quota)).collect(),
+                        )));
                     }
                 }
                 Stage::Record => {
@@ -257,7 +270,9 @@ impl Session {
         now: UnixMillis,
         answer: &Answer<'_>,
     ) -> Result<Option<Step>, Reason> {
-        let (Some(route), Some(public)) = (self.route(), &self.public) else { return Err(Reason::PolicyNoRoute) };
+        let (Some(route), Some(public)) = (self.route(), &self.public) else {
+            return Err(Reason::PolicyNoRoute);
+        };
         let target = public.target(self.view.target());
         let context = verify::Context { gate: &self.gate, route, view: &self.view, target: &target, now };
         verification.advance(&context, memory, answer)
@@ -271,7 +286,9 @@ impl Session {
                 digest::verify(&field, body).map_err(Reason::from)
             }
             Answer::BodyTooLarge => Err(Reason::RequestBodyTooLarge),
-            Answer::BodyUnreadable | Answer::Ready | Answer::Verdicts(_) => Err(Reason::RequestBodyUnreadable),
+            Answer::BodyUnreadable | Answer::Ready | Answer::Verdicts(_) => {
+                Err(Reason::RequestBodyUnreadable)
+            }
         };
         self.evidence.push(evidence("content-digest", compared.err(), None));
         compared
@@ -280,7 +297,8 @@ impl Session {
     fn check_scope(&mut self) -> Result<(), Reason> {
         let Some(route) = self.route().filter(|route| !route.scope.is_empty()) else { return Ok(()) };
         let granted = self.verified.scope();
-        let refusal = (!route.scope.iter().all(|scope| granted.contains(scope))).then_some(Reason::PolicyScopeMissing);
+        let refusal =
+            (!route.scope.iter().all(|scope| granted.contains(scope))).then_some(Reason::PolicyScopeMissing);
         self.evidence.push(evidence("scope", refusal, None));
         refusal.map_or(Ok(()), Err)
     }
@@ -293,7 +311,8 @@ impl Session {
         self.guarantees.replay = ReplayGuarantee::Isolate;
         let now = now.seconds();
         let single_use = &self.verified.single_use;
-        let repeated = single_use.iter().find(|proof| memory.seen.contains(proof.key, now)).map(|proof| proof.refusal);
+        let repeated =
+            single_use.iter().find(|proof| memory.seen.contains(proof.key, now)).map(|proof| proof.refusal);
         if repeated.is_none() {
             for proof in single_use {
                 memory.seen.insert(proof.key, proof.until, now);
@@ -306,7 +325,11 @@ impl Session {
     fn limits(&self) -> Vec<(LimitKey, Quota, Limit)> {
         let subject = self.verified.subject().unwrap_or(UNIDENTIFIED);
         let Some(route) = self.route() else { return Vec::new() };
-        route.limits.iter().map(|limit| (LimitKey::new(route, *limit, subject), limit.quota, *limit)).collect()
+        route
+            .limits
+            .iter()
+            .map(|limit| (LimitKey::new(route, *limit, subject), limit.quota, *limit))
+            .collect()
     }
 
     /// Counts the request against every limit of the route, or, where one has no room, against none.
@@ -317,7 +340,8 @@ impl Session {
         }
         let weighed: Vec<_> =
             limits.iter().map(|(key, quota, limit)| (*limit, memory.weigh(*key, *quota, now))).collect();
-        let refused = weighed.iter().filter(|(_, outcome)| !outcome.allowed).map(|(_, o)| o.reset_after).max();
+        let refused =
+            weighed.iter().filter(|(_, outcome)| !outcome.allowed).map(|(_, o)| o.reset_after).max();
         self.fields.extend(rate_fields(&weighed));
         let refusal = refused.map(|wait| {
             self.fields.push(("Retry-After", ceil_secs(wait).max(1).to_string()));
@@ -360,7 +384,8 @@ impl Session {
         };
         if let Some(reason) = enforced {
             let public_url = self.public_url();
-            let challenges = challenge::challenges(&self.gate, self.route(), &public_url, self.scheme, reason);
+            let challenges =
+                challenge::challenges(&self.gate, self.route(), &public_url, self.scheme, reason);
             decision.headers.extend(challenges);
             refusal_fields(&mut decision);
         }
@@ -371,7 +396,12 @@ impl Session {
 
     /// Takes the outcome into the risk of the agent that was proven, or of those that were not. Requests that go
     /// through leave no trace for agents that have none.
-    fn observe(&self, memory: &mut Memory, now: UnixMillis, reason: Option<Reason>) -> (RiskView, Option<RiskEvent>) {
+    fn observe(
+        &self,
+        memory: &mut Memory,
+        now: UnixMillis,
+        reason: Option<Reason>,
+    ) -> (RiskView, Option<RiskEvent>) {
         let subject = self.verified.subject().unwrap_or(UNIDENTIFIED).to_owned();
         let thresholds = self.gate.risk;
         let known = memory.risks.touch(&subject).copied();

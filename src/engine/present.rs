@@ -43,7 +43,12 @@ pub(super) struct Presented {
 }
 
 /// Parses what the gate and the route can use.
-pub(super) fn present(gate: &Gate, route: &Route, view: &RequestView, now: UnixSeconds) -> Result<Presented, Reason> {
+pub(super) fn present(
+    gate: &Gate,
+    route: &Route,
+    view: &RequestView,
+    now: UnixSeconds,
+) -> Result<Presented, Reason> {
     let token = if gate.issuers().is_empty() { None } else { token(view, route.token)? };
     let proof = match &token {
         Some(token) => proof(gate, view, token)?,
@@ -54,7 +59,12 @@ pub(super) fn present(gate: &Gate, route: &Route, view: &RequestView, now: UnixS
 
 /// The first signature that an enabled profile can be about. Where none satisfies the profile, the reason is
 /// that of the first that has its tag.
-fn agent(gate: &Gate, route: &Route, view: &RequestView, now: UnixSeconds) -> Result<Option<PresentedAgent>, Reason> {
+fn agent(
+    gate: &Gate,
+    route: &Route,
+    view: &RequestView,
+    now: UnixSeconds,
+) -> Result<Option<PresentedAgent>, Reason> {
     let Some(rules) = gate.signatures.as_ref() else { return Ok(None) };
     let presented = match signature::present(view) {
         Err(SignatureError::Missing) => Vec::new(),

@@ -11,7 +11,11 @@ const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 pub(super) fn ulid(now: UnixMillis, entropy: [u8; 10]) -> String {
     let random = entropy.iter().fold(0u128, |bits, byte| bits << 8 | u128::from(*byte));
     let bits = u128::from(now.0) << 80 | random;
-    (0..26).rev().filter_map(|i| ALPHABET.get((bits >> (5 * i)) as usize & 31)).map(|b| char::from(*b)).collect()
+    (0..26)
+        .rev()
+        .filter_map(|i| ALPHABET.get((bits >> (5 * i)) as usize & 31))
+        .map(|b| char::from(*b))
+        .collect()
 }
 
 #[cfg(test)]

@@ -70,7 +70,11 @@ impl Verified {
 
     pub(super) fn principal(&self) -> Option<Principal> {
         let claims = self.claims()?;
-        Some(Principal { sub: claims.sub.clone(), iss: claims.iss.clone(), client_id: claims.client_id.clone() })
+        Some(Principal {
+            sub: claims.sub.clone(),
+            iss: claims.iss.clone(),
+            client_id: claims.client_id.clone(),
+        })
     }
 
     /// The actors, outermost first.
@@ -202,7 +206,9 @@ impl Verification {
                     let pending = self.checks(context)?;
                     let (here, elsewhere): (Vec<_>, Vec<_>) =
                         pending.into_iter().partition(|p| matches!(p.check.key(), PublicKey::Ed25519(_)));
-                    let valid = |pending: &Pending| pending.check.verify_with(&mut memory.warm_keys) == Verdict::Valid;
+                    let valid = |pending: &Pending| {
+                        pending.check.verify_with(&mut memory.warm_keys) == Verdict::Valid
+                    };
                     let verdicts: Vec<_> = here.iter().map(valid).collect();
                     self.believe(context, memory, here, &verdicts)?;
                     // Nothing is asked of the host for a request that is refused already.
@@ -228,7 +234,11 @@ impl Verification {
     /// cannot be verified is passed over; one that is required, or wrong, is not.
     fn trust_agent(&mut self, context: &Context<'_>) -> Result<(), Reason> {
         let Some(agent) = &self.agent else { return Ok(()) };
-        let trusted = context.gate.signatures.as_ref().is_some_and(|s| s.trust.iter().any(|o| o == agent.claim.origin()));
+        let trusted = context
+            .gate
+            .signatures
+            .as_ref()
+            .is_some_and(|s| s.trust.iter().any(|o| o == agent.claim.origin()));
         if trusted { Ok(()) } else { self.unverified_agent(context, Reason::SignatureAgentUntrusted) }
     }
 
@@ -237,7 +247,8 @@ impl Verification {
             return Err(reason);
         }
         self.agent = None;
-        let skipped = Evidence { check: "signature", result: CheckResult::Skipped, code: reason.code(), detail: None };
+        let skipped =
+            Evidence { check: "signature", result: CheckResult::Skipped, code: reason.code(), detail: None };
         self.evidence.push(skipped);
         Ok(())
     }
@@ -281,20 +292,32 @@ impl Verification {
         Ok(Some(if needs.fetch.is_empty() { Step::Wait } else { Step::Keys(needs.fetch) }))
     }
 
-    fn find_agent_key(&mut self, context: &Context<'_>, memory: &mut Memory, needs: &mut Needs) -> Result<(), Reason> {
+    fn find_agent_key(
+        &mut self,
+        context: &Context<'_>,
+        memory: &mut Memory,
+        needs: &mut Needs,
+    ) -> Result<(), Reason> {
         let Some(agent) = self.agent.as_ref().filter(|_| self.agent_key.is_none()) else { return Ok(()) };
         let source = KeySource::directory(&agent.claim.source);
         let wanted = Wanted { kid: Some(&agent.claim.keyid), algorithm: None };
         match needs.look_up(memory, source, Some(wanted), context.now) {
             Found::Keys { keys, .. } => self.agent_key = keys.into_iter().next(),
             Found::NotYet => {}
-            Found::Refusal(Reason::KeysUnavailable) => self.unverified_agent(context, Reason::KeysUnavailable)?,
+            Found::Refusal(Reason::KeysUnavailable) => {
+                self.unverified_agent(context, Reason::KeysUnavailable)?
+            }
             Found::Refusal(_) => self.unverified_agent(context, Reason::SignatureKeyUnknown)?,
         }
         Ok(())
     }
 
-    fn find_token_keys(&mut self, context: &Context<'_>, memory: &mut Memory, needs: &mut Needs) -> Result<(), Reason> {
+    fn find_token_keys(
+        &mut self,
+        context: &Context<'_>,
+        memory: &mut Memory,
+        needs: &mut Needs,
+    ) -> Result<(), Reason> {
         if let TokenState::Known(known) = &self.token_state {
             let issuer = issuer(context, known.issuer)?;
             match needs.look_up(memory, KeySource::issuer(issuer.jwks_uri()), None, context.now) {
@@ -358,7 +381,8 @@ impl Verification {
         pending: Vec<Pending>,
         verdicts: &[bool],
     ) -> Result<(), Reason> {
-        let mut judged = pending.into_iter().zip(verdicts.iter().copied().chain(core::iter::repeat(false))).peekable();
+        let mut judged =
+            pending.into_iter().zip(verdicts.iter().copied().chain(core::iter::repeat(false))).peekable();
         while let Some((Pending { of, check }, valid)) = judged.next() {
             let another_key = judged.peek().is_some_and(|(next, _)| of == Of::Token && next.of == Of::Token);
             match (of, valid) {
@@ -392,12 +416,22 @@ impl Verification {
                 refusal: Reason::SignatureReplayed,
             });
         }
-        self.evidence.push(evidence("signature", None, Some(format!("web-bot-auth, {}", claim.form.as_str()))));
+        self.evidence.push(evidence(
+            "signature",
+            None,
+            Some(format!("web-bot-auth, {}", claim.form.as_str())),
+        ));
         Ok(())
     }
 
-    fn believe_token(&mut self, context: &Context<'_>, memory: &mut Memory, check: &SignatureCheck) -> Result<(), Reason> {
-        let TokenState::Unknown(unknown) = core::mem::replace(&mut self.token_state, TokenState::Settled) else {
+    fn believe_token(
+        &mut self,
+        context: &Context<'_>,
+        memory: &mut Memory,
+        check: &SignatureCheck,
+    ) -> Result<(), Reason> {
+        let TokenState::Unknown(unknown) = core::mem::replace(&mut self.token_state, TokenState::Settled)
+        else {
             return Ok(());
         };
         let (index, key_set_version) = (unknown.issuer, unknown.key_set_version);
@@ -434,7 +468,8 @@ impl Verification {
             self.evidence.push(evidence("dpop", None, None));
         }
         if self.verified.agent.is_none() {
-            let id = claims.client_id.clone().or_else(|| claims.sub.clone()).unwrap_or_else(|| claims.iss.clone());
+            let id =
+                claims.client_id.clone().or_else(|| claims.sub.clone()).unwrap_or_else(|| claims.iss.clone());
             let method = if jkt.is_some() { Method::Dpop } else { Method::Token };
             self.verified.subject = Some(format!("{} {id}", claims.iss));
             self.verified.agent = Some(Agent { id, method, key: jkt, operator: None });
@@ -460,13 +495,21 @@ enum Found {
 }
 
 impl Needs {
-    fn look_up(&mut self, memory: &mut Memory, source: KeySource, wanted: Option<Wanted<'_>>, now: UnixMillis) -> Found {
+    fn look_up(
+        &mut self,
+        memory: &mut Memory,
+        source: KeySource,
+        wanted: Option<Wanted<'_>>,
+        now: UnixMillis,
+    ) -> Found {
         match memory.look_up(&source, wanted, now) {
             Lookup::Use { set, version, refresh, .. } => {
                 if refresh {
                     self.refresh.push(source);
                 }
-                let named = |wanted: Wanted<'_>| set.candidates(wanted.kid, wanted.algorithm).into_iter().cloned().collect();
+                let named = |wanted: Wanted<'_>| {
+                    set.candidates(wanted.kid, wanted.algorithm).into_iter().cloned().collect()
+                };
                 Found::Keys { keys: wanted.map_or_else(Vec::new, named), version }
             }
             Lookup::Fetch { .. } => {
@@ -493,7 +536,8 @@ fn unknown_token(context: &Context<'_>, token: &PresentedToken) -> Result<TokenS
     let by_name = |issuer: &Issuer| issuer.name() == decoded.unverified_issuer();
     let index = context.gate.issuers().iter().position(by_name).ok_or(Reason::TokenIssuerUnknown)?;
     let algorithm = decoded.precheck(&issuer(context, index)?.rules, context.now.seconds())?;
-    let unknown = UnknownToken { decoded, issuer: index, algorithm, keys: Vec::new(), key_set_version: UnixSeconds(0) };
+    let unknown =
+        UnknownToken { decoded, issuer: index, algorithm, keys: Vec::new(), key_set_version: UnixSeconds(0) };
     Ok(TokenState::Unknown(Box::new(unknown)))
 }
 
@@ -503,14 +547,16 @@ fn agent_check(context: &Context<'_>, agent: &PresentedAgent, key: &Jwk) -> Resu
         return Err(Reason::SignatureKeyForbidden);
     }
     let fitting = Algorithm::ALL.iter().copied().find(|algorithm| key.permits(*algorithm));
-    let algorithm = fitting.filter(|a| *a == Algorithm::Ed25519).ok_or(Reason::SignatureAlgorithmNotAllowed)?;
+    let algorithm =
+        fitting.filter(|a| *a == Algorithm::Ed25519).ok_or(Reason::SignatureAlgorithmNotAllowed)?;
     let stated = agent.signature.params().alg.as_deref();
     if stated.is_some_and(|alg| alg != algorithm.http_signatures()) {
         return Err(Reason::SignatureAlgorithmMismatch);
     }
     let base = signature::signature_base(&agent.signature, context.view, context.target)?;
     let value = agent.signature.signature().to_vec();
-    SignatureCheck::new(key.key().clone(), algorithm, base.into(), value).map_err(|_| Reason::SignatureInvalid)
+    SignatureCheck::new(key.key().clone(), algorithm, base.into(), value)
+        .map_err(|_| Reason::SignatureInvalid)
 }
 
 /// The key that a token is bound to and that was proven, or `None` for a token that is not bound. Neither scheme

@@ -17,7 +17,7 @@ use crate::time::UnixMillis;
 pub const SET_TYPE: &str = "secevent+jwt";
 /// The media type of a pushed Security Event Token (RFC 8935 §2.1).
 pub const SET_MEDIA_TYPE: &str = "application/secevent+jwt";
-/// The event of a changed risk level (OpenID CAEP 1.0 §3.8).
+/// The event of a changed risk level (`OpenID` CAEP 1.0 §3.8).
 pub const RISK_LEVEL_CHANGE: &str = "https://schemas.openid.net/secevent/caep/event-type/risk-level-change";
 
 /// An agent's risk level changed.
@@ -94,7 +94,8 @@ mod tests {
 
     #[test]
     fn an_event_is_a_security_event_token() {
-        let claims = event("https://agents.example/jwks.json").claims("https://api.example", "https://origin.example");
+        let claims =
+            event("https://agents.example/jwks.json").claims("https://api.example", "https://origin.example");
         assert_eq!(claims["iat"], 1_700_000_000);
         assert_eq!(claims["sub_id"]["uri"], "https://agents.example/jwks.json");
         assert_eq!(claims["events"][RISK_LEVEL_CHANGE]["current_level"], "MEDIUM");

@@ -157,7 +157,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const QUOTA: Quota = Quota { limit: 60, burst: 10, window: Duration::from_secs(60) };
+    const QUOTA: Quota = Quota { limit: 60, burst: 10, window: Duration::from_mins(1) };
     const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
 
     fn burst(quota: Quota, mut state: Gcra, now: UnixMillis, tries: u32) -> (Gcra, u32) {
@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn isolates_add_up_through_the_store() {
-        let quota = Quota { limit: 100, burst: 100, window: Duration::from_secs(60) };
+        let quota = Quota { limit: 100, burst: 100, window: Duration::from_mins(1) };
         let (mut a, mut b) = (Shared::default(), Shared::default());
         a.ask(None, quota, NOW);
         b.ask(None, quota, NOW);
@@ -236,7 +236,7 @@ mod tests {
 
     #[test]
     fn a_new_window_starts_from_nothing() {
-        let quota = Quota { limit: 5, burst: 5, window: Duration::from_secs(60) };
+        let quota = Quota { limit: 5, burst: 5, window: Duration::from_mins(1) };
         let mut shared = Shared::default();
         shared.ask(None, quota, NOW);
         (0..5).for_each(|_| shared.count(quota, NOW));

@@ -104,10 +104,16 @@ impl Risk {
 
     /// Takes in a request that was let through (`None`) or refused.
     #[must_use]
-    pub fn observe(self, refusal: Option<Reason>, thresholds: Thresholds, now: UnixMillis) -> (Self, Option<LevelChange>) {
+    pub fn observe(
+        self,
+        refusal: Option<Reason>,
+        thresholds: Thresholds,
+        now: UnixMillis,
+    ) -> (Self, Option<LevelChange>) {
         let added = refusal.map_or(0, points) * PARTS;
         let points = (self.faded(thresholds, now) + added).min(MOST * PARTS);
-        let mut next = Self { points, at: now.0.max(self.at), level: self.level, last: refusal.or(self.last) };
+        let mut next =
+            Self { points, at: now.0.max(self.at), level: self.level, last: refusal.or(self.last) };
         let score = next.score(thresholds, now);
         let to = level_of(score, thresholds);
         next.level = to;
@@ -140,7 +146,9 @@ fn level_of(score: u32, thresholds: Thresholds) -> Level {
 pub fn points(reason: Reason) -> u64 {
     match reason {
         Reason::SignatureReplayed | Reason::DpopProofReplayed | Reason::DpopKeyMismatch => 25,
-        Reason::TokenBoundUsedAsBearer | Reason::DpopTokenHashMismatch | Reason::SignatureDigestMismatch => 20,
+        Reason::TokenBoundUsedAsBearer | Reason::DpopTokenHashMismatch | Reason::SignatureDigestMismatch => {
+            20
+        }
         Reason::SignatureInvalid | Reason::TokenSignatureInvalid | Reason::DpopSignatureInvalid => 15,
         Reason::PolicyScopeMissing | Reason::TokenAudienceMismatch => 10,
         Reason::SignatureExpired | Reason::TokenExpired | Reason::DpopExpired => 2,
@@ -158,7 +166,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const THRESHOLDS: Thresholds = Thresholds { medium: 40, high: 70, half_life: Duration::from_secs(300) };
+    const THRESHOLDS: Thresholds = Thresholds { medium: 40, high: 70, half_life: Duration::from_mins(5) };
     const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
 
     #[test]
@@ -177,9 +185,9 @@ mod tests {
                 LevelChange { from: Level::Medium, to: Level::High, score: 70 }
             ]
         );
-        let later = NOW.plus(Duration::from_secs(300));
+        let later = NOW.plus(Duration::from_mins(5));
         assert_eq!(risk.score(THRESHOLDS, later), 40);
-        let much_later = NOW.plus(Duration::from_secs(3_000));
+        let much_later = NOW.plus(Duration::from_mins(50));
         let (risk, change) = risk.observe(None, THRESHOLDS, much_later);
         assert_eq!(change.unwrap().to, Level::Low);
         assert_eq!(risk.observe(None, THRESHOLDS, much_later).1, None);

@@ -21,14 +21,14 @@ use countersign::time::{UnixMillis, UnixSeconds};
 use ed25519_dalek::Signer as _;
 use serde_json::{Value, json};
 
-pub const NOW: i64 = 1_790_000_000;
-pub const ISSUER: &str = "https://auth.example";
-pub const API: &str = "https://api.example";
-pub const AGENT: &str = "https://agents.example";
-pub const JWKS_URI: &str = "https://auth.example/jwks.json";
-pub const DIRECTORY: &str = "https://agents.example/.well-known/http-message-signatures-directory";
+pub(crate) const NOW: i64 = 1_790_000_000;
+pub(crate) const ISSUER: &str = "https://auth.example";
+pub(crate) const API: &str = "https://api.example";
+pub(crate) const AGENT: &str = "https://agents.example";
+pub(crate) const JWKS_URI: &str = "https://auth.example/jwks.json";
+pub(crate) const DIRECTORY: &str = "https://agents.example/.well-known/http-message-signatures-directory";
 
-pub const CONFIG: &str = r#"
+pub(crate) const CONFIG: &str = r#"
 origin = "http://127.0.0.1:9000"
 public_origins = ["https://api.example"]
 disclosure = "full"
@@ -83,30 +83,30 @@ require = []
 "#;
 
 /// An Ed25519 key pair.
-pub struct Key(ed25519_dalek::SigningKey);
+pub(crate) struct Key(ed25519_dalek::SigningKey);
 
 impl Key {
-    pub fn of(seed: u8) -> Self {
+    pub(crate) fn of(seed: u8) -> Self {
         Self(ed25519_dalek::SigningKey::from_bytes(&[seed; 32]))
     }
 
-    pub fn public(&self) -> PublicKey {
+    pub(crate) fn public(&self) -> PublicKey {
         PublicKey::ed25519(self.0.verifying_key().as_bytes()).unwrap()
     }
 
-    pub fn jwk(&self) -> Value {
+    pub(crate) fn jwk(&self) -> Value {
         serde_json::from_str(&self.public().to_jwk()).unwrap()
     }
 
-    pub fn thumbprint(&self) -> String {
+    pub(crate) fn thumbprint(&self) -> String {
         thumbprint(&self.public())
     }
 
-    pub fn sign(&self, message: &[u8]) -> Vec<u8> {
+    pub(crate) fn sign(&self, message: &[u8]) -> Vec<u8> {
         self.0.sign(message).to_bytes().to_vec()
     }
 
-    pub fn jws(&self, header: &Value, claims: &Value) -> String {
+    pub(crate) fn jws(&self, header: &Value, claims: &Value) -> String {
         let part = |value: &Value| base64url::encode(value.to_string().as_bytes());
         let input = format!("{}.{}", part(header), part(claims));
         format!("{input}.{}", base64url::encode(&self.sign(input.as_bytes())))
@@ -115,45 +115,52 @@ impl Key {
 
 /// A request in the making.
 #[derive(Clone)]
-pub struct Draft {
-    pub method: String,
-    pub url: String,
-    pub fields: Vec<(String, String)>,
-    pub body: Option<Vec<u8>>,
+pub(crate) struct Draft {
+    pub(crate) method: String,
+    pub(crate) url: String,
+    pub(crate) fields: Vec<(String, String)>,
+    pub(crate) body: Option<Vec<u8>>,
 }
 
 impl Draft {
-    pub fn new(method: &str, path: &str) -> Self {
+    pub(crate) fn new(method: &str, path: &str) -> Self {
         Self { method: method.into(), url: format!("{API}{path}"), fields: Vec::new(), body: None }
     }
 
-    pub fn field(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn field(mut self, name: &str, value: &str) -> Self {
         self.fields.push((name.into(), value.into()));
         self
     }
 
-    pub fn body(mut self, body: &str) -> Self {
+    pub(crate) fn body(mut self, body: &str) -> Self {
         self.body = Some(body.into());
         self.field("content-digest", &content_digest(body.as_bytes()))
     }
 
-    pub fn view(&self) -> RequestView {
+    pub(crate) fn view(&self) -> RequestView {
         let mut fields = Fields::new();
         for (name, value) in &self.fields {
             fields.push(name, value).unwrap();
         }
-        RequestView::new(&self.method, Target::parse(&self.url).unwrap(), fields, self.body.is_some()).unwrap()
+        RequestView::new(&self.method, Target::parse(&self.url).unwrap(), fields, self.body.is_some())
+            .unwrap()
     }
 
-    pub fn signed(self, key: &Key) -> Self {
-        let mut components = vec!["\"@authority\"", "\"@method\"", "\"@path\"", "\"signature-agent\";key=\"sig1\""];
+    pub(crate) fn signed(self, key: &Key) -> Self {
+        let mut components =
+            vec!["\"@authority\"", "\"@method\"", "\"@path\"", "\"signature-agent\";key=\"sig1\""];
         if self.body.is_some() {
             components.push("\"content-digest\"");
         }
         self.signed_with(key, &components, |_| {})
     }
 
-    pub fn signed_with(self, key: &Key, components: &[&str], change: impl FnOnce(&mut SignatureParams)) -> Self {
+    pub(crate) fn signed_with(
+        self,
+        key: &Key,
+        components: &[&str],
+        change: impl FnOnce(&mut SignatureParams),
+    ) -> Self {
         let draft = self.field("signature-agent", &format!("sig1=\"{AGENT}\""));
         let components: Vec<_> = components.iter().map(|c| Component::parse(c).unwrap()).collect();
         let mut params = SignatureParams {
@@ -170,15 +177,20 @@ impl Draft {
         draft.field("signature-input", &fields.signature_input).field("signature", &fields.signature)
     }
 
-    pub fn bearer(self, token: &str) -> Self {
+    pub(crate) fn bearer(self, token: &str) -> Self {
         self.field("authorization", &format!("Bearer {token}"))
     }
 
-    pub fn dpop(self, token: &str, key: &Key) -> Self {
+    pub(crate) fn dpop(self, token: &str, key: &Key) -> Self {
         self.dpop_with(token, key, |_, _| {})
     }
 
-    pub fn dpop_with(self, token: &str, key: &Key, change: impl FnOnce(&mut Value, &mut Value)) -> Self {
+    pub(crate) fn dpop_with(
+        self,
+        token: &str,
+        key: &Key,
+        change: impl FnOnce(&mut Value, &mut Value),
+    ) -> Self {
         let mut header = json!({ "typ": "dpop+jwt", "alg": "EdDSA", "jwk": key.jwk() });
         let mut claims = json!({
             "htm": self.method, "htu": self.url, "iat": NOW, "jti": "proof-1",
@@ -191,25 +203,25 @@ impl Draft {
 }
 
 /// The host.
-pub struct World {
-    pub gate: Arc<Gate>,
-    pub memory: RefCell<Memory>,
-    pub issuer: Key,
-    pub agent: Key,
-    pub holder: Key,
-    pub documents: BTreeMap<String, Vec<u8>>,
-    pub fetches: RefCell<Vec<String>>,
-    pub now: UnixMillis,
+pub(crate) struct World {
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) memory: RefCell<Memory>,
+    pub(crate) issuer: Key,
+    pub(crate) agent: Key,
+    pub(crate) holder: Key,
+    pub(crate) documents: BTreeMap<String, Vec<u8>>,
+    pub(crate) fetches: RefCell<Vec<String>>,
+    pub(crate) now: UnixMillis,
     /// How many checks the core asked the host for.
-    pub host_checks: RefCell<usize>,
+    pub(crate) host_checks: RefCell<usize>,
 }
 
 impl World {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(CONFIG)
     }
 
-    pub fn with(config: &str) -> Self {
+    pub(crate) fn with(config: &str) -> Self {
         let (issuer, agent, holder) = (Key::of(1), Key::of(2), Key::of(3));
         let set = |key: &Key| json!({ "keys": [key.jwk()] }).to_string().into_bytes();
         let documents = BTreeMap::from([(JWKS_URI.into(), set(&issuer)), (DIRECTORY.into(), set(&agent))]);
@@ -227,7 +239,7 @@ impl World {
     }
 
     /// A token with everything, changed as asked.
-    pub fn token(&self, change: impl FnOnce(&mut Value)) -> String {
+    pub(crate) fn token(&self, change: impl FnOnce(&mut Value)) -> String {
         let mut claims = json!({
             "iss": ISSUER, "aud": API, "sub": "person-1", "client_id": "shopper", "jti": "token-1",
             "iat": NOW - 10, "exp": NOW + 600, "scope": "order:read order:write",
@@ -237,25 +249,28 @@ impl World {
     }
 
     /// A token that is bound to the holder's key.
-    pub fn bound(&self) -> String {
+    pub(crate) fn bound(&self) -> String {
         let jkt = self.holder.thumbprint();
         self.token(|claims| claims["cnf"] = json!({ "jkt": jkt }))
     }
 
     /// A request with every proof, as it should be.
-    pub fn proven(&self) -> Draft {
-        Draft::new("POST", "/checkout").body("{\"total\":1}").dpop(&self.bound(), &self.holder).signed(&self.agent)
+    pub(crate) fn proven(&self) -> Draft {
+        Draft::new("POST", "/checkout")
+            .body("{\"total\":1}")
+            .dpop(&self.bound(), &self.holder)
+            .signed(&self.agent)
     }
 
-    pub fn decide(&self, draft: &Draft) -> Decision {
+    pub(crate) fn decide(&self, draft: &Draft) -> Decision {
         self.conclude(draft).decision
     }
 
-    pub fn code(&self, draft: &Draft) -> &'static str {
+    pub(crate) fn code(&self, draft: &Draft) -> &'static str {
         self.decide(draft).code
     }
 
-    pub fn conclude(&self, draft: &Draft) -> Conclusion {
+    pub(crate) fn conclude(&self, draft: &Draft) -> Conclusion {
         let mut session = Session::new(Arc::clone(&self.gate), draft.view(), self.now, [7; 10]);
         let mut verdicts = Vec::new();
         let mut memory = self.memory.borrow_mut();
@@ -301,7 +316,6 @@ impl World {
     }
 }
 
-pub fn header<'a>(decision: &'a Decision, name: &str) -> Option<&'a str> {
+pub(crate) fn header<'a>(decision: &'a Decision, name: &str) -> Option<&'a str> {
     decision.headers.iter().find(|(n, _)| *n == name).map(|(_, value)| value.as_str())
 }
-

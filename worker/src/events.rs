@@ -63,6 +63,7 @@ async fn try_post(url: &str, token: &str) -> Option<u16> {
     init.set_signal(Some(&AbortSignal::timeout_with_u32(TIMEOUT_MILLIS)));
     init.set_body(&JsValue::from_str(token));
     let scope = js_sys::global().unchecked_into::<WorkerGlobalScope>();
-    let response: Response = JsFuture::from(scope.fetch_with_str_and_init(url, &init)).await.ok()?.dyn_into().ok()?;
+    let response: Response =
+        JsFuture::from(scope.fetch_with_str_and_init(url, &init)).await.ok()?.dyn_into().ok()?;
     Some(response.status())
 }

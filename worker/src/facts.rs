@@ -57,7 +57,9 @@ pub(crate) async fn read(stream: Option<ReadableStream>, length: Option<&str>, m
     if length.is_some_and(|length| length > most) {
         return Body::TooLarge;
     }
-    let Ok(reader) = stream.get_reader().dyn_into::<ReadableStreamDefaultReader>() else { return Body::Unreadable };
+    let Ok(reader) = stream.get_reader().dyn_into::<ReadableStreamDefaultReader>() else {
+        return Body::Unreadable;
+    };
     let mut bytes = Vec::with_capacity(length.unwrap_or(0).min(most));
     loop {
         let Ok(chunk) = JsFuture::from(reader.read()).await else { return Body::Unreadable };

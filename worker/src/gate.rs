@@ -56,12 +56,20 @@ fn refuse(isolate: &Isolate, decision: &Decision) -> Result<Response> {
 }
 
 /// Lets the core decide, doing for it what it cannot do itself. Gives the body back where it was read.
-async fn decide(isolate: &Rc<Isolate>, request: &Request, env: &Env, context: &Context) -> (Conclusion, Body) {
+async fn decide(
+    isolate: &Rc<Isolate>,
+    request: &Request,
+    env: &Env,
+    context: &Context,
+) -> (Conclusion, Body) {
     let view = match facts::view(request) {
         Ok(view) => view,
         Err(error) => {
             let decision = Session::refuse_unviewable(Reason::from(error), now(), random());
-            return (Conclusion { decision, event: None, tell: Vec::new(), refresh: Vec::new() }, Body::Untouched);
+            return (
+                Conclusion { decision, event: None, tell: Vec::new(), refresh: Vec::new() },
+                Body::Untouched,
+            );
         }
     };
     let mut session = Session::new(Arc::clone(&isolate.gate), view, now(), random());

@@ -57,8 +57,10 @@ pub(crate) fn isolate(env: &Env) -> Option<Rc<Isolate>> {
 fn make(env: &Env) -> Result<Isolate, Vec<ConfigError>> {
     let config = config(env).map_err(|fault| vec![fault])?;
     let gate = Gate::new(&config)?;
-    let signer = Signer::from_secret(env.secret(SIGNING_KEY).ok().map(|secret| secret.to_string()).as_deref());
-    let signer = signer.map_err(|message| vec![ConfigError { path: SIGNING_KEY.into(), message: message.into() }])?;
+    let signer =
+        Signer::from_secret(env.secret(SIGNING_KEY).ok().map(|secret| secret.to_string()).as_deref());
+    let signer =
+        signer.map_err(|message| vec![ConfigError { path: SIGNING_KEY.into(), message: message.into() }])?;
     if kv(env).is_none() {
         let message = "is not bound; bind a KV namespace under this name";
         return Err(vec![ConfigError { path: KV.into(), message: message.into() }]);
@@ -73,7 +75,8 @@ fn make(env: &Env) -> Result<Isolate, Vec<ConfigError>> {
 }
 
 fn config(env: &Env) -> Result<Config, ConfigError> {
-    let missing = || ConfigError { path: CONFIG.into(), message: "is not set; add [vars.COUNTERSIGN_CONFIG]".into() };
+    let missing =
+        || ConfigError { path: CONFIG.into(), message: "is not set; add [vars.COUNTERSIGN_CONFIG]".into() };
     let value = Reflect::get(env, &JsValue::from_str(CONFIG)).ok();
     let value = value.filter(|value| !value.is_undefined() && !value.is_null()).ok_or_else(missing)?;
     match value.as_string() {

@@ -99,10 +99,13 @@ async fn fetch(isolate: &Isolate, source: &KeySource) -> Option<Fetched> {
     headers.set("accept", source.accept()).ok()?;
     init.set_headers(&headers);
     let scope = js_sys::global().unchecked_into::<WorkerGlobalScope>();
-    let response: Response = JsFuture::from(scope.fetch_with_str_and_init(source.url(), &init)).await.ok()?.dyn_into().ok()?;
+    let response: Response =
+        JsFuture::from(scope.fetch_with_str_and_init(source.url(), &init)).await.ok()?.dyn_into().ok()?;
     let field = |name| response.headers().get(name).ok().flatten();
     let fields = ["content-type", "cache-control", "age", "retry-after"].map(field);
     let length = field("content-length");
-    let Body::Read(body) = read(response.body(), length.as_deref(), MAX_KEY_DOCUMENT_BYTES).await else { return None };
+    let Body::Read(body) = read(response.body(), length.as_deref(), MAX_KEY_DOCUMENT_BYTES).await else {
+        return None;
+    };
     Some(Fetched { status: response.status(), fields, body })
 }

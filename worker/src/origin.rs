@@ -14,7 +14,12 @@ use crate::isolate::{Isolate, now};
 const NULL_BODY: [u16; 4] = [101, 204, 205, 304];
 
 /// Sends the request on, with who it was.
-pub(crate) async fn forward(isolate: &Isolate, request: &Request, body: Body, decision: &Decision) -> Result<Response> {
+pub(crate) async fn forward(
+    isolate: &Isolate,
+    request: &Request,
+    body: Body,
+    decision: &Decision,
+) -> Result<Response> {
     let inner = request.inner();
     let init = RequestInit::new();
     init.set_method(&inner.method());
@@ -48,7 +53,8 @@ fn fields(isolate: &Isolate, request: &Request, decision: &Decision) -> Result<H
     for (name, value) in decision.origin_headers() {
         headers.set(name, &value)?;
     }
-    let issuer = isolate.gate.public_origins().first().map(countersign::config::PublicOrigin::url).unwrap_or_default();
+    let issuer =
+        isolate.gate.public_origins().first().map(countersign::config::PublicOrigin::url).unwrap_or_default();
     let claims = decision.assertion(&issuer, isolate.gate.origin(), now().seconds());
     headers.set("Countersign-Assertion", &isolate.signer.assertion(claims)?)?;
     Ok(headers)

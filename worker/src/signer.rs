@@ -14,7 +14,8 @@ impl Signer {
     /// Reads the secret: one private JWK, an array of them, or a JWK Set.
     pub(crate) fn from_secret(secret: Option<&str>) -> core::result::Result<Self, &'static str> {
         let secret = secret.ok_or("is not set; put a private Ed25519 JWK into this secret")?;
-        let value: Value = serde_json::from_str(secret).map_err(|_| "is not JSON; put a private Ed25519 JWK into it")?;
+        let value: Value =
+            serde_json::from_str(secret).map_err(|_| "is not JSON; put a private Ed25519 JWK into it")?;
         let keys = match value {
             Value::Array(keys) => keys,
             Value::Object(mut set) => match set.remove("keys") {

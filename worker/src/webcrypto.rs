@@ -35,11 +35,20 @@ async fn verify_on_host(imported: &RefCell<ImportedKeys>, check: &SignatureCheck
     let subtle = js_sys::global().unchecked_into::<WorkerGlobalScope>().crypto().ok()?.subtle();
     let key = import(imported, &subtle, check).await?;
     let algorithm = algorithm(check.algorithm())?;
-    let valid = subtle.verify_with_object_and_u8_array_and_u8_array(&algorithm, &key, check.signature(), check.message());
+    let valid = subtle.verify_with_object_and_u8_array_and_u8_array(
+        &algorithm,
+        &key,
+        check.signature(),
+        check.message(),
+    );
     JsFuture::from(valid.ok()?).await.ok()?.as_bool()
 }
 
-async fn import(imported: &RefCell<ImportedKeys>, subtle: &SubtleCrypto, check: &SignatureCheck) -> Option<CryptoKey> {
+async fn import(
+    imported: &RefCell<ImportedKeys>,
+    subtle: &SubtleCrypto,
+    check: &SignatureCheck,
+) -> Option<CryptoKey> {
     // One key is imported for one algorithm only: an EC key fits one, and RSA keys are used with one here.
     let name = format!("{} {}", check.algorithm().jose(), thumbprint(check.key()));
     if let Some(key) = imported.borrow_mut().touch(&name) {
