@@ -305,7 +305,7 @@ impl Verification {
             Found::Keys { keys, .. } => self.agent_key = keys.into_iter().next(),
             Found::NotYet => {}
             Found::Refusal(Reason::KeysUnavailable) => {
-                self.unverified_agent(context, Reason::KeysUnavailable)?
+                self.unverified_agent(context, Reason::KeysUnavailable)?;
             }
             Found::Refusal(_) => self.unverified_agent(context, Reason::SignatureKeyUnknown)?,
         }
@@ -386,7 +386,7 @@ impl Verification {
         while let Some((Pending { of, check }, valid)) = judged.next() {
             let another_key = judged.peek().is_some_and(|(next, _)| of == Of::Token && next.of == Of::Token);
             match (of, valid) {
-                (Of::Agent, true) => self.believe_agent(context)?,
+                (Of::Agent, true) => self.believe_agent(context),
                 (Of::Agent, false) => return Err(Reason::SignatureInvalid),
                 (Of::Token, true) => self.believe_token(context, memory, &check)?,
                 (Of::Token, false) if self.verified_token.is_some() || another_key => {}
@@ -398,8 +398,8 @@ impl Verification {
         Ok(())
     }
 
-    fn believe_agent(&mut self, context: &Context<'_>) -> Result<(), Reason> {
-        let (Some(agent), Some(key)) = (&self.agent, &self.agent_key) else { return Ok(()) };
+    fn believe_agent(&mut self, context: &Context<'_>) {
+        let (Some(agent), Some(key)) = (&self.agent, &self.agent_key) else { return };
         let claim = &agent.claim;
         self.verified.agent = Some(Agent {
             id: claim.identity().to_owned(),
@@ -421,7 +421,6 @@ impl Verification {
             None,
             Some(format!("web-bot-auth, {}", claim.form.as_str())),
         ));
-        Ok(())
     }
 
     fn believe_token(

@@ -13,6 +13,10 @@ use crate::signature::Component;
 use crate::state::rate::Quota;
 
 /// A part of the API, and what a request to it must bring.
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a question of its own, with yes or no for an answer"
+)]
 #[derive(Clone, Debug)]
 pub struct Route {
     pub(crate) pattern: Pattern,
@@ -166,7 +170,7 @@ impl RoutePath {
             match byte {
                 b'/' | b'\\' | b'%' | 0..=0x1f | 0x7f => return Err(Ambiguous),
                 _ if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => {
-                    normalised.push(char::from(byte))
+                    normalised.push(char::from(byte));
                 }
                 _ => {
                     normalised.push('%');

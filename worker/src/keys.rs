@@ -16,7 +16,7 @@ use crate::isolate::{Isolate, kv, now};
 /// How long a source may take to answer.
 const TIMEOUT_MILLIS: u32 = 5_000;
 /// KV takes no shorter expiry.
-const LEAST_EXPIRY: Duration = Duration::from_secs(60);
+const LEAST_EXPIRY: Duration = Duration::from_mins(1);
 
 /// Brings the keys of each source into memory, all at once.
 pub(crate) async fn bring(isolate: &Rc<Isolate>, env: &Env, sources: &[KeySource], context: &Context) {

@@ -32,12 +32,11 @@ pub(crate) async fn forward(
     }
     let url = format!("{}{}", isolate.gate.origin(), path_and_query(&inner.url()));
     let scope = js_sys::global().unchecked_into::<WorkerGlobalScope>();
-    match JsFuture::from(scope.fetch_with_str_and_init(&url, &init)).await {
-        Ok(response) => answer(&response.unchecked_into(), decision),
-        Err(_) => {
-            console_error!("countersign cannot reach the origin");
-            unreachable(decision)
-        }
+    if let Ok(response) = JsFuture::from(scope.fetch_with_str_and_init(&url, &init)).await {
+        answer(&response.unchecked_into(), decision)
+    } else {
+        console_error!("countersign cannot reach the origin");
+        unreachable(decision)
     }
 }
 
@@ -70,7 +69,8 @@ fn path_and_query(url: &str) -> &str {
 /// The origin's response, with the fields that the decision adds.
 fn answer(response: &web_sys::Response, decision: &Decision) -> Result<Response> {
     if response.status() == 101 {
-        return Ok(Response::from(web_sys::Response::clone(response)?));
+        // The handle is cloned, not the response, which a WebSocket's cannot be.
+        return Ok(Response::from(Clone::clone(response)));
     }
     let body = if NULL_BODY.contains(&response.status()) { None } else { response.body() };
     // The response serves as its own initialiser, which also keeps how its body is encoded.
