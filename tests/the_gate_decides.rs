@@ -1,4 +1,5 @@
 //! Whole decisions: what goes through, and each refusal of its own.
+#![cfg(feature = "toml")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod gate_support;
