@@ -7,10 +7,12 @@ use std::time::Duration;
 use countersign::decision::Decision;
 use countersign::engine::{Answer, Conclusion, Session, Step};
 use countersign::reason::Reason;
-use worker::{Context, Delay, Env, Request, Response, Result, console_log};
+use web_sys::{Request, Response};
+use worker::{Context, Delay, Env, Result, console_log};
 
 use crate::facts::{self, Body};
 use crate::isolate::{Isolate, isolate, now, random};
+use crate::well_known::respond;
 use crate::{events, keys, limits, origin, webcrypto, well_known};
 
 /// How long a request waits before it looks again whether another has fetched what it needs.
@@ -18,9 +20,8 @@ const PATIENCE: Duration = Duration::from_millis(10);
 
 /// Answers a request.
 pub(crate) async fn answer(request: Request, env: &Env, context: Context) -> Result<Response> {
-    let path = request.path();
     let Some(isolate) = isolate(env) else { return well_known::not_started() };
-    if let Some(response) = well_known::serve(&isolate, &request, &path) {
+    if let Some(response) = well_known::serve(&isolate, &request) {
         return response;
     }
     let (conclusion, body) = decide(&isolate, &request, env, &context).await;
@@ -46,13 +47,7 @@ pub(crate) async fn answer(request: Request, env: &Env, context: Context) -> Res
 
 fn refuse(isolate: &Isolate, decision: &Decision) -> Result<Response> {
     let problem = decision.problem(isolate.gate.disclosure());
-    let mut response = Response::from_bytes(problem.to_string().into_bytes())?.with_status(decision.status);
-    let headers = response.headers_mut();
-    headers.delete("content-type")?;
-    for (name, value) in &decision.headers {
-        headers.append(name, value)?;
-    }
-    Ok(response)
+    respond(decision.status, &problem.to_string(), &decision.headers)
 }
 
 /// Lets the core decide, doing for it what it cannot do itself. Gives the body back where it was read.

@@ -148,7 +148,8 @@ fn docs(workspace: &Workspace) -> Outcome<Passed> {
         doc.env("RUSTDOCFLAGS", "-D warnings").foreground()
     };
     doc(HOST_CRATES)?;
-    let wasm_crates = ["worker", "wasm"].into_iter().filter(|folder| workspace.has(&format!("{folder}/Cargo.toml")));
+    let wasm_crates =
+        ["worker", "wasm"].into_iter().filter(|folder| workspace.has(&format!("{folder}/Cargo.toml")));
     for folder in wasm_crates {
         doc(&["--target", "wasm32-unknown-unknown", "--package", &format!("countersign-{folder}")])?;
     }
