@@ -114,7 +114,7 @@ impl Key {
 }
 
 /// A request in the making.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Draft {
     pub(crate) method: String,
     pub(crate) url: String,
@@ -272,7 +272,7 @@ impl World {
 
     pub(crate) fn conclude(&self, draft: &Draft) -> Conclusion {
         let mut session = Session::new(Arc::clone(&self.gate), draft.view(), self.now, [7; 10]);
-        let mut verdicts = Vec::new();
+        let mut verdicts: Vec<bool>;
         let mut memory = self.memory.borrow_mut();
         let mut step = session.step(&mut memory, self.now, &Answer::Ready);
         for _ in 0..20 {
