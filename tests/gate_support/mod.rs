@@ -114,7 +114,7 @@ impl Key {
 }
 
 /// A request in the making.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Draft {
     pub(crate) method: String,
     pub(crate) url: String,
