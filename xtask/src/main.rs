@@ -5,6 +5,7 @@
 //! asked for.
 
 mod command;
+mod npm;
 mod steps;
 mod toolchain;
 mod tools;
@@ -24,7 +25,7 @@ usage: cargo xtask <command>
                      real requests through it; stays up unless --once; --json prints one object a line
   test [--only NAME]... [--list]
                      everything that CI runs; --only keeps the steps whose name contains NAME
-  build              the Worker, to worker/build
+  build              the Worker, to worker/build, and the npm package, to js/dist
   bench [--js-only]  Criterion, then the JavaScript peers in Node and in workerd
   setup              install what the other commands need, and nothing else
 
@@ -53,7 +54,7 @@ fn dispatch(workspace: &Workspace, name: &str, rest: &[String]) -> Outcome {
     match name {
         "demo" => demo(workspace, rest),
         "test" => steps::test(workspace, rest),
-        "build" => worker::build(workspace).map(drop),
+        "build" => worker::build(workspace).and_then(|_| npm::build(workspace)).map(drop),
         "bench" => bench(workspace, rest),
         "setup" => setup(workspace),
         "help" | "--help" | "-h" => {
@@ -79,7 +80,8 @@ fn demo(workspace: &Workspace, flags: &[String]) -> Outcome {
 }
 
 fn bench(workspace: &Workspace, flags: &[String]) -> Outcome {
-    let node = worker::build(workspace)?;
+    worker::build(workspace)?;
+    let node = npm::build(workspace)?;
     if !flags.iter().any(|flag| flag == "--js-only") {
         workspace.cargo().args(["bench", "--package", "countersign"]).foreground()?;
     }
