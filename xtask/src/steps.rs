@@ -6,6 +6,7 @@
 use std::time::{Duration, Instant};
 
 use crate::command::{Outcome, Run};
+use crate::npm;
 use crate::tools::{self, Node};
 use crate::worker;
 use crate::workspace::Workspace;
@@ -32,8 +33,10 @@ const STEPS: &[Step] = &[
     Step { name: "docs", run: docs },
     Step { name: "dependencies", run: dependencies },
     Step { name: "worker build", run: |w| worker::build(w).map(|_| None) },
+    Step { name: "npm build", run: |w| npm::build(w).map(|_| None) },
     Step { name: "js types", run: js_types },
     Step { name: "js tests: worker", run: |w| js_tests(w, "worker") },
+    Step { name: "js tests: node", run: |w| js_tests(w, "node") },
     Step { name: "js tests: peers", run: |w| js_tests(w, "peers") },
     Step { name: "demo", run: demo },
 ];
