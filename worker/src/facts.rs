@@ -53,16 +53,7 @@ impl Body {
 /// Reads a request's body, up to `most` bytes. What is longer is not read on.
 pub(crate) async fn read_body(request: &Request, most: usize) -> Body {
     let length = request.headers().get("content-length").ok().flatten();
-    let stated = length.as_deref().and_then(|length| length.parse::<usize>().ok());
-    if stated.is_none_or(|length| length > most) {
-        return read(request.body(), length.as_deref(), most).await;
-    }
-    // The runtime holds a body to its stated length, so that this one is within the bound.
-    let Ok(buffer) = request.array_buffer() else { return Body::Unreadable };
-    match JsFuture::from(buffer).await {
-        Ok(buffer) => Body::Read(Uint8Array::new(&buffer).to_vec()),
-        Err(_) => Body::Unreadable,
-    }
+    read(request.body(), length.as_deref(), most).await
 }
 
 /// Reads a stream to its end, up to `most` bytes.

@@ -17,6 +17,8 @@ use crate::{events, keys, limits, origin, webcrypto, well_known};
 
 /// How long a request waits before it looks again whether another has fetched what it needs.
 const PATIENCE: Duration = Duration::from_millis(10);
+/// How long at the most: it doubles, so that many requests that wait long cost little.
+const MOST_PATIENCE: Duration = Duration::from_millis(160);
 
 /// Answers a request.
 pub(crate) async fn answer(request: Request, env: &Env, context: Context) -> Result<Response> {
@@ -25,12 +27,15 @@ pub(crate) async fn answer(request: Request, env: &Env, context: Context) -> Res
         return response;
     }
     let (conclusion, body) = decide(&isolate, &request, env, &context).await;
-    let Conclusion { decision, event, tell, refresh } = conclusion;
+    let Conclusion { decision, event, tell, refresh, store } = conclusion;
     if let Some(event) = event {
         events::push(&isolate, event, &context);
     }
     if !tell.is_empty() {
         limits::tell(&isolate, env, tell, &context);
+    }
+    if let Some(source) = store {
+        keys::store_proven(&isolate, env, &source, &context);
     }
     if !refresh.is_empty() {
         keys::refresh(&isolate, env, refresh, &context);
@@ -62,7 +67,7 @@ async fn decide(
         Err(error) => {
             let decision = Session::refuse_unviewable(Reason::from(error), now(), random());
             return (
-                Conclusion { decision, event: None, tell: Vec::new(), refresh: Vec::new() },
+                Conclusion { decision, event: None, tell: Vec::new(), refresh: Vec::new(), store: None },
                 Body::Untouched,
             );
         }
@@ -70,16 +75,18 @@ async fn decide(
     let mut session = Session::new(Arc::clone(&isolate.gate), view, now(), random());
     let mut body = Body::Untouched;
     let mut verdicts = Vec::new();
+    let mut patience = PATIENCE;
     let mut step = session.step(&mut isolate.memory.borrow_mut(), now(), &Answer::Ready);
     loop {
         let answer = match step {
             Step::Done(conclusion) => return (*conclusion, body),
             Step::Keys(sources) => {
-                keys::bring(isolate, env, &sources, context).await;
+                keys::bring(isolate, env, sources, context).await;
                 Answer::Ready
             }
             Step::Wait => {
-                Delay::from(PATIENCE).await;
+                Delay::from(patience).await;
+                patience = (patience * 2).min(MOST_PATIENCE);
                 Answer::Ready
             }
             Step::Limits(asked) => {

@@ -5,7 +5,9 @@ use countersign::decision::{DECISION_FIELD, Decision, OWN_FIELD_PREFIX, PROBLEM_
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{Headers, Request, RequestInit, RequestRedirect, Response, ResponseInit, WorkerGlobalScope};
+use web_sys::{
+    Headers, Request, RequestCache, RequestInit, RequestRedirect, Response, ResponseInit, WorkerGlobalScope,
+};
 use worker::{Result, console_error};
 
 use crate::facts::Body;
@@ -25,6 +27,8 @@ pub(crate) async fn forward(
     let init = RequestInit::new();
     init.set_method(&request.method());
     init.set_redirect(RequestRedirect::Manual);
+    // The platform's cache knows URLs, not agents: what it keeps for one must not answer another.
+    init.set_cache(RequestCache::NoStore);
     let fields = fields(isolate, request, decision).await?;
     init.set_headers(&fields);
     match body {
@@ -63,7 +67,9 @@ async fn fields(isolate: &Isolate, request: &Request, decision: &Decision) -> Re
 /// The names among a client's fields that only the gate may set.
 fn own_fields(headers: &Headers) -> Vec<String> {
     let names: String = Array::from(&headers.keys()).join("\n").into();
-    names.split('\n').filter(|name| name.starts_with(OWN_FIELD_PREFIX)).map(ToOwned::to_owned).collect()
+    // Servers that hand fields on as variables do not tell `_` from `-`.
+    let is_own = |name: &&str| name.replace('_', "-").starts_with(OWN_FIELD_PREFIX);
+    names.split('\n').filter(is_own).map(ToOwned::to_owned).collect()
 }
 
 /// The part of a URL after its authority.
