@@ -83,7 +83,9 @@ fn conclude(world: &World, draft: &Draft, host: Host, memory: &mut Memory) -> Op
             Step::Body if matches!(host, Host::Truncated) => Answer::BodyUnreadable,
             Step::Body => Answer::Body(draft.body.as_deref().unwrap_or_default()),
             Step::Limits(asked) => {
-                asked.into_iter().for_each(|limit| memory.ask(limit, None, now));
+                for limit in asked {
+                    memory.ask(limit, None, now);
+                }
                 Answer::Ready
             }
             Step::Wait => Answer::Ready,
