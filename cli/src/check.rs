@@ -107,10 +107,9 @@ fn as_text(file: &str, checked: &[Checked]) -> String {
             }),
         };
     }
-    match count {
-        0 => {}
-        1 => text.push_str("1 fault; a gate would not start\n"),
-        _ => text.push_str(&format!("{count} faults; a gate would not start\n")),
+    let plural = if count == 1 { "" } else { "s" };
+    if count > 0 {
+        let _ = writeln!(text, "{count} fault{plural}; a gate would not start");
     }
     text
 }
