@@ -1,10 +1,10 @@
 // The npm package as one of the contenders in Node. It does rather more than the peers: it looks for replays, compares
 // the body's digest, weighs risk and writes down what it checked.
 import { createGate } from "../../js-tests/lib/in-process.mjs";
-import { AGENT, ISSUER, JWKS_PATH } from "../../js-tests/lib/names.mjs";
+import { AGENT, DIRECTORY_TYPE, ISSUER, JWKS_PATH } from "../../js-tests/lib/names.mjs";
 import { ROUTES } from "../../js-tests/lib/world.mjs";
 
-/** A gate for each that is known, warm after its first request. @type {WeakMap<object, import("countersign").Gate>} */
+/** A gate for each that is known, warm after its first request. @type {WeakMap<object, ReturnType<typeof createGate>>} */
 const gates = new WeakMap();
 
 /** @type {import("../../js-tests/peers/peers.mjs").Verify} */
@@ -28,8 +28,7 @@ function makeGate({ agentKeys, issuerKeys, audience }) {
   };
   const fetch = async (/** @type {unknown} */ url) => {
     if (url === issuer.jwks_uri) return Response.json({ keys: issuerKeys });
-    const headers = { "content-type": "application/http-message-signatures-directory+json" };
-    return Response.json({ keys: agentKeys }, { headers });
+    return Response.json({ keys: agentKeys }, { headers: { "content-type": DIRECTORY_TYPE } });
   };
   return createGate(config, { fetch });
 }
