@@ -4,6 +4,9 @@ import { createGate } from "countersign";
 import { bytes, sendJson, serve } from "./net.mjs";
 import { ORIGIN_MARK } from "./origin.mjs";
 
+// For code outside of this folder, which has no packages of its own.
+export { createGate };
+
 /**
  * Takes the names of the demo's world to loopback, as the Worker's outside does.
  *

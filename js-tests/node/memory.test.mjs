@@ -1,5 +1,6 @@
 // Whether many agents make the core grow. 10,000 agents: 8,000 clients, each with a token of its own, and 2,000 keys
-// that sign requests, in 40 directories. Each sends ten requests; every tenth is refused, as refusals leave traces too.
+// that sign requests, in 40 directories. Each sends ten requests; one agent in ten is refused each time, as refusals
+// leave traces too. After the first half no agent is new, so that what grows then grows with requests.
 //
 // The messages are made with `node:crypto` here: the libraries that the other tests use would take most of the time.
 import assert from "node:assert/strict";
@@ -16,6 +17,8 @@ const KEYS_EACH = 50;
 const AGENTS = CLIENTS + DIRECTORIES * KEYS_EACH;
 const DECISIONS = 100_000;
 const MOST_MIB = 32;
+/** Four pages, which freed and new entries of different sizes may cost: less than 6 bytes for each of 50,000 requests. */
+const SLACK_MIB = 0.25;
 
 const API = "https://api.example";
 const ISSUER = "https://issuer.example";
@@ -35,9 +38,8 @@ test("100,000 decisions on 10,000 agents (8,000 tokens, 2,000 directory keys) le
   const mib = new Map();
   for (let sent = 1; sent <= DECISIONS; sent += 1) {
     now += MS_BETWEEN_REQUESTS;
-    const round = Math.floor((sent - 1) / AGENTS);
     const agent = (sent - 1) % AGENTS;
-    const path = (agent + round) % 10 === 0 ? "/admin" : "/things";
+    const path = agent % 10 === 0 ? "/admin" : "/things";
     const request = agent < CLIENTS ? withToken(path, clients[agent]) : signed(path, agent - CLIENTS, keys, now);
     const { code } = await gate.check(request);
     codes[code] = (codes[code] ?? 0) + 1;
@@ -48,7 +50,7 @@ test("100,000 decisions on 10,000 agents (8,000 tokens, 2,000 directory keys) le
   assert.deepEqual(codes, { ok: 90_000, "policy.scope_missing": 8_000, "token.missing": 2_000 });
   const [, half = NaN, whole = NaN] = mib.values();
   assert.ok(whole <= MOST_MIB, `${whole} MiB`);
-  assert.equal(whole, half, "grew in the last half");
+  assert.ok(whole - half <= SLACK_MIB, `grew by ${whole - half} MiB in the last half`);
 });
 
 function config() {

@@ -2,6 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { ImportedKeys } from "./checks.js";
 import type { Decision, Problem } from "./decision.js";
 import { CountersignError } from "./error.js";
+import { entropy } from "./entropy.js";
 import { bringKeys, type Host } from "./keys.js";
 import { type Facts, factsOf, type RequestDescriptor } from "./request.js";
 import { Gate as CoreGate, Memory, Session, type Step } from "./wasm.js";
@@ -43,8 +44,8 @@ class InProcessGate implements Gate {
   async check(request: RequestDescriptor | Request): Promise<Decision> {
     const facts = factsOf(request);
     const { gate, now } = this.#host;
-    const entropy = crypto.getRandomValues(new Uint8Array(10));
-    const session = new Session(gate, facts.method, facts.url, facts.fields, facts.hasBody, now(), entropy);
+    const { method, url, fields, hasBody } = facts;
+    const session = new Session(gate, method, url, fields.text, fields.lengths, hasBody, now(), entropy());
     try {
       return await this.#decide(session, facts);
     } finally {

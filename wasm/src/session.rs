@@ -27,21 +27,25 @@ pub struct Session {
 
 #[wasm_bindgen]
 impl Session {
-    /// A session for one request. `fields` has the name and the value of each field line in turn; `entropy` is ten
-    /// random bytes.
+    /// A session for one request. `fields` has the name and the value of each field line in turn, in UTF-8, and
+    /// `lengths` how many bytes each of them has; `entropy` is ten random bytes.
     #[wasm_bindgen(constructor)]
+    #[expect(clippy::too_many_arguments, reason = "an object of them would have to be read member by member")]
     pub fn new(
         gate: &Gate,
         method: &str,
         url: &str,
-        fields: Vec<String>,
+        fields: &[u8],
+        lengths: &[u32],
         has_body: bool,
         now: f64,
         entropy: &[u8],
     ) -> Result<Self, JsError> {
         let entropy = entropy.try_into().map_err(|_| JsError::new("entropy is not ten bytes"))?;
+        let lines =
+            split(fields, lengths).ok_or_else(|| JsError::new("lengths are not those of the fields"))?;
         let now = unix_millis(now);
-        let inner = match view(method, url, fields, has_body) {
+        let inner = match view(method, url, &lines, has_body) {
             Ok(view) => Ok(engine::Session::new(Arc::clone(gate.inner()), view, now, entropy)),
             Err(error) => {
                 let decision = engine::Session::refuse_unviewable(Reason::from(error), now, entropy);
@@ -117,11 +121,24 @@ impl Session {
     }
 }
 
-fn view(method: &str, url: &str, lines: Vec<String>, has_body: bool) -> Result<RequestView, RequestError> {
+fn view(method: &str, url: &str, lines: &[&str], has_body: bool) -> Result<RequestView, RequestError> {
     let mut fields = Fields::new();
-    let mut lines = lines.into_iter();
-    while let (Some(name), Some(value)) = (lines.next(), lines.next()) {
-        fields.push(&name, &value)?;
+    for line in lines.chunks_exact(2) {
+        if let [name, value] = line {
+            fields.push(name, value)?;
+        }
     }
     RequestView::new(method, Target::parse(url)?, fields, has_body)
+}
+
+/// The strings that were joined; `None` where the lengths are not theirs.
+fn split<'a>(joined: &'a [u8], lengths: &[u32]) -> Option<Vec<&'a str>> {
+    let mut rest = str::from_utf8(joined).ok()?;
+    let mut strings = Vec::with_capacity(lengths.len());
+    for length in lengths {
+        let (string, after) = rest.split_at_checked(usize::try_from(*length).ok()?)?;
+        strings.push(string);
+        rest = after;
+    }
+    (rest.is_empty() && strings.len().is_multiple_of(2)).then_some(strings)
 }

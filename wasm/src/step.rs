@@ -2,9 +2,9 @@
 
 use countersign::config::Disclosure;
 use countersign::crypto::SignatureCheck;
-use countersign::engine::{self, Conclusion};
+use countersign::engine;
 use countersign::keys::KeySource;
-use js_sys::{Array, JsString, Object, Reflect, Uint8Array};
+use js_sys::{Object, Uint8Array};
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::*;
 
@@ -46,83 +46,95 @@ export interface Check {
 }
 "#;
 
+// Members are set by these, as a name that is a string would be decoded anew each time.
 #[wasm_bindgen]
 extern "C" {
     /// What a session needs next.
-    #[wasm_bindgen(extends = Object, typescript_type = "Step")]
+    #[wasm_bindgen(typescript_type = "Step")]
     #[derive(Debug)]
     pub type Step;
+    #[wasm_bindgen(method, setter)]
+    fn set_step(this: &Step, step: &str);
+    #[wasm_bindgen(method, setter)]
+    fn set_sources(this: &Step, sources: Vec<Source>);
+    #[wasm_bindgen(method, setter)]
+    fn set_checks(this: &Step, checks: Vec<Check>);
+    #[wasm_bindgen(method, setter)]
+    fn set_names(this: &Step, names: Vec<String>);
+    #[wasm_bindgen(method, setter)]
+    fn set_decision(this: &Step, decision: &str);
+    #[wasm_bindgen(method, setter)]
+    fn set_problem(this: &Step, problem: Option<String>);
+    #[wasm_bindgen(method, setter)]
+    fn set_refresh(this: &Step, refresh: Vec<Source>);
+
+    type Source;
+    #[wasm_bindgen(method, setter)]
+    fn set_name(this: &Source, name: &str);
+    #[wasm_bindgen(method, setter)]
+    fn set_url(this: &Source, url: &str);
+    #[wasm_bindgen(method, setter)]
+    fn set_accept(this: &Source, accept: &str);
+
+    type Check;
+    #[wasm_bindgen(method, setter)]
+    fn set_algorithm(this: &Check, algorithm: &str);
+    #[wasm_bindgen(method, setter)]
+    fn set_key(this: &Check, key: &str);
+    #[wasm_bindgen(method, setter)]
+    fn set_message(this: &Check, message: Uint8Array);
+    #[wasm_bindgen(method, setter)]
+    fn set_signature(this: &Check, signature: Uint8Array);
 }
 
 pub(crate) fn to_js(step: engine::Step, memory: &mut Memory, disclosure: Disclosure) -> Step {
-    let members = match step {
-        engine::Step::Keys(sources) => object("keys", [("sources", sources_to_js(sources, memory))]),
-        engine::Step::Wait => object("wait", []),
-        engine::Step::Checks(checks) => object("checks", [("checks", list(checks.iter().map(check_to_js)))]),
-        engine::Step::Body => object("body", []),
-        engine::Step::Limits(asked) => {
-            object("limits", [("names", list(asked.iter().map(|(key, _)| key.name().into())))])
+    let value: Step = Object::new().unchecked_into();
+    let kind = match step {
+        engine::Step::Keys(sources) => {
+            value.set_sources(sources_to_js(sources, memory));
+            "keys"
         }
-        engine::Step::Done(conclusion) => done_to_js(*conclusion, memory, disclosure),
+        engine::Step::Wait => "wait",
+        engine::Step::Checks(checks) => {
+            value.set_checks(checks.iter().map(check_to_js).collect());
+            "checks"
+        }
+        engine::Step::Body => "body",
+        engine::Step::Limits(asked) => {
+            value.set_names(asked.iter().map(|(key, _)| key.name()).collect());
+            "limits"
+        }
+        engine::Step::Done(conclusion) => {
+            let decision = conclusion.decision;
+            value.set_decision(&decision.to_json());
+            value.set_problem((!decision.is_allowed()).then(|| decision.problem(disclosure).to_string()));
+            value.set_refresh(sources_to_js(conclusion.refresh, memory));
+            "done"
+        }
     };
-    members.unchecked_into()
+    value.set_step(kind);
+    value
 }
 
-fn done_to_js(conclusion: Conclusion, memory: &mut Memory, disclosure: Disclosure) -> Object {
-    let decision = conclusion.decision;
-    let problem = (!decision.is_allowed()).then(|| decision.problem(disclosure).to_string());
-    object(
-        "done",
-        [
-            ("decision", decision.to_json().into()),
-            ("problem", problem.map_or(JsValue::UNDEFINED, Into::into)),
-            ("refresh", sources_to_js(conclusion.refresh, memory)),
-        ],
-    )
-}
-
-fn sources_to_js(sources: Vec<KeySource>, memory: &mut Memory) -> JsValue {
-    let values = list(sources.iter().map(|source| {
-        let source = plain([
-            ("name", source.name().into()),
-            ("url", source.url().into()),
-            ("accept", source.accept().into()),
-        ]);
-        source.into()
-    }));
+fn sources_to_js(sources: Vec<KeySource>, memory: &mut Memory) -> Vec<Source> {
+    let values = sources.iter().map(source_to_js).collect();
     memory.asks_for(sources);
     values
 }
 
-fn check_to_js(check: &SignatureCheck) -> JsValue {
-    let check = plain([
-        ("algorithm", check.algorithm().jose().into()),
-        ("key", check.key().to_jwk().into()),
-        ("message", Uint8Array::from(check.message()).into()),
-        ("signature", Uint8Array::from(check.signature()).into()),
-    ]);
-    check.into()
+fn source_to_js(source: &KeySource) -> Source {
+    let value: Source = Object::new().unchecked_into();
+    value.set_name(&source.name());
+    value.set_url(source.url());
+    value.set_accept(source.accept());
+    value
 }
 
-fn object<const N: usize>(step: &str, members: [(&str, JsValue); N]) -> Object {
-    let object = plain(members);
-    set(&object, "step", &step.into());
-    object
-}
-
-fn plain<const N: usize>(members: [(&str, JsValue); N]) -> Object {
-    let object = Object::new();
-    for (name, value) in members {
-        set(&object, name, &value);
-    }
-    object
-}
-
-fn set(object: &Object, name: &str, value: &JsValue) {
-    // An object that was just made takes every member.
-    let _ = Reflect::set(object, &JsString::from(name), value);
-}
-
-fn list(values: impl Iterator<Item = JsValue>) -> JsValue {
-    values.collect::<Array>().into()
+fn check_to_js(check: &SignatureCheck) -> Check {
+    let value: Check = Object::new().unchecked_into();
+    value.set_algorithm(check.algorithm().jose());
+    value.set_key(&check.key().to_jwk());
+    value.set_message(Uint8Array::from(check.message()));
+    value.set_signature(Uint8Array::from(check.signature()));
+    value
 }
