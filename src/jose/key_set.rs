@@ -328,6 +328,9 @@ impl Entry {
         wanted: Wanted<'_>,
         now: UnixSeconds,
     ) -> Lookup {
+        if let Some(lease) = self.lease.as_ref().filter(|lease| now < lease.until) {
+            return Lookup::Wait { until: lease.until };
+        }
         let cooled = self.asked_for_kid.map_or(stored.fetched_at, |asked| asked.plus(limits.cooldown));
         let remembered = wanted.kid.and_then(|kid| self.unknown_kids.get(kid)).copied();
         let until = remembered.map_or(cooled, |remembered| remembered.max(cooled));
