@@ -8,6 +8,7 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use countersign::decision::Outcome;
+use countersign::encoding::structured::Dictionary;
 use countersign::engine::{Answer, Conclusion, Session, Step};
 use countersign::keys::{DIRECTORY_MEDIA_TYPE, KeyResponse};
 use countersign::memory::Memory;
@@ -183,15 +184,25 @@ impl Part {
                 (Some((a, x)), Some((b, y))) => a.eq_ignore_ascii_case(b) && x == y.trim_start_matches(' '),
                 _ => false,
             },
+            // The bits that pad base64, and the padding, are no part of the bytes (RFC 9651 §4.2.7).
+            Self::Field("signature") => signatures(original) == signatures(changed),
             Self::Field(_) => original == trim(changed),
             Self::Method | Self::Body => false,
         }
     }
 }
 
-/// White space around a field's value is not part of it (RFC 9110 §5.5).
+/// The signatures of a field, by label; nothing where it is not such a field.
+fn signatures(value: &str) -> Option<Vec<(&str, Vec<u8>)>> {
+    let dictionary = Dictionary::parse(trim(value)).ok()?;
+    let entries = dictionary.entries().iter();
+    entries.map(|entry| Some((entry.key, entry.member.as_item()?.value.as_bytes()?.to_vec()))).collect()
+}
+
+/// White space around a field's value is not part of it, nor is a line break, which counts as white space where a
+/// recipient does not refuse it (RFC 9110 §5.5).
 fn trim(value: &str) -> &str {
-    value.trim_matches([' ', '\t'])
+    value.trim_matches([' ', '\t', '\r', '\n'])
 }
 
 fn field(draft: &Draft, name: &str) -> String {
@@ -212,14 +223,7 @@ fn changed(part: Part, change: impl FnOnce(&mut Vec<u8>)) -> Option<Draft> {
 
 #[track_caller]
 fn is_not_allowed(draft: &Draft, what: &str) {
-    assert_ne!(
-        outcome(draft),
-        Some(Outcome::Allow),
-        "{what}: {} {} {:?}",
-        draft.method,
-        draft.url,
-        draft.fields
-    );
+    assert_ne!(outcome(draft), Some(Outcome::Allow), "{what}");
 }
 
 #[test]
@@ -244,7 +248,7 @@ fn no_byte_of_a_proven_request_can_be_flipped() {
 fn no_byte_of_a_proven_request_can_be_taken_out_or_put_in() {
     for part in PARTS {
         for at in 0..part.bytes(&PROVEN).len() {
-            let taken_out = changed(part, |bytes| drop(bytes.remove(at)));
+            let taken_out = changed(part, |bytes| drop(bytes.drain(at..=at)));
             let put_in = b" ,=".map(|byte| changed(part, |bytes| bytes.insert(at, byte)));
             for draft in put_in.into_iter().chain([taken_out]).flatten() {
                 is_not_allowed(&draft, &format!("{part:?}, byte {at}"));
@@ -402,13 +406,13 @@ proptest! {
             let at = at.index(bytes.len());
             match length {
                 0 => bytes[at] ^= mask,
-                1 => drop(bytes.remove(at)),
+                1 => drop(bytes.drain(at..=at)),
                 2 => bytes.insert(at, mask & 0x7f),
                 _ => bytes.truncate(at),
             }
         };
         if let Some(draft) = changed(part, change) {
-            is_not_allowed(&draft, &format!("{part:?}"));
+            is_not_allowed(&draft, &format!("{part:?}: {:?}", String::from_utf8_lossy(&part.bytes(&draft))));
         }
     }
 }
