@@ -3,15 +3,17 @@ import { make } from "../../js-tests/lib/recipe.mjs";
 import { verifyOauth4webapi } from "../../js-tests/peers/oauth4webapi.mjs";
 import { verifyWebBotAuth } from "../../js-tests/peers/web-bot-auth.mjs";
 import { compare } from "./measure.mjs";
+import { verifyCountersign } from "./our-gate.mjs";
 
 const REQUESTS = 200;
 
 /**
- * Who can decide on a whole request in this process. Ours joins this list with the npm package.
+ * Who can decide on a whole request in this process.
  *
  * @type {Record<string, import("../../js-tests/peers/peers.mjs").Verify>}
  */
 const CONTENDERS = {
+  countersign: verifyCountersign,
   "web-bot-auth": verifyWebBotAuth,
   oauth4webapi: verifyOauth4webapi,
   "both peers": async (wire, known) => {

@@ -5,6 +5,7 @@ import { startIssuer } from "../../js-tests/lib/issuer.mjs";
 import { makeKey } from "../../js-tests/lib/keys.mjs";
 import { benchInNode } from "./in-node.mjs";
 import { benchInWorkerd } from "./in-workerd.mjs";
+import { benchStartUp } from "./start-up.mjs";
 
 const ROUNDS = Number(process.env.ROUNDS ?? 7);
 
@@ -19,8 +20,14 @@ const proven = (alg) => ({
 });
 
 console.log(`${availableParallelism()} cores, Node ${process.versions.node}, median of ${ROUNDS} rounds`);
+await startUp();
 await inNode();
 await inWorkerd();
+
+async function startUp() {
+  const { compileMs, firstMs, secondMs } = await benchStartUp(ROUNDS);
+  console.log(`\nstart-up: module compiled by V8 in ${compileMs.toFixed(1)} ms; first answer of a new gate ${firstMs.toFixed(1)} ms, second ${secondMs.toFixed(1)} ms`);
+}
 
 async function inNode() {
   const url = "http://127.0.0.1:8787";
@@ -31,6 +38,8 @@ async function inNode() {
     console.log(`\nin Node, no HTTP: signature (Ed25519), token (${alg}), proof (ES256)`);
     const figures = await benchInNode(makings, proven(alg), ROUNDS);
     for (const [name, { micros }] of Object.entries(figures)) console.log(`  ${name.padEnd(16)}${micros.toFixed(0).padStart(8)} µs`);
+    const ratio = figures["both peers"].micros / figures.countersign.micros;
+    console.log(`  throughput, ours to both peers': ${ratio.toFixed(2)}`);
   }
   await issuer.close();
 }

@@ -40,7 +40,7 @@ export async function startGate({ config, port, hosts = {}, build = BUILD }) {
     host: "127.0.0.1",
     port,
     // The gate logs decisions; what prints to standard output is ours to say.
-    handleRuntimeStdio: (stdout, stderr) => {
+    handleRuntimeStdio: (/** @type {import("node:stream").Readable} */ stdout, /** @type {import("node:stream").Readable} */ stderr) => {
       for (const stream of [stdout, stderr]) {
         if (process.env.GATE_LOG) stream.pipe(process.stderr);
         else stream.resume();

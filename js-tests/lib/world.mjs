@@ -44,8 +44,9 @@ export const ROUTES = [
  * @param {boolean} [options.withoutLimits] leaves out the limits of the routes
  * @param {number} [options.port] of the gate, if it is free
  * @param {string} [options.build] the folder of another built Worker
+ * @param {(options: import("./gate.mjs").GateOptions) => Promise<any>} [options.start] a gate that is no Worker
  */
-export async function startWorld({ config = {}, withoutLimits = false, port: preferred, build } = {}) {
+export async function startWorld({ config = {}, withoutLimits = false, port: preferred, build, start } = {}) {
   const port = await freePort(preferred);
   const url = `http://127.0.0.1:${port}`;
   const agent = await makeKey("EdDSA");
@@ -76,7 +77,8 @@ export async function startWorld({ config = {}, withoutLimits = false, port: pre
     ...config,
   };
   const hosts = { [ISSUER]: issuer.url, [AGENT]: directory.url };
-  const gate = await startGate({ config: whole, port, hosts, build });
+  /** @type {Awaited<ReturnType<typeof startGate>>} */
+  const gate = await (start ?? startGate)({ config: whole, port, hosts, build });
   return {
     url,
     config: whole,

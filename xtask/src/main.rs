@@ -6,6 +6,7 @@
 
 mod command;
 mod docs;
+mod npm;
 mod steps;
 mod toolchain;
 mod tools;
@@ -25,7 +26,7 @@ usage: cargo xtask <command>
                      real requests through it; stays up unless --once; --json prints one object a line
   test [--only NAME]... [--list]
                      everything that CI runs; --only keeps the steps whose name contains NAME
-  build              the Worker, to worker/build
+  build              the Worker, to worker/build, and the npm package, to js/dist
   bench [--js-only]  Criterion, then the JavaScript peers in Node and in workerd
   docs               write the files of docs/ that come from the code
   setup              install what the other commands need, and nothing else
@@ -55,7 +56,7 @@ fn dispatch(workspace: &Workspace, name: &str, rest: &[String]) -> Outcome {
     match name {
         "demo" => demo(workspace, rest),
         "test" => steps::test(workspace, rest),
-        "build" => worker::build(workspace).map(drop),
+        "build" => worker::build(workspace).and_then(|_| npm::build(workspace)).map(drop),
         "bench" => bench(workspace, rest),
         "docs" => docs::write(workspace),
         "setup" => setup(workspace),
@@ -82,7 +83,8 @@ fn demo(workspace: &Workspace, flags: &[String]) -> Outcome {
 }
 
 fn bench(workspace: &Workspace, flags: &[String]) -> Outcome {
-    let node = worker::build(workspace)?;
+    worker::build(workspace)?;
+    let node = npm::build(workspace)?;
     if !flags.iter().any(|flag| flag == "--js-only") {
         workspace.cargo().args(["bench", "--package", "countersign"]).foreground()?;
     }

@@ -1,0 +1,48 @@
+// Signature checks on `node:crypto`, which is native. The core has checked keys, lengths and ranges before, so that
+// there is nothing left to disagree about; Ed25519 never gets here.
+import { createPublicKey, type KeyObject, verify } from "node:crypto";
+import type { Check } from "./wasm.js";
+
+/** How many imported keys are kept: issuers' keys, and the keys of agents that prove possession. */
+const MOST_KEYS = 512;
+
+/** Imported keys, the least recently used first. */
+export class ImportedKeys {
+  readonly #keys = new Map<string, KeyObject>();
+
+  /** Whether the signature is the key's. What cannot be imported or verified is not. */
+  verify({ algorithm, key, message, signature }: Check): boolean {
+    try {
+      return verify("sha256", message, this.#import(key), algorithm === "ES256" ? derOf(signature) : signature);
+    } catch {
+      return false;
+    }
+  }
+
+  #import(jwk: string): KeyObject {
+    const known = this.#keys.get(jwk);
+    const key = known ?? createPublicKey({ key: JSON.parse(jwk), format: "jwk" });
+    if (known) this.#keys.delete(jwk);
+    else if (this.#keys.size >= MOST_KEYS) this.#keys.delete(this.#keys.keys().next().value ?? "");
+    this.#keys.set(jwk, key);
+    return key;
+  }
+}
+
+/**
+ * r‖s, as the standards send it (RFC 7518 §3.4), as the DER that OpenSSL takes (RFC 3279 §2.2.3). Node would convert it
+ * for `dsaEncoding`, but a key that is given with options costs it half as much again as one that is given alone.
+ */
+function derOf(signature: Uint8Array): Uint8Array {
+  const half = signature.length / 2;
+  const integers = [...integer(signature.subarray(0, half)), ...integer(signature.subarray(half))];
+  return Uint8Array.of(0x30, integers.length, ...integers);
+}
+
+/** Without leading zeros, but with one where the number would look negative. */
+function integer(bytes: Uint8Array): number[] {
+  const start = bytes.findIndex((byte) => byte !== 0);
+  const digits = bytes.subarray(start);
+  const sign = (digits[0] ?? 0) >= 0x80 ? [0] : [];
+  return [0x02, sign.length + digits.length, ...sign, ...digits];
+}

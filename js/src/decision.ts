@@ -1,0 +1,95 @@
+// What the gate says to a request. The JSON is the core's (`src/decision.rs`), the same on every host.
+
+/** What the gate says to a request. */
+export type Decision = Allowed | Refused;
+
+interface Common {
+  /** A ULID. */
+  readonly id: string;
+  /** `ok`, or the code of the refusal, as `signature.expired`. On a `shadow` route also of one that is not enforced. */
+  readonly code: string;
+  /** The route that matched, as it was written. */
+  readonly route?: string;
+  /** The route only watches. */
+  readonly shadow?: true;
+  readonly agent?: Agent;
+  readonly principal?: Principal;
+  /** The token's actors, outermost first (RFC 8693 §4.1). */
+  readonly delegation: readonly string[];
+  /** The token's scopes. */
+  readonly scope: readonly string[];
+  readonly evidence: readonly Evidence[];
+  readonly guarantees: Guarantees;
+  readonly risk: Risk;
+  /** The fields to put on the response. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** The request may go through. */
+export interface Allowed extends Common {
+  readonly outcome: "allow";
+  readonly status: 200;
+}
+
+/** The request may not go through, or not yet. */
+export interface Refused extends Common {
+  readonly outcome: "challenge" | "deny" | "throttle";
+  /** The status to answer with. */
+  readonly status: number;
+  /** The body to answer with; its media type is in `headers`. */
+  readonly problem: Problem;
+}
+
+/** The agent that sent the request, as far as it was proven. */
+export interface Agent {
+  /** The directory's URL (Web Bot Auth), else the token's `client_id`, else its `sub`. */
+  readonly id: string;
+  readonly method: "web-bot-auth" | "dpop" | "token";
+  /** The thumbprint (RFC 7638) of the key that it proved to hold. */
+  readonly key?: string;
+  /** The origin that answers for it. */
+  readonly operator?: string;
+}
+
+/** Whom the agent acts for, by a verified token. */
+export interface Principal {
+  readonly iss: string;
+  readonly sub?: string;
+  readonly client_id?: string;
+}
+
+/** One check that was made. */
+export interface Evidence {
+  readonly check: string;
+  readonly result: "pass" | "fail" | "skipped";
+  readonly code: string;
+  readonly detail?: string;
+}
+
+/** What the decision can promise. */
+export interface Guarantees {
+  /** `isolate`: this process accepts a proof once. */
+  readonly replay: "isolate" | "none";
+  readonly rate: "approximate" | "none";
+}
+
+/** The agent's risk when the decision was made. */
+export interface Risk {
+  /** 0 to 100. */
+  readonly score: number;
+  readonly level: "low" | "medium" | "high";
+  readonly reasons: readonly string[];
+  readonly version: number;
+}
+
+/** A refusal for the client (RFC 9457), as much of it as `disclosure` allows. */
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  /** The decision's `id`. */
+  readonly decision: string;
+  readonly code?: string;
+  readonly evidence?: readonly Evidence[];
+  readonly guarantees?: Guarantees;
+}

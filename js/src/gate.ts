@@ -1,0 +1,101 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { ImportedKeys } from "./checks.js";
+import type { Decision, Problem } from "./decision.js";
+import { CountersignError } from "./error.js";
+import { entropy } from "./entropy.js";
+import { bringKeys, type Host } from "./keys.js";
+import { type Facts, factsOf, type RequestDescriptor } from "./request.js";
+import { Gate as CoreGate, Memory, Session, type Step } from "./wasm.js";
+
+/** How long a request waits before it looks again whether another has fetched what it needs, in milliseconds. */
+const PATIENCE = 10;
+
+/** What a gate takes from its host. */
+export interface GateOptions {
+  /** Fetches key sets. Default: the global one. */
+  readonly fetch?: typeof globalThis.fetch;
+  /** The time in milliseconds since 1970. Default: `Date.now`. */
+  readonly now?: () => number;
+}
+
+/** A gate in this process. */
+export interface Gate {
+  /** Decides on a request. Throws only where `request` describes none: a refusal is a decision. */
+  check(request: RequestDescriptor | Request): Promise<Decision>;
+}
+
+/**
+ * A gate of this configuration: a text in TOML or JSON, or the same document as an object. Throws a
+ * `CountersignError` with the code `config.invalid`, whose message has a line for each fault, with its path.
+ */
+export function createGate(config: string | object, options: GateOptions = {}): Gate {
+  return new InProcessGate(config, options);
+}
+
+class InProcessGate implements Gate {
+  readonly #host: Host;
+  readonly #imported = new ImportedKeys();
+
+  constructor(config: string | object, { fetch = globalThis.fetch, now = Date.now }: GateOptions) {
+    const [seed = 0] = crypto.getRandomValues(new Uint32Array(1));
+    this.#host = { gate: coreGate(config), memory: new Memory(seed), fetch, now };
+  }
+
+  async check(request: RequestDescriptor | Request): Promise<Decision> {
+    const facts = factsOf(request);
+    const { gate, now } = this.#host;
+    const { method, url, fields, hasBody } = facts;
+    const session = new Session(gate, method, url, fields.text, fields.lengths, hasBody, now(), entropy());
+    try {
+      return await this.#decide(session, facts);
+    } finally {
+      session.free();
+    }
+  }
+
+  async #decide(session: Session, facts: Facts): Promise<Decision> {
+    const { memory, now } = this.#host;
+    let next: Step = session.step(memory, now());
+    while (next.step !== "done") next = await this.#answer(session, next, facts);
+    // After the decision, so that no request waits for what only later ones need.
+    if (next.refresh.length > 0) void bringKeys(this.#host, next.refresh);
+    const decision = JSON.parse(next.decision) as Decision;
+    return next.problem === undefined ? decision : { ...decision, problem: JSON.parse(next.problem) as Problem } as Decision;
+  }
+
+  /** Does what the session cannot do itself, and goes on. */
+  #answer(session: Session, next: Exclude<Step, { step: "done" }>, facts: Facts): Step | Promise<Step> {
+    const { memory, now } = this.#host;
+    switch (next.step) {
+      case "keys":
+        return bringKeys(this.#host, next.sources).then(() => session.step(memory, now()));
+      case "wait":
+        return pause(PATIENCE).then(() => session.step(memory, now()));
+      case "checks": {
+        const verdicts = Uint8Array.from(next.checks, (check) => Number(this.#imported.verify(check)));
+        return session.stepWithVerdicts(memory, now(), verdicts);
+      }
+      case "body":
+        return this.#readBody(session, facts);
+      case "limits":
+        // This process is all that counts here, so that no store has anything to add.
+        return session.stepWithCounts(memory, now(), []);
+    }
+  }
+
+  async #readBody(session: Session, facts: Facts): Promise<Step> {
+    const { gate, memory, now } = this.#host;
+    const body = await facts.body(gate.maxBodyBytes);
+    return typeof body === "string"
+      ? session.stepWithoutBody(memory, now(), body === "too large")
+      : session.stepWithBody(memory, now(), body);
+  }
+}
+
+function coreGate(config: string | object): CoreGate {
+  try {
+    return new CoreGate(typeof config === "string" ? config : JSON.stringify(config));
+  } catch (cause) {
+    throw new CountersignError("config.invalid", (cause as Error).message, { cause });
+  }
+}

@@ -1,0 +1,32 @@
+/**
+ * Countersign in-process: which agent is this, who sent it, what may it do, and may this request go through?
+ *
+ * ```js
+ * import { createGate } from "countersign";
+ *
+ * const gate = createGate(await readFile("countersign.toml", "utf8"));
+ * const decision = await gate.check(request);
+ * if (decision.outcome !== "allow") {
+ *   return Response.json(decision.problem, { status: decision.status, headers: decision.headers });
+ * }
+ * ```
+ *
+ * It decides and tells; it forwards nothing, sends no events and signs no assertions. Replays are refused and limits
+ * counted for this process alone, as `decision.guarantees` says.
+ *
+ * @module
+ */
+export type {
+  Agent,
+  Allowed,
+  Decision,
+  Evidence,
+  Guarantees,
+  Principal,
+  Problem,
+  Refused,
+  Risk,
+} from "./decision.js";
+export { CountersignError, type ErrorCode } from "./error.js";
+export { createGate, type Gate, type GateOptions } from "./gate.js";
+export type { FieldLines, RequestDescriptor } from "./request.js";

@@ -1,0 +1,92 @@
+import { type Body, readBody } from "./body.js";
+import { CountersignError } from "./error.js";
+
+/** Field lines: pairs in the order received, or values by name. */
+export type FieldLines =
+  | Iterable<readonly [name: string, value: string]>
+  | Readonly<Record<string, string | readonly string[] | undefined>>;
+
+/** What the gate must know of a request. */
+export interface RequestDescriptor {
+  /** As received: `get` is not `GET`. */
+  readonly method: string;
+  /** Absolute, with the authority that the client sent to. */
+  readonly url: string;
+  /**
+   * Every line, each value as received. For `node:http` that is `rawHeaders` in pairs, or `headersDistinct`;
+   * `headers` drops repeated lines that the gate must see.
+   */
+  readonly headers: FieldLines;
+  /**
+   * The body, or where to read it from; `null` where none follows. A stream is read only where a signature that holds
+   * covers the body's digest, and no further than `max_body_bytes`; what was read is gone from it.
+   */
+  readonly body?: Uint8Array | AsyncIterable<Uint8Array> | null;
+}
+
+/** The facts of a request, as the core wants them. */
+export interface Facts {
+  readonly method: string;
+  readonly url: string;
+  readonly fields: Fields;
+  readonly hasBody: boolean;
+  /** Reads the body, up to so many bytes. */
+  body(most: number): Promise<Body>;
+}
+
+/** The name and the value of each line in turn, as one text: strings cross to the core one by one, at a price each. */
+export interface Fields {
+  /** UTF-8. */
+  readonly text: Uint8Array;
+  /** How many bytes each has. No separator could do: a value may hold any. */
+  readonly lengths: Uint32Array;
+}
+
+/** Throws where this is no description of a request: a host's mistake, for which no client must be refused. */
+export function factsOf(request: RequestDescriptor | Request): Facts {
+  const { method, url } = request;
+  if (typeof method !== "string" || typeof url !== "string") throw invalid("method and url are strings");
+  return {
+    method,
+    // A fragment is no part of a request; `Request` keeps what its maker put there.
+    url: request instanceof Request ? (url.split("#", 1)[0] ?? url) : url,
+    fields: pack(lines(request.headers)),
+    hasBody: request.body !== undefined && request.body !== null,
+    body: (most) => bodyOf(request, most),
+  };
+}
+
+/** The name and the value of each line in turn. */
+function lines(headers: FieldLines): string[] {
+  if (typeof headers !== "object" || headers === null) throw invalid("headers are pairs, or values by name");
+  const fields: string[] = [];
+  for (const [name, value] of isPairs(headers) ? headers : Object.entries(headers)) {
+    if (value === undefined) continue;
+    for (const line of Array.isArray(value) ? value : [value]) {
+      if (typeof name !== "string" || typeof line !== "string") throw invalid("a field's name and value are strings");
+      fields.push(name, line);
+    }
+  }
+  return fields;
+}
+
+function pack(strings: readonly string[]): Fields {
+  const lengths = Uint32Array.from(strings, (string) => Buffer.byteLength(string));
+  return { text: Buffer.from(strings.join("")), lengths };
+}
+
+function isPairs(headers: FieldLines): headers is Iterable<readonly [string, string]> {
+  return Symbol.iterator in headers;
+}
+
+async function bodyOf(request: RequestDescriptor | Request, most: number): Promise<Body> {
+  // A clone, so that the handler still finds the body whole.
+  const body = request instanceof Request ? request.clone().body : request.body;
+  if (body === undefined || body === null) return new Uint8Array();
+  if (body instanceof Uint8Array) return body.byteLength > most ? "too large" : body;
+  return readBody(body, most);
+}
+
+function invalid(message: string): CountersignError {
+  return new CountersignError("request.invalid", message);
+}

@@ -1,0 +1,11 @@
+// Loads the core. Here and nowhere else is it known where its file lies.
+import { readFileSync } from "node:fs";
+import { initSync } from "./wasm/countersign_wasm.js";
+
+const module = readFileSync(new URL("./wasm/countersign_wasm_bg.wasm", import.meta.url));
+
+/** The memory of the core: one for all gates of this process. */
+export const { memory: wasmMemory } = initSync({ module });
+
+export { Gate, maxKeyDocumentBytes, Memory, Session } from "./wasm/countersign_wasm.js";
+export type { Check, KeyResponse, KeySource, Step } from "./wasm/countersign_wasm.js";

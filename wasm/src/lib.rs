@@ -1,0 +1,37 @@
+//! Countersign for JavaScript: the core's sessions, driven by a host that is written in JavaScript.
+//!
+//! Translation only. The npm package in `js/` fetches, waits and runs what native code is faster at; it gets each
+//! step as plain values and answers with the next call.
+//!
+//! | File | What crosses there |
+//! |---|---|
+//! | `gate` | a configuration, and what is wrong with it |
+//! | `memory` | key sets that the host fetched |
+//! | `session` | the facts of a request, and the host's answers |
+//! | `step` | what a session needs next, and the decision |
+
+mod gate;
+mod memory;
+mod session;
+mod step;
+
+use countersign::keys::MAX_KEY_DOCUMENT_BYTES;
+use countersign::time::UnixMillis;
+use wasm_bindgen::prelude::*;
+
+/// Most bytes of a key set that the host reads.
+#[wasm_bindgen(js_name = maxKeyDocumentBytes)]
+#[must_use]
+pub fn max_key_document_bytes() -> usize {
+    MAX_KEY_DOCUMENT_BYTES
+}
+
+/// `Date.now()`, or what the host takes for it.
+fn unix_millis(now: f64) -> UnixMillis {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "saturates; what is no number becomes 1970, when no proof is valid yet"
+    )]
+    UnixMillis(now as u64)
+}

@@ -1,0 +1,150 @@
+//! The facts of a request, and the host's answers to each step.
+
+use std::sync::Arc;
+
+use countersign::config::Disclosure;
+use countersign::engine::{self, Answer, Conclusion};
+use countersign::memory::LimitKey;
+use countersign::reason::Reason;
+use countersign::request::{Fields, RequestError, RequestView, Target};
+use countersign::state::rate::Quota;
+use wasm_bindgen::prelude::*;
+
+use crate::gate::Gate;
+use crate::memory::Memory;
+use crate::step::{self, Step};
+use crate::unix_millis;
+
+/// One request on its way through the gate.
+#[wasm_bindgen]
+pub struct Session {
+    /// What cannot be viewed has its decision already.
+    inner: Result<engine::Session, Option<Conclusion>>,
+    disclosure: Disclosure,
+    /// The limits that the host was asked for in the step before.
+    asked: Vec<(LimitKey, Quota)>,
+}
+
+#[wasm_bindgen]
+impl Session {
+    /// A session for one request. `fields` has the name and the value of each field line in turn, in UTF-8, and
+    /// `lengths` how many bytes each of them has; `entropy` is ten random bytes.
+    #[wasm_bindgen(constructor)]
+    #[expect(clippy::too_many_arguments, reason = "an object of them would have to be read member by member")]
+    pub fn new(
+        gate: &Gate,
+        method: &str,
+        url: &str,
+        fields: &[u8],
+        lengths: &[u32],
+        has_body: bool,
+        now: f64,
+        entropy: &[u8],
+    ) -> Result<Self, JsError> {
+        let entropy = entropy.try_into().map_err(|_| JsError::new("entropy is not ten bytes"))?;
+        let lines =
+            split(fields, lengths).ok_or_else(|| JsError::new("lengths are not those of the fields"))?;
+        let now = unix_millis(now);
+        let inner = match view(method, url, &lines, has_body) {
+            Ok(view) => Ok(engine::Session::new(Arc::clone(gate.inner()), view, now, entropy)),
+            Err(error) => {
+                let decision = engine::Session::refuse_unviewable(Reason::from(error), now, entropy);
+                Err(Some(Conclusion {
+                    decision,
+                    event: None,
+                    tell: Vec::new(),
+                    refresh: Vec::new(),
+                    store: None,
+                }))
+            }
+        };
+        Ok(Self { inner, disclosure: gate.inner().disclosure(), asked: Vec::new() })
+    }
+
+    /// The first step, and the one after `keys` and `wait`.
+    pub fn step(&mut self, memory: &mut Memory, now: f64) -> Result<Step, JsError> {
+        self.answer(memory, now, &Answer::Ready)
+    }
+
+    /// The step after `checks`: for each of them, in order, whether its signature is valid (not 0).
+    #[wasm_bindgen(js_name = stepWithVerdicts)]
+    pub fn step_with_verdicts(
+        &mut self,
+        memory: &mut Memory,
+        now: f64,
+        verdicts: &[u8],
+    ) -> Result<Step, JsError> {
+        let verdicts: Vec<bool> = verdicts.iter().map(|verdict| *verdict != 0).collect();
+        self.answer(memory, now, &Answer::Verdicts(&verdicts))
+    }
+
+    /// The step after `body`: the whole of it.
+    #[wasm_bindgen(js_name = stepWithBody)]
+    pub fn step_with_body(&mut self, memory: &mut Memory, now: f64, body: &[u8]) -> Result<Step, JsError> {
+        self.answer(memory, now, &Answer::Body(body))
+    }
+
+    /// The step after `body`, where it is too large, or else broke off.
+    #[wasm_bindgen(js_name = stepWithoutBody)]
+    pub fn step_without_body(
+        &mut self,
+        memory: &mut Memory,
+        now: f64,
+        too_large: bool,
+    ) -> Result<Step, JsError> {
+        self.answer(memory, now, if too_large { &Answer::BodyTooLarge } else { &Answer::BodyUnreadable })
+    }
+
+    /// The step after `limits`: what the store has for each of them, in order; nothing where there is no store.
+    #[wasm_bindgen(js_name = stepWithCounts)]
+    pub fn step_with_counts(
+        &mut self,
+        memory: &mut Memory,
+        now: f64,
+        stored: Vec<String>,
+    ) -> Result<Step, JsError> {
+        let mut stored = stored.into_iter();
+        for limit in std::mem::take(&mut self.asked) {
+            memory.inner().ask(limit, stored.next().as_deref(), unix_millis(now));
+        }
+        self.answer(memory, now, &Answer::Ready)
+    }
+}
+
+impl Session {
+    fn answer(&mut self, memory: &mut Memory, now: f64, answer: &Answer<'_>) -> Result<Step, JsError> {
+        let next = match &mut self.inner {
+            Ok(session) => session.step(memory.inner(), unix_millis(now), answer),
+            Err(conclusion) => {
+                let conclusion = conclusion.take().ok_or_else(|| JsError::new("the session is over"))?;
+                engine::Step::Done(Box::new(conclusion))
+            }
+        };
+        if let engine::Step::Limits(asked) = &next {
+            self.asked.clone_from(asked);
+        }
+        Ok(step::to_js(next, memory, self.disclosure))
+    }
+}
+
+fn view(method: &str, url: &str, lines: &[&str], has_body: bool) -> Result<RequestView, RequestError> {
+    let mut fields = Fields::new();
+    for line in lines.chunks_exact(2) {
+        if let [name, value] = line {
+            fields.push(name, value)?;
+        }
+    }
+    RequestView::new(method, Target::parse(url)?, fields, has_body)
+}
+
+/// The strings that were joined; `None` where the lengths are not theirs.
+fn split<'a>(joined: &'a [u8], lengths: &[u32]) -> Option<Vec<&'a str>> {
+    let mut rest = str::from_utf8(joined).ok()?;
+    let mut strings = Vec::with_capacity(lengths.len());
+    for length in lengths {
+        let (string, after) = rest.split_at_checked(usize::try_from(*length).ok()?)?;
+        strings.push(string);
+        rest = after;
+    }
+    (rest.is_empty() && strings.len().is_multiple_of(2)).then_some(strings)
+}

@@ -1,0 +1,140 @@
+//! What a session needs next, and the decision, as plain JavaScript values.
+
+use countersign::config::Disclosure;
+use countersign::crypto::SignatureCheck;
+use countersign::engine;
+use countersign::keys::KeySource;
+use js_sys::{Object, Uint8Array};
+use wasm_bindgen::JsCast;
+use wasm_bindgen::prelude::*;
+
+use crate::memory::Memory;
+
+#[wasm_bindgen(typescript_custom_section)]
+const TYPES: &str = r#"
+/** What a session needs next. */
+export type Step =
+  | { readonly step: "keys"; readonly sources: readonly KeySource[] }
+  | { readonly step: "wait" }
+  | { readonly step: "checks"; readonly checks: readonly Check[] }
+  | { readonly step: "body" }
+  | { readonly step: "limits"; readonly names: readonly string[] }
+  | {
+      readonly step: "done";
+      /** JSON. */
+      readonly decision: string;
+      /** JSON, where the request is refused (RFC 9457). */
+      readonly problem: string | undefined;
+      /** Key sets that should be fetched anew, after the response. */
+      readonly refresh: readonly KeySource[];
+    };
+
+/** Where to fetch keys, as `Memory` knows it by name. */
+export interface KeySource {
+  readonly name: string;
+  readonly url: string;
+  readonly accept: string;
+}
+
+/** A signature to verify. Key, lengths and ranges are checked already. */
+export interface Check {
+  readonly algorithm: "ES256" | "RS256";
+  /** A public JWK, in JSON. The same key is always the same text. */
+  readonly key: string;
+  readonly message: Uint8Array<ArrayBuffer>;
+  readonly signature: Uint8Array<ArrayBuffer>;
+}
+"#;
+
+// Members are set by these, as a name that is a string would be decoded anew each time.
+#[wasm_bindgen]
+extern "C" {
+    /// What a session needs next.
+    #[wasm_bindgen(typescript_type = "Step")]
+    #[derive(Debug)]
+    pub type Step;
+    #[wasm_bindgen(method, setter)]
+    fn set_step(this: &Step, step: &str);
+    #[wasm_bindgen(method, setter)]
+    fn set_sources(this: &Step, sources: Vec<Source>);
+    #[wasm_bindgen(method, setter)]
+    fn set_checks(this: &Step, checks: Vec<Check>);
+    #[wasm_bindgen(method, setter)]
+    fn set_names(this: &Step, names: Vec<String>);
+    #[wasm_bindgen(method, setter)]
+    fn set_decision(this: &Step, decision: &str);
+    #[wasm_bindgen(method, setter)]
+    fn set_problem(this: &Step, problem: Option<String>);
+    #[wasm_bindgen(method, setter)]
+    fn set_refresh(this: &Step, refresh: Vec<Source>);
+
+    type Source;
+    #[wasm_bindgen(method, setter)]
+    fn set_name(this: &Source, name: &str);
+    #[wasm_bindgen(method, setter)]
+    fn set_url(this: &Source, url: &str);
+    #[wasm_bindgen(method, setter)]
+    fn set_accept(this: &Source, accept: &str);
+
+    type Check;
+    #[wasm_bindgen(method, setter)]
+    fn set_algorithm(this: &Check, algorithm: &str);
+    #[wasm_bindgen(method, setter)]
+    fn set_key(this: &Check, key: &str);
+    #[wasm_bindgen(method, setter)]
+    fn set_message(this: &Check, message: Uint8Array);
+    #[wasm_bindgen(method, setter)]
+    fn set_signature(this: &Check, signature: Uint8Array);
+}
+
+pub(crate) fn to_js(step: engine::Step, memory: &mut Memory, disclosure: Disclosure) -> Step {
+    let value: Step = Object::new().unchecked_into();
+    let kind = match step {
+        engine::Step::Keys(sources) => {
+            value.set_sources(sources_to_js(sources, memory));
+            "keys"
+        }
+        engine::Step::Wait => "wait",
+        engine::Step::Checks(checks) => {
+            value.set_checks(checks.iter().map(check_to_js).collect());
+            "checks"
+        }
+        engine::Step::Body => "body",
+        engine::Step::Limits(asked) => {
+            value.set_names(asked.iter().map(|(key, _)| key.name()).collect());
+            "limits"
+        }
+        engine::Step::Done(conclusion) => {
+            let decision = conclusion.decision;
+            value.set_decision(&decision.to_json());
+            value.set_problem((!decision.is_allowed()).then(|| decision.problem(disclosure).to_string()));
+            value.set_refresh(sources_to_js(conclusion.refresh, memory));
+            "done"
+        }
+    };
+    value.set_step(kind);
+    value
+}
+
+fn sources_to_js(sources: Vec<KeySource>, memory: &mut Memory) -> Vec<Source> {
+    let values = sources.iter().map(source_to_js).collect();
+    memory.asks_for(sources);
+    values
+}
+
+fn source_to_js(source: &KeySource) -> Source {
+    let value: Source = Object::new().unchecked_into();
+    value.set_name(&source.name());
+    value.set_url(source.url());
+    value.set_accept(source.accept());
+    value
+}
+
+fn check_to_js(check: &SignatureCheck) -> Check {
+    let value: Check = Object::new().unchecked_into();
+    value.set_algorithm(check.algorithm().jose());
+    value.set_key(&check.key().to_jwk());
+    value.set_message(Uint8Array::from(check.message()));
+    value.set_signature(Uint8Array::from(check.signature()));
+    value
+}
