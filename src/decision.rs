@@ -82,6 +82,18 @@ pub enum Method {
     Token,
 }
 
+impl Method {
+    /// The name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::WebBotAuth => "web-bot-auth",
+            Self::Dpop => "dpop",
+            Self::Token => "token",
+        }
+    }
+}
+
 /// The agent that sent the request, as far as it was proven.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Agent {
@@ -271,6 +283,7 @@ impl Decision {
         let fields = [
             (DECISION_FIELD, Some(self.id.clone())),
             ("Countersign-Agent", self.agent.as_ref().map(|agent| agent.id.clone())),
+            ("Countersign-Agent-Method", self.agent.as_ref().map(|agent| agent.method.as_str().to_owned())),
             ("Countersign-Agent-Key", self.agent.as_ref().and_then(|agent| agent.key.clone())),
             ("Countersign-Subject", self.principal.as_ref().and_then(|p| p.sub.clone())),
             ("Countersign-Scope", scope),

@@ -106,6 +106,16 @@ impl KeySource {
         (self.kind != Kind::Issuer).then_some(&self.origin)
     }
 
+    /// Whether it is a directory at an origin's well-known path, of which there are as many as trusted origins.
+    pub(crate) fn is_well_known(&self) -> bool {
+        self.kind == Kind::WellKnownDirectory
+    }
+
+    /// Whether an agent chose the URL.
+    pub(crate) fn is_named_by_agent(&self) -> bool {
+        self.kind == Kind::Directory
+    }
+
     /// The name in a store. Issuers and directories are apart: nobody's directory becomes an issuer's key set.
     #[must_use]
     pub fn name(&self) -> String {

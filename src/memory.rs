@@ -13,13 +13,14 @@ use crate::jose::jwt::VerifiedToken;
 use crate::jose::key_set::{self, KeySets, Lookup, Snapshot, Wanted};
 use crate::keys::{KeyResponse, KeySource};
 use crate::policy::{Limit, Route};
+use crate::reason::Reason;
 use crate::state::bounded::Bounded;
 use crate::state::rate::{Gcra, Outcome, Quota, Shared};
 use crate::state::replay::Seen;
 use crate::state::risk::Risk;
-use crate::time::{UnixMillis, UnixSeconds};
+use crate::time::UnixMillis;
 
-/// How many proofs are remembered. At 60 s each, 500 a second for one isolate.
+/// How many proofs are remembered, and how many nonces. At 60 s each, 500 proofs a second for one isolate.
 const SEEN_PROOFS: usize = 32 * 1024;
 /// How many subjects of limits.
 const LIMITED_SUBJECTS: usize = 16 * 1024;
@@ -27,6 +28,8 @@ const LIMITED_SUBJECTS: usize = 16 * 1024;
 const RISKY_SUBJECTS: usize = 8 * 1024;
 /// How many origins of directories; as many as a configuration may trust.
 const TRUSTED_ORIGINS: usize = 64;
+/// How many directories that agents named are known to be stored.
+const STORED_DIRECTORIES: usize = 256;
 /// How many verified tokens, of at most 8 KiB each.
 const VERIFIED_TOKENS: usize = 1024;
 /// How many keys have a precomputed table, of about 30 KiB each.
@@ -43,7 +46,7 @@ const NEW_DIRECTORIES: Quota = Quota { limit: 10, burst: 10, window: Duration::f
 pub(crate) struct CachedToken {
     pub(crate) token: Arc<VerifiedToken>,
     pub(crate) issuer: usize,
-    pub(crate) key_set_version: UnixSeconds,
+    pub(crate) key_set_version: u64,
 }
 
 /// What one isolate keeps between requests.
@@ -53,9 +56,13 @@ pub struct Memory {
     /// Apart from issuers, so that no agent can push an issuer's keys out.
     directories: KeySets,
     new_directories: Bounded<String, Gcra>,
+    /// The versions of directories that the store has been told.
+    stored: Bounded<String, u64>,
     pub(crate) warm_keys: WarmKeys,
     pub(crate) tokens: Bounded<[u8; 32], CachedToken>,
-    pub(crate) seen: Seen,
+    seen_proofs: Seen,
+    /// Apart from proofs: nonces may live for a day, and would push out what lives for a minute.
+    seen_nonces: Seen,
     pub(crate) risks: Bounded<String, Risk>,
     limits: Bounded<LimitKey, Counter>,
 }
@@ -103,9 +110,11 @@ impl Memory {
             issuers: KeySets::new(key_set::Limits::default(), seed),
             directories: KeySets::new(key_set::Limits::default(), seed),
             new_directories: Bounded::new(TRUSTED_ORIGINS),
+            stored: Bounded::new(STORED_DIRECTORIES),
             warm_keys: WarmKeys::new(WARM_KEYS),
             tokens: Bounded::new(VERIFIED_TOKENS),
-            seen: Seen::new(SEEN_PROOFS),
+            seen_proofs: Seen::new(SEEN_PROOFS),
+            seen_nonces: Seen::new(SEEN_PROOFS),
             risks: Bounded::new(RISKY_SUBJECTS),
             limits: Bounded::new(LIMITED_SUBJECTS),
         }
@@ -122,18 +131,21 @@ impl Memory {
         wanted: Option<Wanted<'_>>,
         now: UnixMillis,
     ) -> Lookup {
-        if let Some(origin) = source.directory_origin()
-            && !self.directories.contains(source.url())
-        {
-            let origin = String::from(origin);
-            let state = self.new_directories.touch(&origin).copied().unwrap_or_default();
-            let (state, outcome) = state.count(NEW_DIRECTORIES, now);
-            self.new_directories.insert(origin, state);
-            if !outcome.allowed {
-                return Lookup::Unavailable { until: now.plus(outcome.reset_after).seconds() };
-            }
-        }
         self.key_sets(source).lookup(source.url(), wanted, now.seconds())
+    }
+
+    /// Whether a host may go to the source, after the store had nothing. Agents name the URLs of directories
+    /// themselves, so that only so many new ones are fetched a minute; well-known ones are as few as trusted origins.
+    pub fn may_fetch(&mut self, source: &KeySource, now: UnixMillis) -> bool {
+        let Some(origin) = source.directory_origin() else { return true };
+        if source.is_well_known() || self.directories.snapshot(source.url()).is_some() {
+            return true;
+        }
+        let origin = String::from(origin);
+        let state = self.new_directories.touch(&origin).copied().unwrap_or_default();
+        let (state, outcome) = state.count(NEW_DIRECTORIES, now);
+        self.new_directories.insert(origin, state);
+        outcome.allowed
     }
 
     /// Takes in what a store has under [`KeySource::name`]. Answers whether that is enough: else the host fetches.
@@ -142,8 +154,9 @@ impl Memory {
         snapshot.is_ok_and(|snapshot| self.key_sets(source).loaded(source.url(), snapshot, now.seconds()))
     }
 
-    /// Takes in what a source answered. Gives what to store under [`KeySource::name`], and for how long, if it was
-    /// a key set; what is not is a failure.
+    /// Takes in what a source answered; what is no key set is a failure. Gives what to store under
+    /// [`KeySource::name`], and for how long, where the source is one that the configuration names: what an agent
+    /// named is stored once it has proven its worth ([`Self::keys_to_store`]).
     pub fn keys_fetched(
         &mut self,
         source: &KeySource,
@@ -156,13 +169,37 @@ impl Memory {
             Ok(set) => sets.fetched(source.url(), set, response.fresh_for(), now),
             Err(_) => sets.failed(source.url(), response.retry_after(), now),
         }
+        if source.is_named_by_agent() {
+            return None;
+        }
         let snapshot = sets.snapshot(source.url()).filter(|_| response.status == 200)?;
         Some((snapshot.to_text(), snapshot.keep_for(now)))
+    }
+
+    /// Whether the store should be told of a source that an agent named, and whose key has verified a signature.
+    pub(crate) fn must_store(&mut self, source: &KeySource) -> bool {
+        let version = self.directories.version(source.url());
+        source.is_named_by_agent()
+            && version.is_some()
+            && self.stored.touch(&source.name()).copied() != version
+    }
+
+    /// What to store under [`KeySource::name`], and for how long.
+    pub fn keys_to_store(&mut self, source: &KeySource, now: UnixMillis) -> Option<(String, Duration)> {
+        let sets = self.key_sets(source);
+        let (version, snapshot) = (sets.version(source.url())?, sets.snapshot(source.url())?);
+        self.stored.insert(source.name(), version);
+        Some((snapshot.to_text(), snapshot.keep_for(now.seconds())))
     }
 
     /// Takes in that a source did not answer.
     pub fn keys_failed(&mut self, source: &KeySource, now: UnixMillis) {
         self.key_sets(source).failed(source.url(), None, now.seconds());
+    }
+
+    /// Where proofs are remembered that are refused for this reason when they come again.
+    pub(crate) fn seen(&mut self, refusal: Reason) -> &mut Seen {
+        if refusal == Reason::SignatureReplayed { &mut self.seen_nonces } else { &mut self.seen_proofs }
     }
 
     fn counter(&mut self, key: LimitKey, quota: Quota) -> Counter {

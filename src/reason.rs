@@ -77,6 +77,8 @@ reasons! {
     RequestPathAmbiguous = "request.path_ambiguous", Malformed, 400;
     /// The request is for an authority that this gate does not guard.
     RequestAuthorityUnknown = "request.authority_unknown", Malformed, 421;
+    /// The request is a GET or HEAD with a body, which servers read differently.
+    RequestBodyUnexpected = "request.body_unexpected", Malformed, 400;
     /// The body that a covered digest demands is longer than the gate reads.
     RequestBodyTooLarge = "request.body_too_large", Malformed, 413;
     /// The body that a covered digest demands could not be read to its end.
@@ -235,6 +237,9 @@ reasons! {
 
     /// The agent or the route is over its limit.
     RateExceeded = "rate.exceeded", OverLimit, 429;
+
+    /// The gate's host asked for a decision that was made already, or was lost.
+    GateMisused = "gate.misused", Unavailable, 503;
 }
 
 /// The code of a request that nothing speaks against.

@@ -1,9 +1,15 @@
 //! Whole decisions: what goes through, and each refusal of its own.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#![cfg(feature = "toml")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 mod gate_support;
 
+use std::sync::Arc;
+
 use countersign::decision::{Outcome, RateGuarantee, ReplayGuarantee};
+use countersign::engine::{Answer, Session, Step};
+use countersign::event::Subject;
+use countersign::keys::KeySource;
 use countersign::signature::SignatureParams;
 use countersign::time::{UnixMillis, UnixSeconds};
 use gate_support::{API, DIRECTORY, Draft, JWKS_URI, Key, NOW, World, header};
@@ -460,14 +466,14 @@ fn refusals_raise_the_risk_of_the_proven_agent_and_of_nobody_else() {
         events.extend(conclusion.event);
     }
     assert_eq!(events.len(), 2, "medium, then high");
-    assert_eq!(events[0].subject, DIRECTORY);
+    assert_eq!(events[0].subject, Subject::Agent(DIRECTORY.into()));
     assert_ne!(events[0].id(), events[1].id());
 
     let forged = replaced(signed(&world, |_| {}), "signature", |v| v.replace("sig1=:", "sig1=:AAAA"));
     let fresh = World::new();
     for _ in 0..20 {
         let conclusion = fresh.conclude(&forged);
-        assert!(conclusion.event.is_none_or(|event| event.subject == "unidentified"));
+        assert!(conclusion.event.is_none_or(|event| event.subject == Subject::Unidentified));
     }
     assert_eq!(fresh.decide(&signed(&fresh, |_| {})).risk.score, 0, "a forger does not harm the agent");
 }
@@ -483,4 +489,118 @@ fn clients_see_as_much_as_is_disclosed() {
         assert_eq!(problem.get("evidence").is_some(), sees_evidence);
         assert_eq!(problem["status"], 401);
     }
+}
+
+/// Takes a request as far as its body, so that time can pass before the body is there.
+fn until_the_body(world: &World, draft: &Draft) -> Session {
+    let mut session = Session::new(Arc::clone(&world.gate), draft.view(), world.now, [7; 10]);
+    let mut memory = world.memory.borrow_mut();
+    let step = session.step(&mut memory, world.now, &Answer::Ready);
+    assert!(matches!(step, Step::Body), "{step:?}");
+    session
+}
+
+#[test]
+fn what_expires_while_a_body_is_read_is_refused() {
+    let world = World::new();
+    assert_eq!(world.code(&world.proven()), "ok");
+    let draft = world.proven();
+    let mut session = until_the_body(&world, &draft);
+    let later = UnixMillis(world.now.0 + 62_000);
+    let answer = Answer::Body(draft.body.as_deref().unwrap());
+    let Step::Done(conclusion) = session.step(&mut world.memory.borrow_mut(), later, &answer) else {
+        panic!()
+    };
+    assert_eq!(
+        conclusion.decision.code, "signature.expired",
+        "else a proof could be repeated once it is forgotten"
+    );
+}
+
+#[test]
+fn nothing_passes_after_the_end() {
+    let world = World::new();
+    let view = Draft::new("GET", "/orders").view();
+    let mut session = Session::new(Arc::clone(&world.gate), view, world.now, [7; 10]);
+    let mut memory = world.memory.borrow_mut();
+    for code in ["token.missing", "gate.misused"] {
+        let Step::Done(conclusion) = session.step(&mut memory, world.now, &Answer::Ready) else { panic!() };
+        assert_eq!((conclusion.decision.code, conclusion.decision.is_allowed()), (code, false));
+    }
+}
+
+#[test]
+fn a_refused_request_still_brings_the_keys_that_it_took_the_lease_for() {
+    let world = World::new();
+    assert_eq!(world.code(&Draft::new("GET", "/orders").bearer(&world.token(|_| {}))), "ok");
+    let unknown = || {
+        let header = json!({ "typ": "at+jwt", "alg": "EdDSA", "kid": "other" });
+        Draft::new("GET", "/orders").bearer(&Key::of(9).jws(&header, &full_claims()))
+    };
+    assert_eq!(world.code(&unknown()), "token.key_unknown");
+    // The directory is not known yet, and the token is refused before it would be fetched.
+    let conclusion = world.conclude(&unknown().signed(&world.agent));
+    assert_eq!(conclusion.decision.code, "token.key_unknown");
+    assert_eq!(conclusion.refresh.iter().map(KeySource::url).collect::<Vec<_>>(), [DIRECTORY]);
+}
+
+#[test]
+fn strangers_do_not_shut_an_agent_out() {
+    let world = World::new();
+    for i in 0..50 {
+        let url = format!("sig1=\"https://agents.example/keys?{i}\"");
+        world.code(&replaced(signed(&world, |_| {}), "signature-agent", |_| url.clone()));
+    }
+    assert_eq!(world.code(&signed(&world, |_| {})), "ok");
+}
+
+#[test]
+fn only_a_directory_that_proved_its_worth_is_stored() {
+    let mut world = World::new();
+    let url = "https://agents.example/jwks.json";
+    world.documents.insert(url.into(), json!({ "keys": [world.agent.jwk()] }).to_string().into_bytes());
+    let named = |key: &Key| {
+        let draft = Draft::new("GET", "/signed").field("signature-agent", &format!("sig1=\"{url}\""));
+        draft.resigned(key, &["\"@authority\"", "\"signature-agent\";key=\"sig1\""])
+    };
+    assert_eq!(world.conclude(&named(&Key::of(9))).store, None);
+    let conclusion = world.conclude(&named(&world.agent));
+    assert_eq!((conclusion.decision.code, conclusion.store.is_some()), ("ok", true));
+    let source = conclusion.store.unwrap();
+    assert!(world.memory.borrow_mut().keys_to_store(&source, world.now).is_some());
+    assert_eq!(world.conclude(&named(&world.agent)).store, None, "the store has it");
+}
+
+#[test]
+fn a_limit_does_not_burn_the_proof() {
+    let world = World::with(&gate_support::CONFIG.replace(
+        "match = \"GET /bound\"\nrequire = [\"token\", \"dpop\"]",
+        "match = \"GET /bound\"\nrequire = [\"token\", \"dpop\"]\nrate = [{ per = \"route\", limit = 1, window = \"30s\" }]",
+    ));
+    let with = |jti: &str| {
+        let jti = json!(jti);
+        Draft::new("GET", "/bound").dpop_with(&world.bound(), &world.holder, |_, c| c["jti"] = jti)
+    };
+    assert_eq!(world.code(&with("a")), "ok");
+    assert_eq!(world.code(&with("b")), "rate.exceeded");
+    assert_eq!(world.code(&with("b")), "rate.exceeded", "and not a replay");
+}
+
+#[test]
+fn what_another_put_beside_a_signature_is_not_held_against_who_signed() {
+    let world = World::new();
+    let beside = || Draft::new("GET", "/signed").signed(&world.agent).bearer("a.b.c");
+    for _ in 0..20 {
+        let conclusion = world.conclude(&beside());
+        assert_eq!(conclusion.decision.code, "token.malformed");
+        assert!(conclusion.event.is_none_or(|event| event.subject == Subject::Unidentified));
+    }
+    assert_eq!(world.decide(&Draft::new("GET", "/signed").signed(&world.agent)).risk.score, 0);
+}
+
+#[test]
+fn a_get_with_a_body_is_refused() {
+    let world = World::new();
+    let draft = Draft { body: Some(b"x".to_vec()), ..Draft::new("GET", "/open/a") };
+    assert_eq!(world.code(&draft), "request.body_unexpected");
 }

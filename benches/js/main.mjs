@@ -5,6 +5,7 @@ import { startIssuer } from "../../js-tests/lib/issuer.mjs";
 import { makeKey } from "../../js-tests/lib/keys.mjs";
 import { benchInNode } from "./in-node.mjs";
 import { benchInWorkerd } from "./in-workerd.mjs";
+import { benchStartUp } from "./start-up.mjs";
 
 const ROUNDS = Number(process.env.ROUNDS ?? 7);
 
@@ -19,8 +20,14 @@ const proven = (alg) => ({
 });
 
 console.log(`${availableParallelism()} cores, Node ${process.versions.node}, median of ${ROUNDS} rounds`);
+await startUp();
 await inNode();
 await inWorkerd();
+
+async function startUp() {
+  const { compileMs, firstMs, secondMs } = await benchStartUp(ROUNDS);
+  console.log(`\nstart-up: module compiled by V8 in ${compileMs.toFixed(1)} ms; first answer of a new gate ${firstMs.toFixed(1)} ms, second ${secondMs.toFixed(1)} ms`);
+}
 
 async function inNode() {
   const url = "http://127.0.0.1:8787";

@@ -1,5 +1,6 @@
 // The demo origin: the API behind the gate. It checks nothing, says what it saw, and takes events.
 import { createHash } from "node:crypto";
+import { gzipSync } from "node:zlib";
 import { bytes, sendJson, serve } from "./net.mjs";
 
 export const EVENTS_PATH = "/countersign/events";
@@ -50,7 +51,18 @@ export class Origin {
     this.requests.push(seen);
     // Tests look at the latest; a benchmark must not make this grow.
     if (this.requests.length > 1000) this.requests.shift();
+    if (url.endsWith("/compressed")) return this.#compressed(response, seen);
     sendJson(response, 200, seen, { [ORIGIN_MARK]: "1" });
+  }
+
+  /**
+   * @param {import("node:http").ServerResponse} response
+   * @param {Seen} seen
+   */
+  #compressed(response, seen) {
+    const body = gzipSync(JSON.stringify(seen));
+    response.writeHead(200, { "content-type": "application/json", "content-encoding": "gzip", [ORIGIN_MARK]: "1" });
+    response.end(body);
   }
 
   /**

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { after, before, test } from "node:test";
+import { gunzipSync } from "node:zlib";
 import { json, send } from "../lib/net.mjs";
 import { judge, make } from "../lib/recipe.mjs";
 import { ROUTES, startWorld } from "../lib/world.mjs";
@@ -60,4 +61,18 @@ test("a body that comes in pieces is judged like one that comes at once", async 
 test("a request that covers no digest needs none where it has no body", async () => {
   const { outcome, answer } = await judge(await make(world, { path: "/api/v1/notes", signature: true }));
   assert.equal(outcome, "allow", answer.body.toString());
+});
+
+test("a compressed answer of the origin comes back as it is", async () => {
+  const url = `${world.url}/public/compressed`;
+  const answer = await send({ method: "GET", url, headers: [["Accept-Encoding", "gzip"]] });
+  assert.equal(answer.status, 200);
+  assert.equal(answer.headers["content-encoding"], "gzip");
+  assert.equal(JSON.parse(gunzipSync(answer.body).toString()).url, "/public/compressed");
+});
+
+test("an answer to HEAD has the fields and no body", async () => {
+  const { status, body, headers } = await send({ method: "HEAD", url: `${world.url}/nowhere`, headers: [] });
+  assert.deepEqual([status, body.length], [403, 0]);
+  assert.equal(headers["content-type"], "application/problem+json");
 });

@@ -52,3 +52,41 @@ test("a route without limits says nothing of them", async () => {
   assert.equal(answer.status, 200);
   assert.equal(answer.headers["ratelimit"], undefined);
 });
+
+test("what one isolate counted stops the next", async () => {
+  const limit = { per: "route", limit: 5, window: "1h", store: "kv" };
+  const config = { routes: [{ match: "GET /shared", require: [], rate: [limit] }] };
+  const first = await startWorld({ config });
+  const askFirst = async () => judge(await make(first, { path: "/shared" }));
+  let stored;
+  try {
+    for (let i = 0; i < 3; i += 1) assert.equal((await askFirst()).outcome, "allow");
+    // An isolate tells what it counted ten seconds after it has asked, with the next request.
+    await new Promise((resolve) => setTimeout(resolve, 10_200));
+    assert.equal((await askFirst()).outcome, "allow");
+    stored = await rateEntry(first);
+    assert.equal(JSON.parse(stored.text).count, 4);
+  } finally {
+    await first.close();
+  }
+  const second = await startWorld({ config });
+  try {
+    const full = { ...JSON.parse(stored.text), count: 5 };
+    await (await second.gate.kv()).put(stored.name, JSON.stringify(full));
+    const { status, code } = await judge(await make(second, { path: "/shared" }));
+    assert.deepEqual({ status, code }, { status: 429, code: "rate.exceeded" });
+  } finally {
+    await second.close();
+  }
+});
+
+/** What the gate has put into KV for its only limit. @param {import("../lib/world.mjs").World} world */
+async function rateEntry({ gate }) {
+  const kv = await gate.kv();
+  for (let i = 0; i < 100; i += 1) {
+    const { keys } = await kv.list({ prefix: "rate:" });
+    if (keys.length > 0) return { name: keys[0].name, text: String(await kv.get(keys[0].name)) };
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  throw new Error("the gate has told nobody");
+}

@@ -24,8 +24,9 @@ export async function bringKeys(host: Host, sources: readonly KeySource[]): Prom
   );
 }
 
-async function ask({ gate, fetch }: Host, { url, accept }: KeySource): Promise<KeyResponse | undefined> {
-  if (!gate.mayFetch(url)) return undefined;
+async function ask(host: Host, { name, url, accept }: KeySource): Promise<KeyResponse | undefined> {
+  const { gate, memory, fetch, now } = host;
+  if (!gate.mayFetch(url) || !memory.mayFetch(name, now())) return undefined;
   const signal = AbortSignal.timeout(TIMEOUT);
   const { status, headers, body } = await fetch(url, { redirect: "manual", headers: { accept }, signal });
   const bytes = body === null ? new Uint8Array() : await readBody(body, maxKeyDocumentBytes());

@@ -32,6 +32,7 @@ pub struct Config {
     pub origin: String,
     /// The origins (`scheme://host[:port]`) that clients send to. What `@authority` and `htu` are checked
     /// against. A path prefix is allowed with `behind_proxy` only: the part that a proxy in front takes away.
+    /// Range: 1 to 64 entries.
     pub public_origins: Vec<String>,
     /// A proxy in front changes the host: it is not compared, and the one entry of `public_origins` is taken
     /// for what clients signed. `X-Forwarded-*` is never believed.
@@ -41,35 +42,38 @@ pub struct Config {
     #[serde(default)]
     pub allow_loopback: bool,
     /// How much of a refusal's reason a client sees. Named reasons help honest agents, and probers too.
+    /// Default: `code`.
     #[serde(default)]
     pub disclosure: Disclosure,
-    /// How far clocks may differ, for every time that is checked. At most `60s`.
+    /// How far clocks may differ, for every time that is checked. Range: `0s` to `60s`.
     #[serde(default = "default_clock_skew")]
     #[cfg_attr(feature = "schema", schemars(default = "default_clock_skew"))]
     pub clock_skew: Span,
     /// Most bytes of a body that the gate reads, which it does only where a covered `Content-Digest` demands it.
-    /// A longer one is refused with 413. At most 8388608 (8 MiB).
+    /// A longer one is refused with 413. Range: 0 to 8388608 (8 MiB).
     #[serde(default = "default_max_body_bytes")]
     pub max_body_bytes: usize,
     /// Keep the client's `Authorization` and `DPoP` from the origin, which then has the assertion alone.
     #[serde(default)]
     pub strip_credentials: bool,
-    /// Who issues the access tokens that routes require.
+    /// Who issues the access tokens that routes require. Needed where a route requires `token`. Default: none.
+    /// Range: 0 to 64 entries.
     #[serde(default)]
     pub issuers: Vec<IssuerConfig>,
-    /// Which request signatures are believed. Needed where a route requires `signature`.
+    /// Which request signatures are believed. Needed where a route requires `signature`. Default: none.
     #[serde(default)]
     pub signatures: Option<SignaturesConfig>,
-    /// How DPoP proofs are checked.
+    /// How DPoP proofs are checked. Default: that of each of its fields.
     #[serde(default)]
     pub dpop: DpopConfig,
-    /// When an agent's risk level changes.
+    /// When an agent's risk level changes. Default: that of each of its fields.
     #[serde(default)]
     pub risk: RiskConfig,
-    /// Where risk events are sent. Without it they are only logged.
+    /// Where risk events are sent. Without it they are only logged. Default: none.
     #[serde(default)]
     pub events: Option<EventsConfig>,
     /// What is guarded, and how. The first match decides; a request that matches none is refused.
+    /// Range: 1 to 1024 entries.
     pub routes: Vec<RouteConfig>,
 }
 
@@ -96,14 +100,14 @@ pub struct IssuerConfig {
     pub issuer: String,
     /// Where its key set is (RFC 7517 §5): an `https` URL.
     pub jwks_uri: String,
-    /// The audiences of which a token must name one (`aud`).
+    /// The audiences of which a token must name one (`aud`). Range: 1 to 64 entries.
     pub audience: Vec<String>,
-    /// The signature algorithms its tokens may use: `EdDSA`, `ES256`, `RS256`.
+    /// The signature algorithms its tokens may use: `EdDSA`, `ES256`, `RS256`. Range: 1 to 8 entries.
     pub algorithms: Vec<String>,
-    /// `at+jwt` (RFC 9068), or `jwt` for providers that do not emit that `typ`.
+    /// `at+jwt` (RFC 9068), or `jwt` for providers that do not emit that `typ`. Default: `at+jwt`.
     #[serde(default)]
     pub profile: ProfileConfig,
-    /// Longest time from `iat` to `exp`.
+    /// Longest time from `iat` to `exp`. Range: `1s` to `30d`.
     #[serde(default = "default_max_lifetime")]
     #[cfg_attr(feature = "schema", schemars(default = "default_max_lifetime"))]
     pub max_lifetime: Span,
@@ -127,13 +131,13 @@ pub enum ProfileConfig {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SignaturesConfig {
-    /// The profiles that are read: `web-bot-auth`.
+    /// The profiles that are read: `web-bot-auth`. Range: 1 to 8 entries.
     #[serde(default = "default_profiles")]
     #[cfg_attr(feature = "schema", schemars(default = "default_profiles"))]
     pub profiles: Vec<String>,
-    /// The origins whose directories may be fetched, and so whose agents are believed.
+    /// The origins whose directories may be fetched, and so whose agents are believed. Range: 1 to 64 entries.
     pub trust: Vec<String>,
-    /// Longest time from `created` to `expires`. At most `24h`.
+    /// Longest time from `created` to `expires`. Range: `1s` to `24h`.
     #[serde(default = "default_max_window")]
     #[cfg_attr(feature = "schema", schemars(default = "default_max_window"))]
     pub max_window: Span,
@@ -147,9 +151,9 @@ pub struct SignaturesConfig {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct DpopConfig {
-    /// How old a proof may be (`iat`). At most `5m`.
+    /// How old a proof may be (`iat`). Range: `1s` to `5m`.
     pub max_age: Span,
-    /// The signature algorithms that proofs may use.
+    /// The signature algorithms that proofs may use: `EdDSA`, `ES256`, `RS256`. Range: 1 to 8 entries.
     pub algorithms: Vec<String>,
 }
 
@@ -167,11 +171,11 @@ impl Default for DpopConfig {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct RiskConfig {
-    /// From this score on the level is `medium`. 1 to 100.
+    /// From this score on the level is `medium`. Range: 1 to 99, below `high`.
     pub medium: u32,
-    /// From this score on the level is `high`. Above `medium`, at most 100.
+    /// From this score on the level is `high`. Range: 2 to 100, above `medium`.
     pub high: u32,
-    /// How long until half of the points are forgotten.
+    /// How long until half of the points are forgotten. Range: `1s` to `24h`.
     pub half_life: Span,
 }
 
@@ -208,10 +212,10 @@ pub struct RouteConfig {
     /// `content-digest` is demanded where a body follows.
     #[serde(default)]
     pub components: Vec<String>,
-    /// How repeated proofs are refused.
+    /// How repeated proofs are refused. Default: `isolate`.
     #[serde(default)]
     pub replay: ReplayConfig,
-    /// How much is permitted.
+    /// How much is permitted; all limits count. Default: no limit. Range: 0 to 8 entries.
     #[serde(default)]
     pub rate: Vec<RateConfig>,
     /// Decide and report, but let everything through.
@@ -253,14 +257,14 @@ pub enum ReplayConfig {
 pub struct RateConfig {
     /// What is counted together.
     pub per: RatePer,
-    /// How many requests a window. 1 to 1000000.
+    /// How many requests a window. Range: 1 to 1000000.
     pub limit: u32,
-    /// `1s` to `24h`.
+    /// The time in which `limit` requests are permitted. Range: `1s` to `24h`.
     pub window: Span,
-    /// How many may come at once. Default: `limit`.
+    /// How many may come at once. Default: as `limit`. Range: 1 to 1000000.
     #[serde(default)]
     pub burst: Option<u32>,
-    /// Where it is counted.
+    /// Where it is counted. Default: `kv`.
     #[serde(default)]
     pub store: RateStore,
 }

@@ -35,7 +35,7 @@ use crate::decision::{
     self, CheckResult, DECISION_FIELD, Decision, Evidence, Guarantees, Outcome, PROBLEM_JSON, RateGuarantee,
     ReplayGuarantee, RiskView,
 };
-use crate::event::RiskEvent;
+use crate::event::{RiskEvent, Subject};
 use crate::keys::KeySource;
 use crate::memory::{LimitKey, Memory};
 use crate::policy::{Limit, Route, RoutePath};
@@ -92,6 +92,9 @@ pub struct Conclusion {
     pub tell: Vec<(LimitKey, Quota)>,
     /// Key sets that should be fetched anew, after the response, as for [`Step::Keys`].
     pub refresh: Vec<KeySource>,
+    /// A key set that has just proven its worth, and of which the store should be told, after the response, through
+    /// [`Memory::keys_to_store`].
+    pub store: Option<KeySource>,
 }
 
 /// How long a request waits for keys that others are fetching.
@@ -203,7 +206,8 @@ impl Session {
                         self.stage = Stage::Verify(verification);
                         return Ok(Some(step));
                     }
-                    if self.verified.covers_digest {
+                    // A route that only watches must not use up a body that it could not give back.
+                    if self.verified.covers_digest && !self.is_shadow() {
                         self.stage = Stage::Body;
                         return Ok(Some(Step::Body));
                     }
@@ -226,17 +230,23 @@ impl Session {
                     }
                 }
                 Stage::Record => {
+                    self.check_deadlines(now)?;
+                    let limits = self.check_limits(memory, now)?;
                     self.record_proofs(memory, now)?;
-                    self.count(memory, now)?;
+                    self.count(memory, now, &limits);
                     return Ok(None);
                 }
-                Stage::Over => return Ok(None),
+                Stage::Over => return Err(Reason::GateMisused),
             }
         }
     }
 
     fn route(&self) -> Option<&Route> {
         self.route.and_then(|index| self.gate.routes().get(index))
+    }
+
+    fn is_shadow(&self) -> bool {
+        self.route().is_some_and(|route| route.shadow)
     }
 
     fn public_url(&self) -> String {
@@ -252,6 +262,9 @@ impl Session {
         let matches = |(_, route): &(usize, &Route)| route.pattern.matches(self.view.method(), &path);
         let (index, route) = gate.routes().iter().enumerate().find(matches).ok_or(Reason::PolicyNoRoute)?;
         self.route = Some(index);
+        if self.view.has_body() && matches!(self.view.method(), "GET" | "HEAD") {
+            return Err(Reason::RequestBodyUnexpected);
+        }
         if !route.limits.is_empty() {
             self.guarantees.rate = RateGuarantee::Approximate;
         }
@@ -303,6 +316,13 @@ impl Session {
         refusal.map_or(Ok(()), Err)
     }
 
+    /// Everything that was proven must still hold now that it is acted upon: what is single-use is remembered only
+    /// until it would be refused for its age.
+    fn check_deadlines(&self, now: UnixMillis) -> Result<(), Reason> {
+        let passed = self.verified.deadlines.iter().find(|(deadline, _)| now.seconds() >= *deadline);
+        passed.map_or(Ok(()), |(_, reason)| Err(*reason))
+    }
+
     /// Records what is single-use, as the last thing that can refuse a proof.
     fn record_proofs(&mut self, memory: &mut Memory, now: UnixMillis) -> Result<(), Reason> {
         if !self.route().is_some_and(|route| route.replay) || self.verified.single_use.is_empty() {
@@ -311,11 +331,15 @@ impl Session {
         self.guarantees.replay = ReplayGuarantee::Isolate;
         let now = now.seconds();
         let single_use = &self.verified.single_use;
-        let repeated =
-            single_use.iter().find(|proof| memory.seen.contains(proof.key, now)).map(|proof| proof.refusal);
+        let mut repeated = None;
+        for proof in single_use {
+            if memory.seen(proof.refusal).contains(proof.key, now) {
+                repeated = repeated.or(Some(proof.refusal));
+            }
+        }
         if repeated.is_none() {
             for proof in single_use {
-                memory.seen.insert(proof.key, proof.until, now);
+                memory.seen(proof.refusal).insert(proof.key, proof.until, now);
             }
         }
         self.evidence.push(evidence("replay", repeated, Some("isolate".to_owned())));
@@ -332,11 +356,16 @@ impl Session {
             .collect()
     }
 
-    /// Counts the request against every limit of the route, or, where one has no room, against none.
-    fn count(&mut self, memory: &mut Memory, now: UnixMillis) -> Result<(), Reason> {
+    /// Whether every limit of the route has room. Nothing is counted yet: a request that is refused for a limit keeps
+    /// its proofs, and one that is refused for its proofs takes no room.
+    fn check_limits(
+        &mut self,
+        memory: &mut Memory,
+        now: UnixMillis,
+    ) -> Result<Vec<(LimitKey, Quota)>, Reason> {
         let limits = self.limits();
         if limits.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let weighed: Vec<_> =
             limits.iter().map(|(key, quota, limit)| (*limit, memory.weigh(*key, *quota, now))).collect();
@@ -347,12 +376,16 @@ impl Session {
             self.fields.push(("Retry-After", ceil_secs(wait).max(1).to_string()));
             Reason::RateExceeded
         });
-        if refusal.is_none() {
-            let told = limits.iter().filter(|(key, quota, _)| memory.count(*key, *quota, now));
-            self.tell = told.map(|(key, quota, _)| (*key, *quota)).collect();
-        }
         self.evidence.push(evidence("rate", refusal, Some("kv".to_owned())));
-        refusal.map_or(Ok(()), Err)
+        match refusal {
+            Some(reason) => Err(reason),
+            None => Ok(limits.into_iter().map(|(key, quota, _)| (key, quota)).collect()),
+        }
+    }
+
+    fn count(&mut self, memory: &mut Memory, now: UnixMillis, limits: &[(LimitKey, Quota)]) {
+        let told = limits.iter().filter(|(key, quota)| memory.count(*key, *quota, now));
+        self.tell = told.copied().collect();
     }
 
     /// The decision, with what it changes about the agent's risk.
@@ -362,7 +395,7 @@ impl Session {
             self.evidence.push(evidence(layer(reason), Some(reason), None));
         }
         let (risk, event) = self.observe(memory, now, reason);
-        let shadow = self.route().is_some_and(|route| route.shadow);
+        let shadow = self.is_shadow();
         let enforced = reason.filter(|_| !shadow);
         let principal = self.verified.principal();
         let mut decision = Decision {
@@ -391,7 +424,8 @@ impl Session {
         }
         decision.headers.push((DECISION_FIELD, decision.id.clone()));
         let (tell, refresh) = (core::mem::take(&mut self.tell), core::mem::take(&mut self.refresh));
-        Step::Done(Box::new(Conclusion { decision, event, tell, refresh }))
+        let store = self.verified.to_store.take().filter(|source| memory.must_store(source));
+        Step::Done(Box::new(Conclusion { decision, event, tell, refresh, store }))
     }
 
     /// Takes the outcome into the risk of the agent that was proven, or of those that were not. Requests that go
@@ -402,7 +436,10 @@ impl Session {
         now: UnixMillis,
         reason: Option<Reason>,
     ) -> (RiskView, Option<RiskEvent>) {
-        let subject = self.verified.subject().unwrap_or(UNIDENTIFIED).to_owned();
+        let attributed = self.verified.subject_of(reason).map(ToOwned::to_owned);
+        let event_subject =
+            if attributed.is_some() { self.verified.event_subject() } else { Subject::Unidentified };
+        let subject = attributed.unwrap_or_else(|| UNIDENTIFIED.to_owned());
         let thresholds = self.gate.risk;
         let known = memory.risks.touch(&subject).copied();
         let mut event = None;
@@ -410,9 +447,9 @@ impl Session {
         if known.is_some() || reason.is_some() {
             let (next, change) = risk.observe(reason, thresholds, now);
             risk = next;
-            memory.risks.insert(subject.clone(), risk);
+            memory.risks.insert(subject, risk);
             event = change.map(|change| RiskEvent {
-                subject: self.verified.agent.as_ref().map_or(subject, |agent| agent.id.clone()),
+                subject: event_subject,
                 change,
                 reason: risk.last(),
                 decision: self.id.clone(),

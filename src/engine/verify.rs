@@ -7,6 +7,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use super::present::{AuthScheme, Presented, PresentedAgent, PresentedToken};
 use super::{Answer, MAX_WAIT_FOR_KEYS, Step, evidence};
@@ -15,6 +16,7 @@ use crate::crypto::{Algorithm, PublicKey, SignatureCheck, Verdict, constant_time
 use crate::decision::{Agent, CheckResult, Evidence, Method, Principal};
 use crate::dpop::{Proof, ProofRules};
 use crate::encoding::json::Value;
+use crate::event::Subject;
 use crate::jose::jwk::Jwk;
 use crate::jose::jwt::{Claims, DecodedToken, VerifiedToken};
 use crate::jose::key_set::{Lookup, Wanted};
@@ -54,11 +56,36 @@ pub(super) struct Verified {
     pub(super) agent: Option<Agent>,
     pub(super) covers_digest: bool,
     pub(super) single_use: Vec<SingleUse>,
+    /// From when on each proof no longer holds. Reading a body takes time, and a client can make it take more.
+    pub(super) deadlines: Vec<(UnixSeconds, Reason)>,
+    /// A directory that proved to have the key, and is not in the store: what agents merely name is not stored.
+    pub(super) to_store: Option<KeySource>,
+    covers_authorization: bool,
     token: Option<Arc<VerifiedToken>>,
     subject: Option<String>,
 }
 
 impl Verified {
+    /// Under which name a refusal counts. What a signature does not cover may have been put beside it by another, so
+    /// tokens and proofs that fail beside one are not held against who signed.
+    pub(super) fn subject_of(&self, refusal: Option<Reason>) -> Option<&str> {
+        let beside = refusal.is_some_and(|r| r.code().starts_with("token.") || r.code().starts_with("dpop."));
+        self.subject().filter(|_| !(beside && self.is_signed() && !self.covers_authorization))
+    }
+
+    fn is_signed(&self) -> bool {
+        self.agent.as_ref().is_some_and(|agent| agent.method == Method::WebBotAuth)
+    }
+
+    /// Who it is about, for an event.
+    pub(super) fn event_subject(&self) -> Subject {
+        match (&self.agent, self.claims()) {
+            (Some(agent), _) if agent.method == Method::WebBotAuth => Subject::Agent(agent.id.clone()),
+            (Some(agent), Some(claims)) => Subject::Client { iss: claims.iss.clone(), id: agent.id.clone() },
+            _ => Subject::Unidentified,
+        }
+    }
+
     /// Under which name the agent's limits and risk are kept: unique among all ways of being identified.
     pub(super) fn subject(&self) -> Option<&str> {
         self.subject.as_deref()
@@ -133,7 +160,7 @@ struct UnknownToken {
     issuer: usize,
     algorithm: Algorithm,
     keys: Vec<Jwk>,
-    key_set_version: UnixSeconds,
+    key_set_version: u64,
 }
 
 /// A request's proofs on their way from presented to proven.
@@ -206,11 +233,7 @@ impl Verification {
                     let pending = self.checks(context)?;
                     let (here, elsewhere): (Vec<_>, Vec<_>) =
                         pending.into_iter().partition(|p| matches!(p.check.key(), PublicKey::Ed25519(_)));
-                    let valid = |pending: &Pending| {
-                        pending.check.verify_with(&mut memory.warm_keys) == Verdict::Valid
-                    };
-                    let verdicts: Vec<_> = here.iter().map(valid).collect();
-                    self.believe(context, memory, here, &verdicts)?;
+                    self.believe_here(context, memory, here)?;
                     // Nothing is asked of the host for a request that is refused already.
                     if !elsewhere.is_empty() {
                         let checks = elsewhere.iter().map(|pending| pending.check.clone()).collect();
@@ -279,14 +302,21 @@ impl Verification {
     /// Looks up the keys of agent and issuer at once, so that a cold request waits for the slower one only.
     fn find_keys(&mut self, context: &Context<'_>, memory: &mut Memory) -> Result<Option<Step>, Reason> {
         let mut needs = Needs::default();
-        self.find_agent_key(context, memory, &mut needs)?;
-        self.find_token_keys(context, memory, &mut needs)?;
+        let found = self
+            .find_agent_key(context, memory, &mut needs)
+            .and_then(|()| self.find_token_keys(context, memory, &mut needs));
         self.refresh.append(&mut needs.refresh);
+        if found.is_err() {
+            // Whoever has the lease must fetch, also for a request that is refused, or everyone else waits for it.
+            self.refresh.append(&mut needs.fetch);
+        }
+        found?;
         if needs.fetch.is_empty() && !needs.wait {
             return Ok(None);
         }
         let since = *self.waiting_since.get_or_insert(context.now);
         if context.now.since(since) > MAX_WAIT_FOR_KEYS {
+            self.refresh.append(&mut needs.fetch);
             return Err(Reason::KeysUnavailable);
         }
         Ok(Some(if needs.fetch.is_empty() { Step::Wait } else { Step::Keys(needs.fetch) }))
@@ -398,6 +428,27 @@ impl Verification {
         Ok(())
     }
 
+    /// Verifies on the spot, each signature only once those before it held: keys that a stranger brought himself
+    /// are not worth a place among the warm ones.
+    fn believe_here(
+        &mut self,
+        context: &Context<'_>,
+        memory: &mut Memory,
+        pending: Vec<Pending>,
+    ) -> Result<(), Reason> {
+        let mut pending = pending.into_iter().peekable();
+        while let Some(first) = pending.next() {
+            let mut same = Vec::from([first]);
+            while let Some(next) = pending.next_if(|next| same.iter().all(|first| first.of == next.of)) {
+                same.push(next);
+            }
+            let valid = |p: &Pending| p.check.verify_with(&mut memory.warm_keys) == Verdict::Valid;
+            let verdicts: Vec<_> = same.iter().map(valid).collect();
+            self.believe(context, memory, same, &verdicts)?;
+        }
+        Ok(())
+    }
+
     fn believe_agent(&mut self, context: &Context<'_>) {
         let (Some(agent), Some(key)) = (&self.agent, &self.agent_key) else { return };
         let claim = &agent.claim;
@@ -409,6 +460,9 @@ impl Verification {
         });
         self.verified.subject = Some(claim.identity().to_owned());
         self.verified.covers_digest = digest::covers_digest(&agent.signature);
+        self.verified.covers_authorization = agent.signature.covers_field("authorization");
+        self.verified.deadlines.push((claim.expires, Reason::SignatureExpired));
+        self.verified.to_store = Some(KeySource::directory(&claim.source));
         if let Some(nonce) = &claim.nonce {
             self.verified.single_use.push(SingleUse {
                 key: ReplayKey::new(&["signature", claim.source.as_str(), &claim.keyid, nonce]),
@@ -447,6 +501,9 @@ impl Verification {
 
     /// Holds token and proof together, and says who the agent is where no signature did.
     fn identify(&mut self, context: &Context<'_>) -> Result<(), Reason> {
+        if context.route.signature && !self.verified.is_signed() {
+            return Err(Reason::SignatureMissing);
+        }
         let (Some(token), Some(verified)) = (&self.token, self.verified_token.take()) else {
             return if context.route.token { Err(Reason::TokenMissing) } else { Ok(()) };
         };
@@ -456,12 +513,15 @@ impl Verification {
         if jkt.is_none() && context.route.dpop {
             return Err(Reason::DpopMissing);
         }
+        self.verified.deadlines.push((claims.exp.plus(context.gate.clock_skew), Reason::TokenExpired));
         if let (Some(proof), Some(jkt)) = (&self.proof, &jkt) {
+            let until = proof.iat().plus(context.gate.dpop.max_age);
+            self.verified.deadlines.push((until.plus(Duration::from_secs(1)), Reason::DpopExpired));
             let htu = context.target.to_string();
             let htu = crate::dpop::normalise_htu(&htu).unwrap_or(htu);
             self.verified.single_use.push(SingleUse {
                 key: ReplayKey::new(&["dpop", jkt, proof.jti(), context.view.method(), &htu]),
-                until: proof.iat().plus(context.gate.dpop.max_age),
+                until,
                 refusal: Reason::DpopProofReplayed,
             });
             self.evidence.push(evidence("dpop", None, None));
@@ -470,7 +530,8 @@ impl Verification {
             let id =
                 claims.client_id.clone().or_else(|| claims.sub.clone()).unwrap_or_else(|| claims.iss.clone());
             let method = if jkt.is_some() { Method::Dpop } else { Method::Token };
-            self.verified.subject = Some(format!("{} {id}", claims.iss));
+            let kind = if claims.client_id.is_some() { "client" } else { "subject" };
+            self.verified.subject = Some(format!("{} {kind} {id}", claims.iss));
             self.verified.agent = Some(Agent { id, method, key: jkt, operator: None });
         }
         self.verified.token = Some(Arc::clone(&verified));
@@ -488,7 +549,7 @@ struct Needs {
 
 /// What a look-up of keys found.
 enum Found {
-    Keys { keys: Vec<Jwk>, version: UnixSeconds },
+    Keys { keys: Vec<Jwk>, version: u64 },
     NotYet,
     Refusal(Reason),
 }
@@ -535,8 +596,7 @@ fn unknown_token(context: &Context<'_>, token: &PresentedToken) -> Result<TokenS
     let by_name = |issuer: &Issuer| issuer.name() == decoded.unverified_issuer();
     let index = context.gate.issuers().iter().position(by_name).ok_or(Reason::TokenIssuerUnknown)?;
     let algorithm = decoded.precheck(&issuer(context, index)?.rules, context.now.seconds())?;
-    let unknown =
-        UnknownToken { decoded, issuer: index, algorithm, keys: Vec::new(), key_set_version: UnixSeconds(0) };
+    let unknown = UnknownToken { decoded, issuer: index, algorithm, keys: Vec::new(), key_set_version: 0 };
     Ok(TokenState::Unknown(Box::new(unknown)))
 }
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::crypto::sha256_parts;
 use crate::encoding::base64url;
 use crate::reason::Reason;
-use crate::state::risk::{LevelChange, WEIGHTS_VERSION};
+use crate::state::risk::{LevelChange, UNIDENTIFIED, WEIGHTS_VERSION};
 use crate::time::UnixMillis;
 
 /// The `typ` of a Security Event Token (RFC 8417 §2.3).
@@ -20,11 +20,46 @@ pub const SET_MEDIA_TYPE: &str = "application/secevent+jwt";
 /// The event of a changed risk level (`OpenID` CAEP 1.0 §3.8).
 pub const RISK_LEVEL_CHANGE: &str = "https://schemas.openid.net/secevent/caep/event-type/risk-level-change";
 
+/// Whom an event is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// An agent that signs its requests: its identity, a URL.
+    Agent(String),
+    /// A client of an issuer.
+    Client {
+        /// The issuer.
+        iss: String,
+        /// Its `client_id`, else the token's `sub`.
+        id: String,
+    },
+    /// All that could not be attributed, together.
+    Unidentified,
+}
+
+impl Subject {
+    fn parts(&self) -> [&str; 3] {
+        match self {
+            Self::Agent(url) => ["agent", url, ""],
+            Self::Client { iss, id } => ["client", iss, id],
+            Self::Unidentified => [UNIDENTIFIED, "", ""],
+        }
+    }
+
+    /// The subject identifier (RFC 9493).
+    fn sub_id(&self) -> Value {
+        match self {
+            Self::Agent(url) => json!({ "format": "uri", "uri": url }),
+            Self::Client { iss, id } => json!({ "format": "iss_sub", "iss": iss, "sub": id }),
+            Self::Unidentified => json!({ "format": "opaque", "id": UNIDENTIFIED }),
+        }
+    }
+}
+
 /// An agent's risk level changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RiskEvent {
-    /// The agent's identity, or [`crate::state::risk::UNIDENTIFIED`].
-    pub subject: String,
+    /// Whose.
+    pub subject: Subject,
     /// From what to what.
     pub change: LevelChange,
     /// The refusal that added the last points.
@@ -39,7 +74,8 @@ impl RiskEvent {
     /// The event's `jti`: the same for the same change in the same decision.
     #[must_use]
     pub fn id(&self) -> String {
-        let parts = [self.subject.as_str(), self.change.from.caep(), self.change.to.caep(), &self.decision];
+        let [kind, name, detail] = self.subject.parts();
+        let parts = [kind, name, detail, self.change.from.caep(), self.change.to.caep(), &self.decision];
         let digest = sha256_parts(&parts);
         base64url::encode(digest.get(..16).unwrap_or_default())
     }
@@ -54,7 +90,7 @@ impl RiskEvent {
             "iat": at,
             "jti": self.id(),
             "txn": self.decision,
-            "sub_id": self.sub_id(),
+            "sub_id": self.subject.sub_id(),
             "events": { RISK_LEVEL_CHANGE: {
                 "principal": "AGENT",
                 "current_level": self.change.to.caep(),
@@ -66,15 +102,6 @@ impl RiskEvent {
             }},
         })
     }
-
-    /// The subject identifier (RFC 9493): an agent that is a URL, or an opaque name.
-    fn sub_id(&self) -> Value {
-        if self.subject.starts_with("https://") {
-            json!({ "format": "uri", "uri": self.subject })
-        } else {
-            json!({ "format": "opaque", "id": self.subject })
-        }
-    }
 }
 
 #[cfg(test)]
@@ -82,9 +109,9 @@ mod tests {
     use super::*;
     use crate::state::risk::Level;
 
-    fn event(subject: &str) -> RiskEvent {
+    fn event(subject: Subject) -> RiskEvent {
         RiskEvent {
-            subject: subject.into(),
+            subject,
             change: LevelChange { from: Level::Low, to: Level::Medium, score: 40 },
             reason: Some(Reason::PolicyScopeMissing),
             decision: "01".into(),
@@ -94,8 +121,8 @@ mod tests {
 
     #[test]
     fn an_event_is_a_security_event_token() {
-        let claims =
-            event("https://agents.example/jwks.json").claims("https://api.example", "https://origin.example");
+        let claims = event(Subject::Agent("https://agents.example/jwks.json".into()))
+            .claims("https://api.example", "https://origin.example");
         assert_eq!(claims["iat"], 1_700_000_000);
         assert_eq!(claims["sub_id"]["uri"], "https://agents.example/jwks.json");
         assert_eq!(claims["events"][RISK_LEVEL_CHANGE]["current_level"], "MEDIUM");
@@ -105,8 +132,19 @@ mod tests {
 
     #[test]
     fn the_same_change_has_the_same_id() {
-        assert_eq!(event("a").id(), event("a").id());
-        assert_ne!(event("a").id(), event("b").id());
-        assert_eq!(event("unidentified").claims("i", "a")["sub_id"]["format"], "opaque");
+        let client = |iss: &str| Subject::Client { iss: iss.into(), id: "a".into() };
+        assert_eq!(event(client("x")).id(), event(client("x")).id());
+        assert_ne!(event(client("x")).id(), event(client("y")).id());
+        assert_ne!(event(Subject::Agent("x".into())).id(), event(Subject::Unidentified).id());
+    }
+
+    #[test]
+    fn a_client_is_never_taken_for_an_agent() {
+        let url = "https://agents.example/jwks.json";
+        let client = Subject::Client { iss: "https://auth.example".into(), id: url.into() };
+        let sub_id = &event(client).claims("i", "a")["sub_id"];
+        assert_eq!((&sub_id["format"], &sub_id["sub"]), (&json!("iss_sub"), &json!(url)));
+        assert!(sub_id.get("uri").is_none());
+        assert_eq!(event(Subject::Unidentified).claims("i", "a")["sub_id"]["id"], "unidentified");
     }
 }

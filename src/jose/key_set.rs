@@ -101,8 +101,8 @@ pub enum Lookup {
     Use {
         /// The set.
         set: Arc<JwkSet>,
-        /// When it was fetched: two sets of one URL never have the same, however alike they are.
-        version: UnixSeconds,
+        /// Counts the sets that were taken in: two never have the same, however alike they are.
+        version: u64,
         /// Whether it is past its freshness.
         stale: bool,
         /// Whether the caller should fetch it anew, after its own request is answered. This too is a lease.
@@ -138,6 +138,7 @@ pub struct KeySets {
     seed: u64,
     entries: BTreeMap<String, Entry>,
     clock: u64,
+    versions: u64,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -165,6 +166,7 @@ struct Lease {
 #[derive(Clone, Debug)]
 struct Stored {
     set: Arc<JwkSet>,
+    version: u64,
     fetched_at: UnixSeconds,
     fresh_until: UnixSeconds,
 }
@@ -181,7 +183,7 @@ impl KeySets {
     /// need not be secret.
     #[must_use]
     pub fn new(limits: Limits, seed: u64) -> Self {
-        Self { limits, seed, entries: BTreeMap::new(), clock: 0 }
+        Self { limits, seed, entries: BTreeMap::new(), clock: 0, versions: 0 }
     }
 
     /// What to do for the set at `url`. With `wanted`, a set without a candidate for it is not enough.
@@ -200,13 +202,15 @@ impl KeySets {
         }
         let refresh = now >= stored.refresh_at(seed, url)
             && matches!(entry.permit(&limits, None, now), Permit::Granted(_));
-        Lookup::Use { version: stored.fetched_at, stale: now >= stored.fresh_until, set: stored.set, refresh }
+        Lookup::Use { version: stored.version, stale: now >= stored.fresh_until, set: stored.set, refresh }
     }
 
     /// A fetch brought a set. `fresh_for` is what [`freshness`] read from its response.
     pub fn fetched(&mut self, url: &str, set: JwkSet, fresh_for: Option<Duration>, now: UnixSeconds) {
         let ttl = self.limits.unknown_kid_ttl.min(MAX_UNKNOWN_KID_TTL);
         let fresh_for = fresh_for.unwrap_or(DEFAULT_FRESH).clamp(MIN_FRESH, MAX_FRESH);
+        self.versions += 1;
+        let version = self.versions;
         let entry = self.entry(url);
         let asked = entry.lease.take().and_then(|lease| lease.kid);
         entry.unknown_kids.retain(|_, until| *until > now);
@@ -220,7 +224,8 @@ impl KeySets {
             entry.unknown_kids.insert(kid, now.plus(ttl));
         }
         (entry.retry_at, entry.failures) = (None, 0);
-        entry.set = Some(Stored { set: Arc::new(set), fetched_at: now, fresh_until: now.plus(fresh_for) });
+        entry.set =
+            Some(Stored { set: Arc::new(set), version, fetched_at: now, fresh_until: now.plus(fresh_for) });
     }
 
     /// A fetch failed: no answer, a status other than 200, or no key set. `retry_after` is what the response
@@ -237,6 +242,8 @@ impl KeySets {
     /// A store had a snapshot. `true` where it is newer than what was known and still fresh: the lease is given
     /// back, look up again. `false`: go on and fetch; where it was newer it is kept, to serve if that fails.
     pub fn loaded(&mut self, url: &str, snapshot: Snapshot, now: UnixSeconds) -> bool {
+        self.versions += 1;
+        let version = self.versions;
         let entry = self.entry(url);
         // A snapshot from the future was written by a host whose clock is wrong: its age is not known.
         let newer = snapshot.fetched_at <= now
@@ -247,6 +254,7 @@ impl KeySets {
         let fresh = now < snapshot.fresh_until;
         entry.set = Some(Stored {
             set: Arc::new(snapshot.set),
+            version,
             fetched_at: snapshot.fetched_at,
             fresh_until: snapshot.fresh_until,
         });
@@ -268,10 +276,10 @@ impl KeySets {
         })
     }
 
-    /// Whether this URL was asked for before, and is still remembered.
+    /// The version of the set that is there.
     #[must_use]
-    pub fn contains(&self, url: &str) -> bool {
-        self.entries.contains_key(url)
+    pub fn version(&self, url: &str) -> Option<u64> {
+        Some(self.entries.get(url)?.set.as_ref()?.version)
     }
 
     /// How many URLs are kept.
@@ -289,7 +297,8 @@ impl KeySets {
     fn entry(&mut self, url: &str) -> &mut Entry {
         self.clock += 1;
         if !self.entries.contains_key(url) && self.entries.len() >= self.limits.entries.max(1) {
-            let oldest = self.entries.iter().min_by_key(|(_, entry)| entry.last_used);
+            // What has no set goes first: naming URLs that lead nowhere must not push out what is in use.
+            let oldest = self.entries.iter().min_by_key(|(_, entry)| (entry.set.is_some(), entry.last_used));
             if let Some(oldest) = oldest.map(|(url, _)| url.clone()) {
                 self.entries.remove(&oldest);
             }
@@ -319,6 +328,9 @@ impl Entry {
         wanted: Wanted<'_>,
         now: UnixSeconds,
     ) -> Lookup {
+        if let Some(lease) = self.lease.as_ref().filter(|lease| now < lease.until) {
+            return Lookup::Wait { until: lease.until };
+        }
         let cooled = self.asked_for_kid.map_or(stored.fetched_at, |asked| asked.plus(limits.cooldown));
         let remembered = wanted.kid.and_then(|kid| self.unknown_kids.get(kid)).copied();
         let until = remembered.map_or(cooled, |remembered| remembered.max(cooled));

@@ -75,16 +75,25 @@ impl Pattern {
         let (method, path) = text.split_once(' ')?;
         let method = match method {
             "*" => None,
-            _ if !method.is_empty() && method.bytes().all(is_token_byte) => Some(String::from(method)),
+            // Methods are case-sensitive; one in lower case would never match.
+            _ if !method.is_empty()
+                && method.bytes().all(|b| is_token_byte(b) && !b.is_ascii_lowercase()) =>
+            {
+                Some(String::from(method))
+            }
             _ => return None,
         };
+        if !path.bytes().all(is_pattern_byte) {
+            return None;
+        }
         let path = RoutePath::new(path).ok()?;
         let mut segments = Vec::new();
         for segment in path.segments() {
             segments.push(match segment {
                 "*" => Segment::Any,
                 "**" => Segment::Rest,
-                _ if segment.contains('*') => return None,
+                // `:id` is how others write a segment that may be anything; here it would match only itself.
+                _ if segment.contains('*') || segment.starts_with(':') => return None,
                 _ => Segment::Is(String::from(segment)),
             });
         }
@@ -98,7 +107,7 @@ impl Pattern {
     /// Whether a request matches.
     #[must_use]
     pub fn matches(&self, method: &str, path: &RoutePath) -> bool {
-        if self.method.as_deref().is_some_and(|m| m != method) {
+        if !self.matches_method(method) {
             return false;
         }
         let mut segments = path.segments();
@@ -116,10 +125,19 @@ impl Pattern {
         segments.next().is_none()
     }
 
+    /// A route for GET is one for HEAD too: servers answer both with the same resource.
+    fn matches_method(&self, method: &str) -> bool {
+        self.method.as_deref().is_none_or(|wanted| wanted == method || (wanted == "GET" && method == "HEAD"))
+    }
+
     /// Whether every request that `other` matches is matched by this pattern too.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
-        if self.method.is_some() && self.method != other.method {
+        let covers_method = match &other.method {
+            Some(method) => self.matches_method(method),
+            None => self.method.is_none(),
+        };
+        if !covers_method {
             return false;
         }
         let mut theirs = other.segments.iter();
@@ -150,8 +168,8 @@ impl Pattern {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoutePath(String);
 
-/// A path that servers read differently: dot segments, empty segments, encoded separators, a back slash, or a
-/// broken percent-encoding.
+/// A path that servers read differently: dot segments (also with `;` parameters), empty segments, encoded
+/// separators, a back slash, a broken percent-encoding, or one that is not UTF-8.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ambiguous;
 
@@ -162,9 +180,11 @@ impl RoutePath {
             return Err(Ambiguous);
         }
         let mut normalised = String::with_capacity(path.len());
+        let mut decoded = Vec::with_capacity(path.len());
         let mut rest = path;
         while let Some((plain, encoded)) = rest.split_once('%') {
             normalised.push_str(plain);
+            decoded.extend_from_slice(plain.as_bytes());
             let (digits, after) = encoded.split_at_checked(2).ok_or(Ambiguous)?;
             let byte = hex(digits).ok_or(Ambiguous)?;
             match byte {
@@ -177,17 +197,25 @@ impl RoutePath {
                     normalised.push_str(&digits.to_ascii_uppercase());
                 }
             }
+            decoded.push(byte);
             rest = after;
         }
         normalised.push_str(rest);
-        if normalised.split('/').any(|segment| segment == "." || segment == "..") {
+        decoded.extend_from_slice(rest.as_bytes());
+        let decoded = core::str::from_utf8(&decoded).map_err(|_| Ambiguous)?;
+        // Some servers take what follows a semicolon away before they look for dots.
+        let is_dots = |segment: &str| matches!(segment.split(';').next(), Some("." | ".."));
+        if decoded.split('/').any(is_dots) {
             return Err(Ambiguous);
         }
         Ok(Self(normalised))
     }
 
+    /// The segments. A slash at the end makes none of its own: servers answer both with the same resource.
     fn segments(&self) -> impl Iterator<Item = &str> {
-        self.0.split('/').skip(1)
+        let path = self.0.strip_prefix('/').unwrap_or_default();
+        let path = path.strip_suffix('/').unwrap_or(path);
+        path.split('/').filter(|segment| !segment.is_empty())
     }
 
     /// The normalised path.
@@ -195,6 +223,11 @@ impl RoutePath {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// What may stand in a pattern: the characters of a path (RFC 3986 §3.3), no braces, no query.
+fn is_pattern_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"/-._~%!$&'()*+,;=:@".contains(&byte)
 }
 
 fn hex(digits: &str) -> Option<u8> {
@@ -214,7 +247,12 @@ mod tests {
         assert!(matches("POST /a/b", "POST", "/a/b"));
         assert!(!matches("POST /a/b", "post", "/a/b"));
         assert!(!matches("POST /a/b", "GET", "/a/b"));
-        assert!(!matches("POST /a/b", "POST", "/a/b/"));
+        assert!(matches("POST /a/b", "POST", "/a/b/"));
+        assert!(matches("POST /a/b/", "POST", "/a/b"));
+        assert!(matches("GET /a/b", "HEAD", "/a/b"));
+        assert!(!matches("HEAD /a/b", "GET", "/a/b"));
+        assert!(matches("GET /", "GET", "/"));
+        assert!(!matches("GET /", "GET", "/a"));
         assert!(!matches("POST /a/b", "POST", "/a"));
         assert!(matches("* /a/*/c", "PUT", "/a/b/c"));
         assert!(!matches("* /a/*/c", "PUT", "/a/b/d"));
@@ -247,6 +285,10 @@ mod tests {
             "/a%zz",
             "/a%00",
             "/a%252e",
+            "/a/..;x/b",
+            "/a/.%3Bx",
+            "/a/%c0%ae%c0%ae/b",
+            "/%ff",
             "a",
         ] {
             assert_eq!(RoutePath::new(path), Err(Ambiguous), "{path}");
@@ -255,7 +297,23 @@ mod tests {
 
     #[test]
     fn what_is_no_pattern_is_refused() {
-        for text in ["/a", "GET a", "GET  /a", " /a", "GET /a*", "GET /**/a", "G,T /a", ""] {
+        for text in [
+            "/a",
+            "GET a",
+            "GET  /a",
+            " /a",
+            "GET /a*",
+            "GET /**/a",
+            "G,T /a",
+            "get /a",
+            "GET /a ",
+            "GET /a?b",
+            "GET /a#b",
+            "GET /{id}",
+            "GET /:id",
+            "GET /é",
+            "",
+        ] {
             assert!(Pattern::parse(text).is_none(), "{text}");
         }
     }

@@ -23,6 +23,9 @@ pub const UNIDENTIFIED: &str = "unidentified";
 /// Points are kept in this many parts, so that fading loses little to rounding.
 const PARTS: u64 = 1 << 16;
 
+/// How far below the beginning of a level a score must fall to leave it.
+const HYSTERESIS: u32 = 10;
+
 /// The most points that are kept, in points; the score is capped at 100.
 const MOST: u64 = 200;
 
@@ -115,7 +118,7 @@ impl Risk {
         let mut next =
             Self { points, at: now.0.max(self.at), level: self.level, last: refusal.or(self.last) };
         let score = next.score(thresholds, now);
-        let to = level_of(score, thresholds);
+        let to = level_after(self.level, score, thresholds);
         next.level = to;
         let change = LevelChange { from: self.level, to, score };
         (next, (to != self.level).then_some(change))
@@ -130,6 +133,12 @@ impl Risk {
         let within = (elapsed % half_life).saturating_mul(PARTS) / half_life;
         halved - (halved * within / PARTS) / 2
     }
+}
+
+/// A level is left downwards only well below where it begins, so that a score near a threshold does not change levels
+/// with every request.
+fn level_after(level: Level, score: u32, thresholds: Thresholds) -> Level {
+    level_of(score, thresholds).max(level.min(level_of(score.saturating_add(HYSTERESIS), thresholds)))
 }
 
 fn level_of(score: u32, thresholds: Thresholds) -> Level {
@@ -191,6 +200,16 @@ mod tests {
         let (risk, change) = risk.observe(None, THRESHOLDS, much_later);
         assert_eq!(change.unwrap().to, Level::Low);
         assert_eq!(risk.observe(None, THRESHOLDS, much_later).1, None);
+    }
+
+    #[test]
+    fn a_score_near_a_threshold_does_not_flutter() {
+        let medium = Risk { points: 42 * PARTS, at: NOW.0, level: Level::Medium, last: None };
+        let soon = NOW.plus(Duration::from_mins(1));
+        assert_eq!(medium.score(THRESHOLDS, soon), 37);
+        assert_eq!(medium.observe(None, THRESHOLDS, soon).1, None);
+        let later = NOW.plus(Duration::from_secs(200));
+        assert_eq!(medium.observe(None, THRESHOLDS, later).1.map(|change| change.to), Some(Level::Low));
     }
 
     #[test]

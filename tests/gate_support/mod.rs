@@ -114,7 +114,7 @@ impl Key {
 }
 
 /// A request in the making.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Draft {
     pub(crate) method: String,
     pub(crate) url: String,
@@ -162,6 +162,16 @@ impl Draft {
         change: impl FnOnce(&mut SignatureParams),
     ) -> Self {
         let draft = self.field("signature-agent", &format!("sig1=\"{AGENT}\""));
+        draft.signed_as_is(key, components, change)
+    }
+
+    /// Signs with the `Signature-Agent` that is there.
+    pub(crate) fn resigned(self, key: &Key, components: &[&str]) -> Self {
+        self.signed_as_is(key, components, |_| {})
+    }
+
+    fn signed_as_is(self, key: &Key, components: &[&str], change: impl FnOnce(&mut SignatureParams)) -> Self {
+        let draft = self;
         let components: Vec<_> = components.iter().map(|c| Component::parse(c).unwrap()).collect();
         let mut params = SignatureParams {
             created: Some(UnixSeconds(NOW)),
@@ -280,6 +290,10 @@ impl World {
                 Step::Done(conclusion) => return *conclusion,
                 Step::Keys(sources) => {
                     for source in sources {
+                        if !memory.may_fetch(&source, self.now) {
+                            memory.keys_failed(&source, self.now);
+                            continue;
+                        }
                         self.fetches.borrow_mut().push(source.url().into());
                         match self.documents.get(source.url()) {
                             Some(body) => {

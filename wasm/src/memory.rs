@@ -59,6 +59,14 @@ impl Memory {
         Self { inner: memory::Memory::new(seed.into()), asked: BTreeMap::new() }
     }
 
+    /// Whether the host may go to a source now: agents name directories themselves, and only so many new ones are
+    /// fetched a minute.
+    #[wasm_bindgen(js_name = mayFetch)]
+    #[must_use]
+    pub fn may_fetch(&mut self, name: &str, now: f64) -> bool {
+        self.asked.get(name).is_some_and(|source| self.inner.may_fetch(source, unix_millis(now)))
+    }
+
     /// Takes in what a source answered.
     #[wasm_bindgen(js_name = keysFetched)]
     pub fn keys_fetched(&mut self, name: &str, response: &KeyResponse, now: f64) {

@@ -7,29 +7,35 @@ use std::time::Duration;
 use countersign::decision::Decision;
 use countersign::engine::{Answer, Conclusion, Session, Step};
 use countersign::reason::Reason;
-use worker::{Context, Delay, Env, Request, Response, Result, console_log};
+use web_sys::{Request, Response};
+use worker::{Context, Delay, Env, Result, console_log};
 
 use crate::facts::{self, Body};
 use crate::isolate::{Isolate, isolate, now, random};
+use crate::well_known::respond;
 use crate::{events, keys, limits, origin, webcrypto, well_known};
 
 /// How long a request waits before it looks again whether another has fetched what it needs.
 const PATIENCE: Duration = Duration::from_millis(10);
+/// How long at the most: it doubles, so that many requests that wait long cost little.
+const MOST_PATIENCE: Duration = Duration::from_millis(160);
 
 /// Answers a request.
 pub(crate) async fn answer(request: Request, env: &Env, context: Context) -> Result<Response> {
-    let path = request.path();
     let Some(isolate) = isolate(env) else { return well_known::not_started() };
-    if let Some(response) = well_known::serve(&isolate, &request, &path) {
+    if let Some(response) = well_known::serve(&isolate, &request) {
         return response;
     }
     let (conclusion, body) = decide(&isolate, &request, env, &context).await;
-    let Conclusion { decision, event, tell, refresh } = conclusion;
+    let Conclusion { decision, event, tell, refresh, store } = conclusion;
     if let Some(event) = event {
         events::push(&isolate, event, &context);
     }
     if !tell.is_empty() {
         limits::tell(&isolate, env, tell, &context);
+    }
+    if let Some(source) = store {
+        keys::store_proven(&isolate, env, &source, &context);
     }
     if !refresh.is_empty() {
         keys::refresh(&isolate, env, refresh, &context);
@@ -46,13 +52,7 @@ pub(crate) async fn answer(request: Request, env: &Env, context: Context) -> Res
 
 fn refuse(isolate: &Isolate, decision: &Decision) -> Result<Response> {
     let problem = decision.problem(isolate.gate.disclosure());
-    let mut response = Response::from_bytes(problem.to_string().into_bytes())?.with_status(decision.status);
-    let headers = response.headers_mut();
-    headers.delete("content-type")?;
-    for (name, value) in &decision.headers {
-        headers.append(name, value)?;
-    }
-    Ok(response)
+    respond(decision.status, &problem.to_string(), &decision.headers)
 }
 
 /// Lets the core decide, doing for it what it cannot do itself. Gives the body back where it was read.
@@ -67,7 +67,7 @@ async fn decide(
         Err(error) => {
             let decision = Session::refuse_unviewable(Reason::from(error), now(), random());
             return (
-                Conclusion { decision, event: None, tell: Vec::new(), refresh: Vec::new() },
+                Conclusion { decision, event: None, tell: Vec::new(), refresh: Vec::new(), store: None },
                 Body::Untouched,
             );
         }
@@ -75,16 +75,18 @@ async fn decide(
     let mut session = Session::new(Arc::clone(&isolate.gate), view, now(), random());
     let mut body = Body::Untouched;
     let mut verdicts = Vec::new();
+    let mut patience = PATIENCE;
     let mut step = session.step(&mut isolate.memory.borrow_mut(), now(), &Answer::Ready);
     loop {
         let answer = match step {
             Step::Done(conclusion) => return (*conclusion, body),
             Step::Keys(sources) => {
-                keys::bring(isolate, env, &sources, context).await;
+                keys::bring(isolate, env, sources, context).await;
                 Answer::Ready
             }
             Step::Wait => {
-                Delay::from(PATIENCE).await;
+                Delay::from(patience).await;
+                patience = (patience * 2).min(MOST_PATIENCE);
                 Answer::Ready
             }
             Step::Limits(asked) => {

@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use countersign::keys::{KeyResponse, KeySource, MAX_KEY_DOCUMENT_BYTES};
+use futures_channel::oneshot;
 use futures_util::future::join_all;
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
@@ -18,14 +19,25 @@ const TIMEOUT_MILLIS: u32 = 5_000;
 /// KV takes no shorter expiry.
 const LEAST_EXPIRY: Duration = Duration::from_mins(1);
 
-/// Brings the keys of each source into memory, all at once.
-pub(crate) async fn bring(isolate: &Rc<Isolate>, env: &Env, sources: &[KeySource], context: &Context) {
-    let stored = join_all(sources.iter().map(|source| bring_one(isolate, env, source))).await;
-    let stored: Vec<_> = stored.into_iter().flatten().collect();
-    if !stored.is_empty() {
-        let env = env.clone();
-        context.wait_until(async move { store(&env, stored).await });
-    }
+/// Brings the keys of each source into memory, all at once. Others wait for them too, so that it goes on where the
+/// client goes away.
+pub(crate) async fn bring(isolate: &Rc<Isolate>, env: &Env, sources: Vec<KeySource>, context: &Context) {
+    let (isolate, env) = (Rc::clone(isolate), env.clone());
+    let (done, brought) = oneshot::channel();
+    context.wait_until(async move {
+        let stored = join_all(sources.iter().map(|source| bring_one(&isolate, &env, source))).await;
+        // The receiver is gone where the client is.
+        let _ = done.send(());
+        store(&env, stored.into_iter().flatten().collect()).await;
+    });
+    let _ = brought.await;
+}
+
+/// Stores a key set that an agent named and that has proven its worth, after the response.
+pub(crate) fn store_proven(isolate: &Isolate, env: &Env, source: &KeySource, context: &Context) {
+    let Some((text, keep_for)) = isolate.memory.borrow_mut().keys_to_store(source, now()) else { return };
+    let (env, name) = (env.clone(), source.name());
+    context.wait_until(async move { store(&env, vec![(name, text, keep_for)]).await });
 }
 
 /// Brings key sets anew, after the response.
@@ -49,7 +61,9 @@ async fn bring_one(isolate: &Isolate, env: &Env, source: &KeySource) -> Option<S
     {
         return None;
     }
-    let Some(fetched) = fetch(isolate, source).await else {
+    let may_fetch = isolate.memory.borrow_mut().may_fetch(source, now());
+    let fetched = if may_fetch { fetch(isolate, source).await } else { None };
+    let Some(fetched) = fetched else {
         isolate.memory.borrow_mut().keys_failed(source, now());
         return None;
     };

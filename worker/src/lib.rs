@@ -27,9 +27,11 @@ mod signer;
 mod webcrypto;
 mod well_known;
 
-use worker::{Context, Env, Request, Response, Result, event};
+use web_sys::{Request, Response};
+use worker::{Context, Env, Result, event};
 
-/// Answers a request: by the gate itself, by the origin, or with a refusal.
+/// Answers a request: by the gate itself, by the origin, or with a refusal. The platform's own types are taken:
+/// `worker`'s read more of a request than a gate needs.
 #[event(fetch)]
 async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
     gate::answer(request, &env, context).await

@@ -1,14 +1,18 @@
 //! Forwarding to the origin, and the way back. Bodies stream through untouched in both directions.
 
-use countersign::decision::{DECISION_FIELD, Decision, OWN_FIELD_PREFIX};
-use js_sys::Uint8Array;
+use countersign::config::PublicOrigin;
+use countersign::decision::{DECISION_FIELD, Decision, OWN_FIELD_PREFIX, PROBLEM_JSON};
+use js_sys::{Array, Uint8Array};
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{Headers, RequestInit, RequestRedirect, ResponseInit, WorkerGlobalScope};
-use worker::{Request, Response, Result, console_error};
+use web_sys::{
+    Headers, Request, RequestCache, RequestInit, RequestRedirect, Response, ResponseInit, WorkerGlobalScope,
+};
+use worker::{Result, console_error};
 
 use crate::facts::Body;
 use crate::isolate::{Isolate, now};
+use crate::well_known::respond;
 
 /// Statuses whose responses have no body (Fetch §2.2.6).
 const NULL_BODY: [u16; 4] = [101, 204, 205, 304];
@@ -20,17 +24,18 @@ pub(crate) async fn forward(
     body: Body,
     decision: &Decision,
 ) -> Result<Response> {
-    let inner = request.inner();
     let init = RequestInit::new();
-    init.set_method(&inner.method());
+    init.set_method(&request.method());
     init.set_redirect(RequestRedirect::Manual);
-    let fields = fields(isolate, request, decision)?;
+    // The platform's cache knows URLs, not agents: what it keeps for one must not answer another.
+    init.set_cache(RequestCache::NoStore);
+    let fields = fields(isolate, request, decision).await?;
     init.set_headers(&fields);
     match body {
         Body::Read(bytes) => init.set_body(&Uint8Array::from(bytes.as_slice())),
-        _ => init.set_body_opt_readable_stream(inner.body().as_ref()),
+        _ => init.set_body_opt_readable_stream(request.body().as_ref()),
     }
-    let url = format!("{}{}", isolate.gate.origin(), path_and_query(&inner.url()));
+    let url = format!("{}{}", isolate.gate.origin(), path_and_query(&request.url()));
     let scope = js_sys::global().unchecked_into::<WorkerGlobalScope>();
     if let Ok(response) = JsFuture::from(scope.fetch_with_str_and_init(&url, &init)).await {
         answer(&response.unchecked_into(), decision)
@@ -41,22 +46,30 @@ pub(crate) async fn forward(
 }
 
 /// The client's fields, less those that only the gate may set, plus those.
-fn fields(isolate: &Isolate, request: &Request, decision: &Decision) -> Result<Headers> {
-    let headers = Headers::new_with_headers(&request.inner().headers())?;
-    for name in request.headers().keys() {
-        let credential = name == "authorization" || name == "dpop";
-        if name.starts_with(OWN_FIELD_PREFIX) || (credential && isolate.gate.strip_credentials()) {
-            headers.delete(&name)?;
-        }
+async fn fields(isolate: &Isolate, request: &Request, decision: &Decision) -> Result<Headers> {
+    let headers = Headers::new_with_headers(&request.headers())?;
+    for name in own_fields(&headers) {
+        headers.delete(&name)?;
+    }
+    if isolate.gate.strip_credentials() {
+        headers.delete("authorization")?;
+        headers.delete("dpop")?;
     }
     for (name, value) in decision.origin_headers() {
         headers.set(name, &value)?;
     }
-    let issuer =
-        isolate.gate.public_origins().first().map(countersign::config::PublicOrigin::url).unwrap_or_default();
+    let issuer = isolate.gate.public_origins().first().map(PublicOrigin::url).unwrap_or_default();
     let claims = decision.assertion(&issuer, isolate.gate.origin(), now().seconds());
-    headers.set("Countersign-Assertion", &isolate.signer.assertion(claims)?)?;
+    headers.set("Countersign-Assertion", &isolate.signer.assertion(&claims).await?)?;
     Ok(headers)
+}
+
+/// The names among a client's fields that only the gate may set.
+fn own_fields(headers: &Headers) -> Vec<String> {
+    let names: String = Array::from(&headers.keys()).join("\n").into();
+    // Servers that hand fields on as variables do not tell `_` from `-`.
+    let is_own = |name: &&str| name.replace('_', "-").starts_with(OWN_FIELD_PREFIX);
+    names.split('\n').filter(is_own).map(ToOwned::to_owned).collect()
 }
 
 /// The part of a URL after its authority.
@@ -67,19 +80,20 @@ fn path_and_query(url: &str) -> &str {
 }
 
 /// The origin's response, with the fields that the decision adds.
-fn answer(response: &web_sys::Response, decision: &Decision) -> Result<Response> {
+fn answer(response: &Response, decision: &Decision) -> Result<Response> {
     if response.status() == 101 {
         // The handle is cloned, not the response, which a WebSocket's cannot be.
-        return Ok(Response::from(Clone::clone(response)));
+        return Ok(Clone::clone(response));
     }
     let body = if NULL_BODY.contains(&response.status()) { None } else { response.body() };
     // The response serves as its own initialiser, which also keeps how its body is encoded.
     let init: &ResponseInit = response.unchecked_ref();
-    let answer = web_sys::Response::new_with_opt_readable_stream_and_init(body.as_ref(), init)?;
+    let answer = Response::new_with_opt_readable_stream_and_init(body.as_ref(), init)?;
+    let headers = answer.headers();
     for (name, value) in &decision.headers {
-        answer.headers().set(name, value)?;
+        headers.set(name, value)?;
     }
-    Ok(Response::from(answer))
+    Ok(answer)
 }
 
 /// The origin does not answer, which says nothing about the request.
@@ -91,8 +105,6 @@ fn unreachable(decision: &Decision) -> Result<Response> {
         "code": "origin.unreachable",
         "decision": decision.id,
     });
-    let mut response = Response::from_bytes(problem.to_string().into_bytes())?.with_status(502);
-    response.headers_mut().set("content-type", countersign::decision::PROBLEM_JSON)?;
-    response.headers_mut().set(DECISION_FIELD, &decision.id)?;
-    Ok(response)
+    let fields = [("Content-Type", PROBLEM_JSON.to_owned()), (DECISION_FIELD, decision.id.clone())];
+    respond(502, &problem.to_string(), &fields)
 }

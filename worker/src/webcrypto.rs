@@ -23,6 +23,11 @@ pub(crate) fn no_keys() -> ImportedKeys {
     Bounded::new(MOST_KEYS)
 }
 
+/// The host's cryptography.
+pub(crate) fn subtle() -> Result<SubtleCrypto, JsValue> {
+    Ok(js_sys::global().unchecked_into::<WorkerGlobalScope>().crypto()?.subtle())
+}
+
 /// Whether the signature is valid. What the host fails at is not.
 pub(crate) async fn verify(imported: &RefCell<ImportedKeys>, check: &SignatureCheck) -> bool {
     if check.is_supported() {
@@ -32,7 +37,7 @@ pub(crate) async fn verify(imported: &RefCell<ImportedKeys>, check: &SignatureCh
 }
 
 async fn verify_on_host(imported: &RefCell<ImportedKeys>, check: &SignatureCheck) -> Option<bool> {
-    let subtle = js_sys::global().unchecked_into::<WorkerGlobalScope>().crypto().ok()?.subtle();
+    let subtle = subtle().ok()?;
     let key = import(imported, &subtle, check).await?;
     let algorithm = algorithm(check.algorithm())?;
     let valid = subtle.verify_with_object_and_u8_array_and_u8_array(

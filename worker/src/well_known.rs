@@ -1,8 +1,11 @@
 //! What the gate serves itself, to anyone: resource metadata, its own key set, its health.
 
+use countersign::decision::PROBLEM_JSON;
 use countersign::engine::RESOURCE_METADATA_PATH;
+use countersign::request::Target;
 use serde_json::{Value, json};
-use worker::{Request, Response, Result};
+use web_sys::{Headers, Request, Response, ResponseInit};
+use worker::Result;
 
 use crate::isolate::Isolate;
 
@@ -10,20 +13,21 @@ const JWKS_PATH: &str = "/.well-known/countersign/jwks.json";
 const HEALTH_PATH: &str = "/.well-known/countersign/health";
 
 /// The gate's own answer, where the request is for one of its own documents.
-pub(crate) fn serve(isolate: &Isolate, request: &Request, path: &str) -> Option<Result<Response>> {
-    if !matches!(request.inner().method().as_str(), "GET" | "HEAD") {
+pub(crate) fn serve(isolate: &Isolate, request: &Request) -> Option<Result<Response>> {
+    let url = request.url();
+    // Cheap for everything else: nearly no request is for these.
+    if !url.contains("/.well-known/") || !matches!(request.method().as_str(), "GET" | "HEAD") {
         return None;
     }
-    match path {
+    let target = Target::parse(&url).ok()?;
+    match target.path() {
         RESOURCE_METADATA_PATH => {
-            let public = countersign::request::Target::parse(&request.inner().url()).ok();
-            let public = public.as_ref().and_then(|target| isolate.gate.public_origin(target))?;
-            Some(document(&isolate.gate.resource_metadata(public), "max-age=300", 200))
+            let public = isolate.gate.public_origin(&target)?;
+            Some(document(&isolate.gate.resource_metadata(public), "max-age=300"))
         }
-        JWKS_PATH => Some(document(isolate.signer.jwks(), "max-age=300", 200)),
+        JWKS_PATH => Some(document(isolate.signer.jwks(), "max-age=300")),
         HEALTH_PATH => {
-            let health = json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") });
-            Some(document(&health, "no-store", 200))
+            Some(document(&json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }), "no-store"))
         }
         _ => None,
     }
@@ -37,16 +41,27 @@ pub(crate) fn not_started() -> Result<Response> {
         "status": 503,
         "code": "config.invalid",
     });
-    let mut response = document(&problem, "no-store", 503)?;
-    response.headers_mut().set("content-type", countersign::decision::PROBLEM_JSON)?;
-    Ok(response)
+    let fields = [("Content-Type", PROBLEM_JSON.to_owned()), ("Cache-Control", "no-store".to_owned())];
+    respond(503, &problem.to_string(), &fields)
 }
 
-fn document(value: &Value, cache_control: &str, status: u16) -> Result<Response> {
-    let mut response = Response::from_bytes(value.to_string().into_bytes())?.with_status(status);
-    let headers = response.headers_mut();
-    headers.set("content-type", "application/json")?;
-    headers.set("cache-control", cache_control)?;
-    headers.set("access-control-allow-origin", "*")?;
-    Ok(response)
+fn document(value: &Value, cache_control: &str) -> Result<Response> {
+    let fields = [
+        ("Content-Type", "application/json".to_owned()),
+        ("Cache-Control", cache_control.to_owned()),
+        ("Access-Control-Allow-Origin", "*".to_owned()),
+    ];
+    respond(200, &value.to_string(), &fields)
+}
+
+/// A response of the gate's own.
+pub(crate) fn respond(status: u16, body: &str, fields: &[(&str, String)]) -> Result<Response> {
+    let headers = Headers::new()?;
+    for (name, value) in fields {
+        headers.append(name, value)?;
+    }
+    let init = ResponseInit::new();
+    init.set_status(status);
+    init.set_headers(&headers);
+    Ok(Response::new_with_opt_str_and_init(Some(body), &init)?)
 }

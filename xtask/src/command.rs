@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// Done, or what went wrong, for people.
 pub(crate) type Outcome<T = ()> = Result<T, String>;
@@ -68,6 +68,14 @@ impl Run {
     pub(crate) fn aside(mut self) -> Outcome {
         self.command.stdout(std::io::stderr());
         self.foreground()
+    }
+
+    /// What it prints on stdout; its stderr is ours.
+    pub(crate) fn stdout(mut self) -> Outcome<Vec<u8>> {
+        self.command.stderr(Stdio::inherit());
+        let output = self.command.output().map_err(|e| format!("cannot run {}: {e}", self.shown))?;
+        let status = output.status;
+        if status.success() { Ok(output.stdout) } else { Err(format!("{} failed ({status})", self.shown)) }
     }
 
     /// What it prints on stdout and stderr together, when it succeeded.

@@ -5,6 +5,7 @@
 //! asked for.
 
 mod command;
+mod docs;
 mod npm;
 mod steps;
 mod toolchain;
@@ -27,6 +28,7 @@ usage: cargo xtask <command>
                      everything that CI runs; --only keeps the steps whose name contains NAME
   build              the Worker, to worker/build, and the npm package, to js/dist
   bench [--js-only]  Criterion, then the JavaScript peers in Node and in workerd
+  docs               write the files of docs/ that come from the code
   setup              install what the other commands need, and nothing else
 
 Tools are kept in $COUNTERSIGN_TOOLS, else in countersign/tools of the user's cache folder.";
@@ -56,6 +58,7 @@ fn dispatch(workspace: &Workspace, name: &str, rest: &[String]) -> Outcome {
         "test" => steps::test(workspace, rest),
         "build" => worker::build(workspace).and_then(|_| npm::build(workspace)).map(drop),
         "bench" => bench(workspace, rest),
+        "docs" => docs::write(workspace),
         "setup" => setup(workspace),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");

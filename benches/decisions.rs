@@ -1,0 +1,187 @@
+//! What a decision costs, and its parts: parsing, the signature base, one verification of each kind, and whole
+//! decisions of an isolate whose caches are warm.
+//!
+//! `cargo bench --package countersign`; a name after `--` runs what contains it.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
+
+#[path = "../tests/gate_support/mod.rs"]
+mod gate_support;
+
+use std::cell::Cell;
+use std::hint::black_box;
+
+use countersign::crypto::{Algorithm, PublicKey, SignatureCheck, Verdict, WarmKeys, sha256_base64url};
+use countersign::decision::Outcome;
+use countersign::encoding::base64url;
+use countersign::jose::{Jwk, JwkSet, Jws, thumbprint};
+use countersign::signature::{present, signature_base};
+use criterion::measurement::WallTime;
+use criterion::{BatchSize, BenchmarkGroup, Criterion, criterion_group, criterion_main};
+use gate_support::{CONFIG, Draft, Key, NOW, World};
+use p256::ecdsa::signature::Signer as _;
+use serde_json::{Value, json};
+
+/// RFC 7515 A.2: a key, and a JWS signed with it.
+const RSA_KEY: &str = concat!(
+    r#"{"kty":"RSA","e":"AQAB","n":"ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp"#,
+    "-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0",
+    "LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9k",
+    r#"G4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ"}"#,
+);
+const RSA_JWS: &str = concat!(
+    "eyJhbGciOiJSUzI1NiJ9.",
+    "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.",
+    "cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujG",
+    "bds9uJdbF9CUAr7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K",
+    "0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6",
+    "LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_IoypGlUPQGe77Rw",
+);
+
+/// A P-256 key pair, for proofs under ES256.
+struct P256(p256::ecdsa::SigningKey);
+
+impl P256 {
+    fn new() -> Self {
+        Self(p256::ecdsa::SigningKey::from_slice(&[5; 32]).unwrap())
+    }
+
+    fn public(&self) -> PublicKey {
+        let point = self.0.verifying_key().to_sec1_point(false);
+        PublicKey::p256(point.x().unwrap(), point.y().unwrap()).unwrap()
+    }
+
+    fn sign(&self, message: &[u8]) -> Vec<u8> {
+        let signature: p256::ecdsa::Signature = self.0.sign(message);
+        signature.to_bytes().to_vec()
+    }
+}
+
+fn jwk(document: &str) -> Jwk {
+    JwkSet::parse(format!("{{\"keys\":[{document}]}}").as_bytes()).unwrap().keys()[0].clone()
+}
+
+fn parse(c: &mut Criterion) {
+    let (world, mut group) = (World::new(), c.benchmark_group("parse"));
+    let view = world.proven().view();
+    group.bench_function("signature", |b| b.iter(|| present(black_box(&view)).unwrap()));
+    let token = world.bound();
+    group.bench_function("jws", |b| b.iter(|| Jws::parse(black_box(&token)).unwrap()));
+    let keys: Vec<String> = (1..=4).map(|seed| Key::of(seed).public().to_jwk()).collect();
+    let set = format!(r#"{{"keys":[{},{},{RSA_KEY}]}}"#, keys.join(","), P256::new().public().to_jwk());
+    group.bench_function("jwk_set_of_6", |b| b.iter(|| JwkSet::parse(black_box(set.as_bytes())).unwrap()));
+    group.finish();
+}
+
+fn base(c: &mut Criterion) {
+    let view = World::new().proven().view();
+    let presented = present(&view).unwrap();
+    c.bench_function("base", |b| {
+        b.iter(|| signature_base(black_box(&presented[0]), &view, view.target()).unwrap());
+    });
+}
+
+/// A check of a signature over as many bytes as a base usually has.
+fn check(key: PublicKey, algorithm: Algorithm, sign: impl Fn(&[u8]) -> Vec<u8>) -> SignatureCheck {
+    let message = [b'm'; 400].to_vec();
+    let signature = sign(&message);
+    SignatureCheck::new(key, algorithm, message, signature).unwrap()
+}
+
+fn verify(c: &mut Criterion) {
+    let mut group = c.benchmark_group("verify");
+    let key = Key::of(1);
+    let ed25519 = check(key.public(), Algorithm::Ed25519, |message| key.sign(message));
+    verifies(&mut group, "ed25519_cold", || ed25519.verify());
+    let mut warm = WarmKeys::default();
+    while warm.is_empty() {
+        assert_eq!(ed25519.verify_with(&mut warm), Verdict::Valid);
+    }
+    verifies(&mut group, "ed25519_warm", || ed25519.verify_with(&mut warm));
+    let key = P256::new();
+    let es256 = check(key.public(), Algorithm::EcdsaP256Sha256, |message| key.sign(message));
+    verifies(&mut group, "p256", || es256.verify());
+    let jws = Jws::parse(RSA_JWS).unwrap();
+    let rs256 = jws.check(jwk(RSA_KEY).key().clone(), Algorithm::RsaV15Sha256).unwrap();
+    verifies(&mut group, "rsa_2048", || rs256.verify());
+    group.finish();
+}
+
+fn verifies(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, mut verdict: impl FnMut() -> Verdict) {
+    assert_eq!(verdict(), Verdict::Valid);
+    group.bench_function(name, |b| b.iter(|| black_box(verdict())));
+}
+
+/// Requests of one agent with one token, each with a signature and a proof of its own: none is a replay.
+struct Agent {
+    world: World,
+    token: String,
+    sent: Cell<u64>,
+}
+
+impl Agent {
+    fn new(holder: &PublicKey) -> Self {
+        let world = World::with(&CONFIG.replace("limit = 3,", "limit = 1000000,"));
+        let jkt = thumbprint(holder);
+        let token = world.token(|claims| claims["cnf"] = json!({ "jkt": jkt }));
+        Self { world, token, sent: Cell::new(0) }
+    }
+
+    fn request(&self, alg: &str, holder: &PublicKey, sign: impl Fn(&[u8]) -> Vec<u8>) -> Draft {
+        self.sent.set(self.sent.get() + 1);
+        let draft = Draft::new("POST", "/checkout")
+            .field("host", "api.example")
+            .field("user-agent", "ShoppingAgent/1.0")
+            .field("accept", "application/json")
+            .field("content-type", "application/json")
+            .body("{\"cart\":\"c-1842\",\"total\":{\"amount\":\"129.90\",\"currency\":\"EUR\"}}");
+        let jwk: Value = serde_json::from_str(&holder.to_jwk()).unwrap();
+        let header = json!({ "typ": "dpop+jwt", "alg": alg, "jwk": jwk });
+        let claims = json!({
+            "htm": draft.method, "htu": draft.url, "iat": NOW, "jti": format!("proof-{:016}", self.sent.get()),
+            "ath": sha256_base64url(self.token.as_bytes()),
+        });
+        let part = |value: &Value| base64url::encode(value.to_string().as_bytes());
+        let input = format!("{}.{}", part(&header), part(&claims));
+        let proof = format!("{input}.{}", base64url::encode(&sign(input.as_bytes())));
+        draft
+            .field("authorization", &format!("DPoP {}", self.token))
+            .field("dpop", &proof)
+            .signed(&self.world.agent)
+    }
+
+    fn allows(&self, draft: &Draft) {
+        let decision = self.world.decide(draft);
+        assert_eq!(decision.outcome, Outcome::Allow, "{}", decision.code);
+    }
+}
+
+/// From the request as a host has it to the decision; what the agent does is not counted.
+fn decide(c: &mut Criterion) {
+    let mut group = c.benchmark_group("decide");
+
+    let holder = Key::of(3);
+    let agent = Agent::new(&holder.public());
+    let request = || agent.request("EdDSA", &holder.public(), |message| holder.sign(message));
+    // As often as it takes until both keys have tables.
+    (0..16).for_each(|_| agent.allows(&request()));
+    group.bench_function("proven_eddsa", |b| {
+        b.iter_batched(request, |draft| agent.allows(&draft), BatchSize::SmallInput);
+    });
+
+    let holder = P256::new();
+    let agent = Agent::new(&holder.public());
+    let request = || agent.request("ES256", &holder.public(), |message| holder.sign(message));
+    (0..16).for_each(|_| agent.allows(&request()));
+    group.bench_function("proven_es256", |b| {
+        b.iter_batched(request, |draft| agent.allows(&draft), BatchSize::SmallInput);
+    });
+
+    let world = World::new();
+    let bare = Draft::new("POST", "/checkout").body("{}");
+    assert_eq!(world.code(&bare), "token.missing");
+    group.bench_function("refused_without_proof", |b| b.iter(|| world.decide(black_box(&bare))));
+    group.finish();
+}
+
+criterion_group!(benches, parse, base, verify, decide);
+criterion_main!(benches);

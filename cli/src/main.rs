@@ -1,0 +1,172 @@
+//! The `countersign` command: checks configurations, makes keys, lists codes. Everything it knows comes from the
+//! core; it verifies no requests.
+//!
+//! Each command is a function from what was typed to what is printed ([`Report`]); only this file prints.
+
+mod arguments;
+mod check;
+mod codes;
+mod input;
+mod keys;
+mod reference;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use arguments::{Arguments, Command};
+
+const ABOUT: &str = "\
+countersign: an edge verifier for AI agents
+
+usage: countersign <command> [operands] [options]
+";
+
+const EXIT_CODES: &str = "
+Exit codes: 0 all is well, 1 what was looked at has faults, 2 it could not be looked at
+(wrong usage, an unreadable file).
+";
+
+/// To add a command, add it here.
+const COMMANDS: &[Command] = &[
+    Command {
+        name: "config check",
+        operands: &["FILE"],
+        options: &["json"],
+        summary: "check a configuration, and print every fault with what to write instead",
+        details: "\
+FILE is the configuration as TOML or JSON, or a wrangler.toml, in which [vars.COUNTERSIGN_CONFIG] is
+checked, also that of each environment; - reads stdin.
+
+  --json  one object: {\"file\", \"good\", \"faults\": [{\"path\", \"message\"}]}",
+        run: check::run,
+    },
+    Command {
+        name: "config schema",
+        operands: &[],
+        options: &[],
+        summary: "print the JSON Schema of the configuration",
+        details: "For editors: a schema says what a field may hold, `config check` also what goes together.",
+        run: |_| Ok(Report::good(reference::schema_text())),
+    },
+    Command {
+        name: "config reference",
+        operands: &[],
+        options: &[],
+        summary: "print what each field of the configuration means, as Markdown",
+        details: "Type, default, range and meaning of each field.",
+        run: |_| Ok(Report::good(reference::markdown())),
+    },
+    Command {
+        name: "codes",
+        operands: &[],
+        options: &["json", "markdown"],
+        summary: "list every code with which a request can be refused",
+        details: "\
+  --json      an array of {\"code\", \"status\", \"blame\", \"title\"}
+  --markdown  a table for each layer",
+        run: codes::run,
+    },
+    Command {
+        name: "keygen",
+        operands: &[],
+        options: &[],
+        summary: "make a private Ed25519 key for the secret GATE_SIGNING_KEY",
+        details: "\
+Prints a private JWK, whose kid is its thumbprint (RFC 7638). Whoever has it can sign as the gate:
+  countersign keygen | wrangler secret put GATE_SIGNING_KEY",
+        run: keys::generate,
+    },
+    Command {
+        name: "jwks",
+        operands: &["FILE"],
+        options: &[],
+        summary: "print the public key set of private keys",
+        details: "\
+FILE is a private Ed25519 JWK, an array of them or a JWK Set, as GATE_SIGNING_KEY takes it; - reads stdin.
+What is printed is what the gate publishes: the origin can be given it beforehand.",
+        run: keys::publish,
+    },
+];
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Status {
+    /// All is well.
+    Good = 0,
+    /// What was looked at has faults.
+    Faults = 1,
+    /// It could not be looked at.
+    Failure = 2,
+}
+
+/// What a command prints on stdout, and how it ended.
+struct Report {
+    text: String,
+    status: Status,
+}
+
+impl Report {
+    fn good(text: String) -> Self {
+        Self { text, status: Status::Good }
+    }
+}
+
+/// Why a command could not do its work, for people.
+#[derive(Debug, PartialEq, Eq)]
+struct Failure {
+    message: String,
+    status: Status,
+}
+
+impl Failure {
+    fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), status: Status::Failure }
+    }
+
+    fn fault(message: impl Into<String>) -> Self {
+        Self { message: message.into(), status: Status::Faults }
+    }
+}
+
+fn main() -> ExitCode {
+    let (text, status) = match respond() {
+        Ok(report) => (report.text, report.status),
+        Err(failure) => {
+            eprintln!("countersign: {}", failure.message);
+            (String::new(), failure.status)
+        }
+    };
+    let status = if print(&text).is_ok() { status } else { Status::Failure };
+    ExitCode::from(status as u8)
+}
+
+fn respond() -> Result<Report, Failure> {
+    match Arguments::parse(COMMANDS, lexopt::Parser::from_env())? {
+        Arguments::Run(command, input) => (command.run)(&input),
+        Arguments::Help(words) => Ok(Report::good(help(&words))),
+        Arguments::Version => Ok(Report::good(format!("countersign {}\n", env!("CARGO_PKG_VERSION")))),
+    }
+}
+
+/// The help of the command that the words name, else of all commands that begin with them.
+fn help(words: &str) -> String {
+    if let Some(command) = COMMANDS.iter().find(|command| command.name == words) {
+        return format!("{}\n\n{}\n\n{}\n{EXIT_CODES}", command.usage(), command.summary, command.details);
+    }
+    let named: Vec<_> = COMMANDS.iter().filter(|command| command.is_in(words)).collect();
+    let width = named.iter().map(|command| command.synopsis().len()).max().unwrap_or_default();
+    let lines = named.iter().map(|command| format!("  {:width$}  {}\n", command.synopsis(), command.summary));
+    let lines: String = lines.collect();
+    format!(
+        "{ABOUT}\n{lines}\n  --help, -h after a command says more; --version, -V tells which this is\n{EXIT_CODES}"
+    )
+}
+
+/// A reader that has seen enough and closed the pipe is no failure.
+fn print(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
+}

@@ -1,0 +1,359 @@
+//! A configuration is refused for each of its faults, with the path of the field and what to write instead; and
+//! those that this repository shows are good.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use countersign::config::{Config, ConfigError, Gate, MAX_CONFIG_BYTES};
+use serde_json::{Value, json};
+
+const GOOD: &str = r#"
+origin = "https://origin.example"
+public_origins = ["https://api.example"]
+clock_skew = "30s"
+max_body_bytes = 1024
+
+[[issuers]]
+issuer = "https://auth.example"
+jwks_uri = "https://auth.example/jwks.json"
+audience = ["https://api.example"]
+algorithms = ["EdDSA", "ES256"]
+max_lifetime = "1h"
+
+[signatures]
+trust = ["https://agents.example"]
+max_window = "1h"
+
+[dpop]
+max_age = "60s"
+
+[risk]
+medium = 40
+high = 70
+half_life = "5m"
+
+[events]
+url = "https://events.example/push"
+
+[[routes]]
+match = "POST /orders"
+require = ["signature", "token", "dpop"]
+scope = ["order:write"]
+components = ["@method", "content-digest"]
+replay = "isolate"
+rate = [{ per = "agent", limit = 60, window = "1m", burst = 10, store = "kv" }]
+"#;
+
+fn faults(config: &str) -> Vec<ConfigError> {
+    match Config::from_toml(config) {
+        Ok(config) => Gate::new(&config).err().unwrap_or_default(),
+        Err(fault) => vec![fault],
+    }
+}
+
+fn changed(from: &str, to: &str) -> String {
+    assert_eq!(GOOD.matches(from).count(), 1, "{from}");
+    GOOD.replace(from, to)
+}
+
+/// Changes the good configuration, and expects exactly one fault.
+#[track_caller]
+fn refused(from: &str, to: &str, path: &str, advice: &str) {
+    let faults = faults(&changed(from, to));
+    let found: Vec<_> = faults.iter().map(|fault| (fault.path.as_str(), fault.message.as_str())).collect();
+    assert_eq!(found.len(), 1, "{to}: {found:?}");
+    assert_eq!(found[0].0, path, "{to}: {found:?}");
+    assert!(found[0].1.contains(advice), "{to}: {found:?}");
+}
+
+#[track_caller]
+fn accepted(from: &str, to: &str) {
+    assert_eq!(faults(&changed(from, to)), [], "{to}");
+}
+
+#[test]
+fn the_configuration_that_the_cases_change_is_good() {
+    assert_eq!(faults(GOOD), []);
+}
+
+#[test]
+fn a_document_that_cannot_be_read_is_refused() {
+    assert_eq!(faults("origin = ").len(), 1);
+    let long = faults(&"#".repeat(MAX_CONFIG_BYTES + 1));
+    assert_eq!(long[0].to_string(), "the document is longer than 256 KiB");
+    let twice = Config::from_json(r#"{"origin":"https://a.example","origin":"https://b.example"}"#);
+    assert!(twice.unwrap_err().message.contains("twice"));
+    assert!(Config::from_json(&" ".repeat(MAX_CONFIG_BYTES + 1)).is_err());
+}
+
+#[test]
+fn a_field_that_is_not_there_is_refused_at_every_depth() {
+    refused("clock_skew", "clock_scew", "clock_scew", "unknown field");
+    refused("max_lifetime", "lifetime", "issuers[0].lifetime", "unknown field");
+    refused("max_window", "window", "signatures.window", "unknown field");
+    refused("max_age", "age", "dpop.age", "unknown field");
+    refused("half_life", "halflife", "risk.halflife", "unknown field");
+    refused("url =", "uri =", "events.uri", "unknown field");
+    refused("require =", "requires =", "routes[0].requires", "unknown field");
+    refused("burst =", "bursts =", "routes[0].rate[0].bursts", "unknown field");
+}
+
+#[test]
+fn a_field_of_another_type_or_value_is_refused() {
+    refused("1024", "\"1k\"", "max_body_bytes", "expected");
+    refused("\"dpop\"]", "\"mtls\"]", "routes[0].require[2]", "signature");
+    refused("per = \"agent\"", "per = \"user\"", "routes[0].rate[0].per", "agent");
+    refused("\"isolate\"", "\"once\"", "routes[0].replay", "isolate");
+    refused("\"kv\"", "\"redis\"", "routes[0].rate[0].store", "kv");
+    refused("\"1h\"\n\n[signatures]", "3600\n\n[signatures]", "issuers[0].max_lifetime", "expected");
+    refused("[[routes]]", "[[unused]]\n[[routes]]", "unused", "unknown field");
+    let without_routes = GOOD.split("[[routes]]").next().unwrap();
+    assert!(faults(without_routes)[0].message.contains("`routes`"));
+}
+
+#[test]
+fn lengths_of_time_have_a_unit_and_a_range() {
+    for text in ["30", "30 s", "-1s", "1.5s", "1w", "", "1h30m"] {
+        refused("\"30s\"", &format!("\"{text}\""), "clock_skew", "write \"30s\"");
+    }
+    refused("\"30s\"", "\"61s\"", "clock_skew", "to 1m");
+    refused("\"1h\"\n\n[sig", "\"0s\"\n\n[sig", "issuers[0].max_lifetime", "write 1s to 30d");
+    refused("\"1h\"\n\n[sig", "\"31d\"\n\n[sig", "issuers[0].max_lifetime", "write 1s to 30d");
+    refused("max_window = \"1h\"", "max_window = \"25h\"", "signatures.max_window", "write 1s to 1d");
+    refused("\"60s\"", "\"6m\"", "dpop.max_age", "write 1s to 5m");
+    refused("\"60s\"", "\"999ms\"", "dpop.max_age", "write 1s to 5m");
+    refused("\"5m\"", "\"0s\"", "risk.half_life", "write 1s to 1d");
+    refused("window = \"1m\"", "window = \"25h\"", "routes[0].rate[0].window", "write 1s to 1d");
+    accepted("\"30s\"", "\"0s\"");
+    accepted("window = \"1m\"", "window = \"1d\"");
+}
+
+#[test]
+fn numbers_have_a_range() {
+    refused("1024", "8388609", "max_body_bytes", "write at most 8388608");
+    refused("limit = 60", "limit = 0", "routes[0].rate[0].limit", "write 1 to 1000000");
+    refused("limit = 60", "limit = 1000001", "routes[0].rate[0].limit", "write 1 to 1000000");
+    refused("burst = 10", "burst = 0", "routes[0].rate[0].burst", "write 1 to 1000000");
+    for (medium, high) in [(0, 70), (70, 70), (80, 70), (40, 101)] {
+        let risk = format!("medium = {medium}\nhigh = {high}");
+        refused("medium = 40\nhigh = 70", &risk, "risk", "1 <= medium < high <= 100");
+    }
+    accepted("1024", "8388608");
+    accepted("limit = 60", "limit = 1000000");
+}
+
+#[test]
+fn lists_have_a_length() {
+    let many = |n: usize, entry: fn(usize) -> String| {
+        (0..n).map(entry).fold(String::new(), |mut list, entry| {
+            write!(list, "{entry},").unwrap();
+            list
+        })
+    };
+    let origins = |n| format!("[{}]", many(n, |i| format!("\"https://host{i}.example\"")));
+    refused("[\"https://api.example\"]\nclock", "[]\nclock", "public_origins", "at least one");
+    let more = format!("{}\nclock", origins(65));
+    refused("[\"https://api.example\"]\nclock", &more, "public_origins", "at most 64");
+    refused("[\"https://api.example\"]\nalg", "[]\nalg", "issuers[0].audience", "at least one");
+    refused("[\"EdDSA\", \"ES256\"]", "[]", "issuers[0].algorithms", "at least one");
+    refused("max_age = \"60s\"", "algorithms = []", "dpop.algorithms", "at least one");
+    refused("[\"https://agents.example\"]", "[]", "signatures.trust", "at least one");
+    refused("[\"https://agents.example\"]", &origins(65), "signatures.trust", "at most 64");
+    refused("max_window = \"1h\"", "profiles = []", "signatures.profiles", "at least one");
+    let limits = many(9, |i| format!("{{ per = \"agent\", limit = {}, window = \"1m\" }}", i + 1));
+    let rate = "[{ per = \"agent\", limit = 60, window = \"1m\", burst = 10, store = \"kv\" }]";
+    refused(rate, &format!("[{limits}]"), "routes[0].rate", "at most 8");
+    let routes = many(1025, |i| format!("{{ match = \"GET /{i}\", require = [] }}"));
+    let head = GOOD.split("[[issuers]]").next().unwrap();
+    let found = faults(&format!("{head}routes = [{routes}]"));
+    assert_eq!(found[0].to_string(), "routes: has 1025 entries; write at most 1024");
+    assert_eq!(
+        faults(&format!("{head}routes = []"))[0].to_string(),
+        "routes: is empty; write at least one entry"
+    );
+}
+
+#[test]
+fn algorithms_and_profiles_are_those_of_this_gate() {
+    for name in ["none", "HS256", "PS256", "eddsa", ""] {
+        let list = format!("[\"EdDSA\", \"{name}\"]");
+        let advice = "write one of \"ES256\", \"EdDSA\", \"RS256\"";
+        refused("[\"EdDSA\", \"ES256\"]", &list, "issuers[0].algorithms[1]", advice);
+        refused("max_age = \"60s\"", &format!("algorithms = {list}"), "dpop.algorithms[1]", advice);
+    }
+    let profiles = "profiles = [\"web-bot-auth\", \"tap\"]";
+    refused("max_window = \"1h\"", profiles, "signatures.profiles[1]", "write \"web-bot-auth\"");
+    refused("max_lifetime = \"1h\"", "profile = \"id\"", "issuers[0].profile", "at+jwt");
+}
+
+#[test]
+fn origins_are_origins() {
+    for origin in [
+        "origin.example",
+        "https://",
+        "ftp://origin.example",
+        "https://origin.example/a",
+        "https://o.example/?a",
+    ] {
+        refused(
+            "\"https://origin.example\"",
+            &format!("\"{origin}\""),
+            "origin",
+            "write scheme://host[:port]",
+        );
+    }
+    accepted("\"https://origin.example\"", "\"http://10.0.0.7:9000\"");
+
+    let public = "[\"https://api.example\"]\nclock";
+    let refused_public = |origins: &str, path: &str, advice: &str| {
+        refused(public, &format!("{origins}\nclock"), path, advice);
+    };
+    refused_public("[\"api.example\"]", "public_origins[0]", "write https://host[:port]");
+    refused_public("[\"http://api.example\"]", "public_origins[0]", "write https");
+    refused_public("[\"https://api.example/v1\"]", "public_origins[0]", "behind_proxy only");
+    refused_public("[\"https://api.example/?a\"]", "public_origins[0]", "has a path or query");
+    let twice = "[\"https://api.example\", \"https://API.example:443\"]";
+    refused_public(twice, "public_origins[1]", "is there twice");
+    accepted(public, "[\"http://127.0.0.1:8787\", \"http://[::1]:8787\"]\nclock");
+}
+
+#[test]
+fn a_gate_behind_a_proxy_has_one_public_origin() {
+    let public = "[\"https://api.example\"]\nclock";
+    let two = "[\"https://api.example\", \"https://other.example\"]\nbehind_proxy = true\nclock";
+    refused(public, two, "public_origins", "takes exactly one");
+    let query = "[\"https://api.example/v1?a\"]\nbehind_proxy = true\nclock";
+    refused(public, query, "public_origins[0]", "has a path or query");
+    accepted(public, "[\"https://api.example/v1/\"]\nbehind_proxy = true\nclock");
+}
+
+#[test]
+fn keys_and_events_travel_over_https() {
+    let jwks = "\"https://auth.example/jwks.json\"";
+    refused(jwks, "\"http://auth.example/jwks.json\"", "issuers[0].jwks_uri", "https url");
+    refused(jwks, "\"http://127.0.0.1/jwks.json\"", "issuers[0].jwks_uri", "https url");
+    refused(jwks, "\"jwks.json\"", "issuers[0].jwks_uri", "write where the key set is");
+    let agents = "\"https://agents.example\"";
+    refused(agents, "\"http://agents.example\"", "signatures.trust[0]", "write https://host[:port]");
+    refused(agents, "\"https://agents.example/keys\"", "signatures.trust[0]", "without a path");
+    let events = "\"https://events.example/push\"";
+    refused(events, "\"http://events.example/push\"", "events.url", "nor a url of `origin`");
+    refused(events, "\"/push\"", "events.url", "https url");
+
+    let local = changed(jwks, "\"http://localhost:9001/jwks.json\"")
+        .replace(agents, "\"http://127.0.0.1:9002\"")
+        .replace("clock_skew", "allow_loopback = true\nclock_skew");
+    assert_eq!(faults(&local), []);
+    let elsewhere = faults(&local.replace("localhost:9001", "localhost.example:9001"));
+    assert_eq!(elsewhere[0].path, "issuers[0].jwks_uri");
+    let at_origin = changed(events, "\"http://10.0.0.7:9000/events\"")
+        .replace("https://origin.example", "http://10.0.0.7:9000");
+    assert_eq!(faults(&at_origin), []);
+}
+
+#[test]
+fn issuers_are_named_and_there_once() {
+    refused("issuer = \"https://auth.example\"", "issuer = \"\"", "issuers[0].issuer", "write the `iss`");
+    let issuer = &GOOD[GOOD.find("[[issuers]]").unwrap()..GOOD.find("[signatures]").unwrap()];
+    refused("[signatures]", &format!("{issuer}[signatures]"), "issuers[1].issuer", "is there twice");
+}
+
+#[test]
+fn a_route_asks_only_for_what_can_be_given() {
+    let signatures = &GOOD[GOOD.find("[signatures]").unwrap()..GOOD.find("[dpop]").unwrap()];
+    refused(
+        signatures,
+        "",
+        "routes[0].require",
+        "\"signature\" cannot be given, as there is no [signatures]; add it",
+    );
+    let issuer = &GOOD[GOOD.find("[[issuers]]").unwrap()..GOOD.find("[signatures]").unwrap()];
+    refused(
+        issuer,
+        "",
+        "routes[0].require",
+        "\"token\" cannot be given, as there are no [[issuers]]; add one",
+    );
+
+    let require = "[\"signature\", \"token\", \"dpop\"]\nscope = [\"order:write\"]";
+    refused(require, "[\"signature\", \"dpop\"]", "routes[0].require", "add \"token\"");
+    let scope_alone = "[\"signature\"]\nscope = [\"order:write\"]";
+    refused(require, scope_alone, "routes[0].scope", "add \"token\" to require");
+    let unsigned = "[\"signature\", \"token\", \"dpop\"]";
+    refused(unsigned, "[\"token\", \"dpop\"]", "routes[0].components", "add \"signature\" to require");
+    refused("replay = \"isolate\"", "replay = \"exact\"", "routes[0].replay", "write \"isolate\"");
+    refused("store = \"kv\"", "store = \"durable-object\"", "routes[0].rate[0].store", "write \"kv\"");
+}
+
+#[test]
+fn scopes_and_components_are_those_of_their_standards() {
+    for scope in ["", "a b", "a\\\"b", "a\\\\b", "ä", "a\\t"] {
+        refused("\"order:write\"", &format!("\"{scope}\""), "routes[0].scope", "write one scope an entry");
+    }
+    for component in ["", "Content-Digest", "@unknown", "@query-param", "a b", "@signature-params"] {
+        let list = format!("\"@method\", \"{component}\"");
+        let advice = "write a field name in lower case";
+        refused("\"@method\", \"content-digest\"", &list, "routes[0].components[1]", advice);
+    }
+}
+
+#[test]
+fn routes_are_well_formed_and_reached() {
+    for pattern in
+        ["/orders", "POST", "POST orders", "POST /a/**/b", "POST /a*", "POST /a//b", "P T /a", "POST /../a"]
+    {
+        let advice = "write \"METHOD /path\"";
+        refused("\"POST /orders\"", &format!("\"{pattern}\""), "routes[0].match", advice);
+    }
+    let then = |pattern: &str| format!("{GOOD}\n[[routes]]\nmatch = \"{pattern}\"\nrequire = []\n");
+    let unreachable = |first: &str, second: &str| {
+        let found = faults(&then(second).replacen("POST /orders", first, 1));
+        found.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let fault = "routes[1].match: is never reached, as routes[0] matches all it matches; put it first";
+    for (first, second) in [
+        ("POST /orders", "POST /orders"),
+        ("* /orders", "GET /orders"),
+        ("* /**", "POST /orders"),
+        ("GET /a/*", "GET /a/b"),
+        ("GET /a/**", "GET /a/*/c"),
+        ("GET /a", "GET /%61"),
+    ] {
+        assert_eq!(unreachable(first, second), [fault], "{first}, {second}");
+    }
+    for (first, second) in [
+        ("POST /orders", "GET /orders"),
+        ("GET /orders", "* /orders"),
+        ("GET /a/b", "GET /a/*"),
+        ("GET /a/*", "GET /a"),
+    ] {
+        assert!(unreachable(first, second).is_empty(), "{first}, {second}");
+    }
+}
+
+#[test]
+fn all_faults_are_told_at_once() {
+    let config = GOOD
+        .replace("\"30s\"", "\"5m\"")
+        .replace("\"ES256\"", "\"HS256\"")
+        .replace("isolate", "exact")
+        .replace("limit = 60", "limit = 0");
+    let found = faults(&config);
+    let paths: Vec<_> = found.iter().map(|fault| fault.path.as_str()).collect();
+    let expected = ["clock_skew", "issuers[0].algorithms[1]", "routes[0].replay", "routes[0].rate[0].limit"];
+    assert_eq!(paths, expected);
+    assert_eq!(found[3].to_string(), "routes[0].rate[0].limit: is 0; write 1 to 1000000");
+}
+
+/// What the Worker reads from the file that the README tells to start from.
+#[test]
+fn the_worker_would_start_with_the_wrangler_file() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("wrangler.toml");
+    let wrangler: Value = toml::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    let config = &wrangler["vars"]["COUNTERSIGN_CONFIG"];
+    let gate = Gate::new(&Config::from_json(&config.to_string()).unwrap()).unwrap();
+    assert_eq!(json!(gate.origin()), config["origin"]);
+    assert_eq!(gate.routes().len(), config["routes"].as_array().unwrap().len());
+    assert_eq!(json!(gate.events_url()), config["events"]["url"]);
+}
