@@ -71,7 +71,8 @@ export async function startGate({ config, port, hosts = {}, build = BUILD }) {
   return {
     url: `http://127.0.0.1:${port}`,
     signing,
-    kv: () => miniflare.getKVNamespace("COUNTERSIGN_KV", "gate"),
+    // Without the platform's own types, of which this is all that is missing, Miniflare's are not those of a namespace.
+    kv: () => /** @type {Promise<any>} */ (miniflare.getKVNamespace("COUNTERSIGN_KV", "gate")),
     close: () => miniflare.dispose(),
   };
 }

@@ -72,7 +72,7 @@ class InProcessGate implements Gate {
       case "wait":
         return pause(PATIENCE).then(() => session.step(memory, now()));
       case "checks": {
-        const verdicts = Uint8Array.from(next.checks, (check) => Number(this.#imported.verify(check)));
+        const verdicts = new Uint8Array(next.checks.map((check) => Number(this.#imported.verify(check))));
         return session.stepWithVerdicts(memory, now(), verdicts);
       }
       case "body":

@@ -71,7 +71,7 @@ function lines(headers: FieldLines): string[] {
 }
 
 function pack(strings: readonly string[]): Fields {
-  const lengths = Uint32Array.from(strings, (string) => Buffer.byteLength(string));
+  const lengths = new Uint32Array(strings.map((string) => Buffer.byteLength(string)));
   return { text: Buffer.from(strings.join("")), lengths };
 }
 
