@@ -14,7 +14,7 @@ use crate::crypto::Algorithm;
 use crate::jose::jwt::{Profile, Rules};
 use crate::policy::{Limit, Pattern, Route};
 use crate::request::{Scheme, Target};
-use crate::signature::Component;
+use crate::signature::{Component, ComponentName};
 use crate::state::rate::Quota;
 use crate::state::risk::Thresholds;
 
@@ -505,8 +505,8 @@ impl Faults {
         let mut components = Vec::new();
         for (i, name) in names.iter().enumerate() {
             match Component::named(name) {
-                Ok(component) => components.push(component),
-                Err(_) => self.add(format!("{path}[{i}]"), "is not a component of a request; write a field name in lower case, or such as \"@method\""),
+                Ok(component) if !component.is_derived(&ComponentName::Status) => components.push(component),
+                Ok(_) | Err(_) => self.add(format!("{path}[{i}]"), "is not a component of a request; write a field name in lower case, or such as \"@method\""),
             }
         }
         components
