@@ -291,7 +291,8 @@ fn scopes_and_components_are_those_of_their_standards() {
     for scope in ["", "a b", "a\\\"b", "a\\\\b", "ä", "a\\t"] {
         refused("\"order:write\"", &format!("\"{scope}\""), "routes[0].scope", "write one scope an entry");
     }
-    for component in ["", "Content-Digest", "@unknown", "@query-param", "a b", "@signature-params", "@status"] {
+    for component in ["", "Content-Digest", "@unknown", "@query-param", "a b", "@signature-params", "@status"]
+    {
         let list = format!("\"@method\", \"{component}\"");
         let advice = "write a field name in lower case";
         refused("\"@method\", \"content-digest\"", &list, "routes[0].components[1]", advice);

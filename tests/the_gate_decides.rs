@@ -35,7 +35,7 @@ fn a_fully_proven_request_goes_through_and_says_who_it_was() {
     assert_eq!(decision.guarantees.rate, RateGuarantee::Approximate);
     let checks: Vec<_> = decision.evidence.iter().map(|e| (e.check, e.code)).collect();
     let expected =
-        ["signature", "token", "dpop", "content-digest", "scope", "replay", "rate"].map(|c| (c, "ok"));
+        ["signature", "token", "dpop", "content-digest", "scope", "rate", "replay"].map(|c| (c, "ok"));
     assert_eq!(checks, expected);
     assert_eq!(header(&decision, "RateLimit-Policy"), Some("\"agent-60s\";q=3;w=60"));
     assert_eq!(header(&decision, "RateLimit"), Some("\"agent-60s\";r=2;t=20"));

@@ -29,7 +29,10 @@ const STEPS: &[Step] = &[
     Step { name: "clippy: wasm32", run: clippy_wasm },
     Step { name: "no_std: wasm32v1-none", run: |w| no_std(w, "wasm32v1-none") },
     Step { name: "no_std: thumbv7em-none-eabihf", run: |w| no_std(w, "thumbv7em-none-eabihf") },
-    Step { name: "rust tests", run: |w| passes(w.cargo().arg("test").args(HOST_CRATES)) },
+    Step {
+        name: "rust tests",
+        run: |w| passes(w.cargo().args(["test", "--no-fail-fast"]).args(HOST_CRATES)),
+    },
     Step { name: "docs", run: docs },
     Step { name: "dependencies", run: dependencies },
     Step { name: "worker build", run: |w| worker::build(w).map(|_| None) },
