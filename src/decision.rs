@@ -28,6 +28,10 @@ pub const DECISION_FIELD: &str = "Countersign-Decision";
 /// What the names of the gate's own fields begin with, in lower case. Inbound ones are always stripped.
 pub const OWN_FIELD_PREFIX: &str = "countersign-";
 
+/// Longest plain field for the origin: 1 KiB. What is longer is in the assertion alone, as servers bound all fields
+/// together.
+const MAX_PLAIN_BYTES: usize = 1024;
+
 /// What happens to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -276,7 +280,7 @@ impl Decision {
     }
 
     /// The plain fields that tell the origin who it was, for logs and simple handlers. They say nothing that the
-    /// assertion does not prove. Values that no field can carry are left out.
+    /// assertion does not prove. Values that no field can carry, or that are longer than 1 KiB, are left out.
     #[must_use]
     pub fn origin_headers(&self) -> Vec<(&'static str, String)> {
         let scope = (!self.scope.is_empty()).then(|| self.scope.join(" "));
@@ -290,8 +294,11 @@ impl Decision {
             ("Countersign-Risk", Some(self.risk.score.to_string())),
             ("Countersign-Shadow", self.shadow_code().map(ToString::to_string)),
         ];
-        let printable =
-            |value: &String| value.bytes().all(|b| (b' '..=b'~').contains(&b)) && value.trim() == value;
+        let printable = |value: &String| {
+            value.len() <= MAX_PLAIN_BYTES
+                && value.bytes().all(|b| (b' '..=b'~').contains(&b))
+                && value.trim() == value
+        };
         fields.into_iter().filter_map(|(name, value)| Some((name, value.filter(printable)?))).collect()
     }
 

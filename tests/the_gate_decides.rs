@@ -218,6 +218,7 @@ fn tokens_are_refused_each_for_its_own_reason() {
         (orders(""), "token.syntax"),
         (Draft::new("GET", "/orders").field("authorization", "Basic YTpi"), "token.missing"),
         (orders(&world.token(|_| {})).bearer("x"), "token.repeated"),
+        (orders("x, Bearer y"), "token.repeated"),
     ];
     for (draft, code) in cases {
         assert_eq!(world.code(&draft), code);
@@ -596,6 +597,20 @@ fn what_another_put_beside_a_signature_is_not_held_against_who_signed() {
         assert!(conclusion.event.is_none_or(|event| event.subject == Subject::Unidentified));
     }
     assert_eq!(world.decide(&Draft::new("GET", "/signed").signed(&world.agent)).risk.score, 0);
+}
+
+#[test]
+fn what_an_observer_can_repeat_is_not_held_against_the_agent() {
+    let world = World::new();
+    let nonced = signed(&world, |p| p.nonce = Some("n".into()));
+    let tampered = Draft { body: Some(b"{\"total\":2}".to_vec()), ..world.proven() };
+    for _ in 0..10 {
+        for draft in [&nonced, &tampered] {
+            let conclusion = world.conclude(draft);
+            assert!(conclusion.event.is_none_or(|event| event.subject == Subject::Unidentified));
+        }
+    }
+    assert_eq!(world.decide(&signed(&world, |_| {})).risk.score, 0);
 }
 
 #[test]

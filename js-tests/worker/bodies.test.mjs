@@ -76,3 +76,14 @@ test("an answer to HEAD has the fields and no body", async () => {
   assert.deepEqual([status, body.length], [403, 0]);
   assert.equal(headers["content-type"], "application/problem+json");
 });
+
+test("a length of zero is no body", async () => {
+  const headers = /** @type {[string, string][]} */ ([["Content-Length", "0"]]);
+  for (const method of ["GET", "HEAD"]) {
+    assert.equal((await send({ method, url: `${world.url}/public/a`, headers })).status, 200, method);
+  }
+  const signed = await make(world, { method: "POST", path: "/api/v1/notes", signature: true });
+  signed.headers.push(["Content-Length", "0"]);
+  const { outcome, answer } = await judge(signed);
+  assert.equal(outcome, "allow", answer.body.toString());
+});

@@ -45,7 +45,8 @@ pub struct Config {
     /// Default: `code`.
     #[serde(default)]
     pub disclosure: Disclosure,
-    /// How far clocks may differ, for every time that is checked. Range: `0s` to `60s`.
+    /// How far clocks may differ: for times that lie ahead (`created`, `iat`, `nbf`), and for the `exp` of a token.
+    /// A signature's `expires` and the age of a proof are what their maker chose, and get no more. Range: `0s` to `60s`.
     #[serde(default = "default_clock_skew")]
     #[cfg_attr(feature = "schema", schemars(default = "default_clock_skew"))]
     pub clock_skew: Span,
@@ -87,7 +88,7 @@ pub enum Disclosure {
     /// Code and title.
     #[default]
     Code,
-    /// The status alone.
+    /// Neither: the status, and the challenges that standards demand.
     None,
 }
 
@@ -199,11 +200,14 @@ pub struct EventsConfig {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RouteConfig {
-    /// `METHOD /path`. The method may be `*`; a segment `*` stands for one segment, a last `**` for the rest.
+    /// `METHOD /path`. The method may be `*`, and `GET` stands for `HEAD` too; a segment `*` stands for one segment, a
+    /// last `**` for the rest, also for none.
     #[serde(rename = "match")]
     pub pattern: String,
-    /// The proofs that must be there: `signature`, `token`, `dpop`. A proof that is there is checked also
-    /// where it is not required. Empty lets everyone through.
+    /// The proofs that must be there: `signature`, `token`, `dpop`. A token that is
+    /// there must be valid also where none is required, with its proof if it came under the DPoP scheme; a signature
+    /// that is there and not required is passed over if it cannot be verified, and refused if it is wrong. Empty lets
+    /// everyone through, and looks at nothing.
     pub require: Vec<Requirement>,
     /// The scopes that the token must have, all of them.
     #[serde(default)]

@@ -108,6 +108,10 @@ fn token(view: &RequestView, required: bool) -> Result<Option<PresentedToken>, R
         return Err(Reason::TokenRepeated);
     }
     let Some((scheme, text)) = credentials(line) else { return absent };
+    // Hosts that join lines leave a comma, which no token has.
+    if text.contains(',') {
+        return Err(Reason::TokenRepeated);
+    }
     if text.is_empty() || !text.bytes().all(is_token68_byte) {
         return Err(Reason::TokenSyntax);
     }

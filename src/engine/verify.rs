@@ -66,11 +66,16 @@ pub(super) struct Verified {
 }
 
 impl Verified {
-    /// Under which name a refusal counts. What a signature does not cover may have been put beside it by another, so
-    /// tokens and proofs that fail beside one are not held against who signed.
+    /// Under which name a refusal counts: the agent's only where nobody but the agent can have caused it. Whoever has
+    /// seen a request can send it again, with another body, or with another token beside its signature.
     pub(super) fn subject_of(&self, refusal: Option<Reason>) -> Option<&str> {
+        let repeatable = matches!(
+            refusal,
+            Some(Reason::SignatureReplayed | Reason::DpopProofReplayed | Reason::SignatureDigestMismatch)
+        );
         let beside = refusal.is_some_and(|r| r.code().starts_with("token.") || r.code().starts_with("dpop."));
-        self.subject().filter(|_| !(beside && self.is_signed() && !self.covers_authorization))
+        let unsigned = beside && self.is_signed() && !self.covers_authorization;
+        self.subject().filter(|_| !repeatable && !unsigned)
     }
 
     fn is_signed(&self) -> bool {

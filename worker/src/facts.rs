@@ -18,7 +18,12 @@ pub(crate) fn view(request: &Request) -> Result<RequestView, RequestError> {
     let url = request.url();
     // A fragment is no part of a request; the runtime keeps what a client wrongly sent.
     let url = url.split('#').next().unwrap_or_default();
-    RequestView::new(&request.method(), Target::parse(url)?, fields, request.body().is_some())
+    RequestView::new(&request.method(), Target::parse(url)?, fields, has_body(request))
+}
+
+/// Whether a body follows. Clients state a length of zero for one that does not.
+fn has_body(request: &Request) -> bool {
+    request.body().is_some() && request.headers().get("content-length").ok().flatten().as_deref() != Some("0")
 }
 
 /// Names and values by turns, a line each, which neither can have in it. One text, as each crossing between
