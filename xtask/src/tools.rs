@@ -14,7 +14,7 @@ use std::process;
 use crate::command::{Outcome, Run};
 use crate::workspace::Workspace;
 
-/// A program from crates.io.
+/// A program that `cargo install` brings.
 struct CargoTool {
     name: &'static str,
     version: &'static str,
