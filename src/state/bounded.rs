@@ -66,11 +66,6 @@ impl<K: Ord + Clone, V> Bounded<K, V> {
         self.by_use.remove(&used);
         Some(value)
     }
-
-    /// The entries, in the order of their keys, without marking them.
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = (&K, &mut V)> {
-        self.entries.iter_mut().map(|(key, (_, value))| (key, value))
-    }
 }
 
 #[cfg(test)]
