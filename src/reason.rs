@@ -140,8 +140,33 @@ reasons! {
     SignatureDigestMismatch = "signature.digest_mismatch", Unproven, 403;
     /// `Content-Digest` is malformed, or has no algorithm that this gate supports.
     SignatureDigestUnsupported = "signature.digest_unsupported", Malformed, 400;
+    /// The request has signatures, and none has a tag of an enabled profile.
+    SignatureTagUnknown = "signature.tag_unknown", Unproven, 401;
+    /// Neither the key nor the signature says which algorithm it is.
+    SignatureAlgorithmAmbiguous = "signature.algorithm_ambiguous", Unproven, 401;
+    /// The signature was made longer ago than the profile allows.
+    SignatureTooOld = "signature.too_old", Unproven, 401;
+    /// The timestamp of the plain header scheme is not a time.
+    SignatureTimestampInvalid = "signature.timestamp_invalid", Malformed, 400;
+    /// The agent's directory is not there, or is none.
+    SignatureDirectoryInvalid = "signature.directory_invalid", Unproven, 401;
     /// The signature's nonce was seen before.
     SignatureReplayed = "signature.replayed", Unproven, 403;
+
+    /// The agent is not registered, and only registered ones are let in.
+    AgentUnknown = "agent.unknown", Unproven, 401;
+    /// The agent is suspended.
+    AgentSuspended = "agent.suspended", NotPermitted, 403;
+    /// The agent is revoked.
+    AgentRevoked = "agent.revoked", NotPermitted, 403;
+    /// The agent's key is revoked.
+    AgentKeyRevoked = "agent.key_revoked", NotPermitted, 403;
+    /// The agent's key has expired.
+    AgentKeyExpired = "agent.key_expired", Unproven, 401;
+    /// The agent's key is not valid yet.
+    AgentKeyNotYetValid = "agent.key_not_yet_valid", Unproven, 401;
+    /// The registry of agents cannot be had now.
+    AgentsUnavailable = "agents.unavailable", Unavailable, 503;
 
     /// The route requires an access token, and the request has none.
     TokenMissing = "token.missing", Unproven, 401;
