@@ -12,8 +12,10 @@ use super::{
 };
 use crate::crypto::Algorithm;
 use crate::jose::jwt::{Profile, Rules};
+use crate::keys::KeySource;
 use crate::policy::{Limit, Pattern, Route};
 use crate::request::{Scheme, Target};
+use crate::signature::profiles::web_bot_auth::KeySourceUrl;
 use crate::signature::{Component, ComponentName};
 use crate::state::rate::Quota;
 use crate::state::risk::Thresholds;
@@ -97,6 +99,7 @@ pub(crate) struct Signatures {
     pub(crate) trust: Vec<String>,
     pub(crate) max_window: Duration,
     pub(crate) require_nonce: bool,
+    pub(crate) require_signed_directories: bool,
 }
 
 /// How DPoP proofs are checked.
@@ -201,6 +204,12 @@ impl Gate {
             "dpop_signing_alg_values_supported": self.dpop.algorithms.iter().map(|a| a.jose()).collect::<Vec<_>>(),
             "dpop_bound_access_tokens_required": token_routes().count() > 0 && token_routes().all(|route| route.dpop),
         })
+    }
+
+    /// The directory that an agent names, under the rules of this gate.
+    pub(crate) fn directory(&self, url: &KeySourceUrl) -> KeySource {
+        let must_be_signed = self.signatures.as_ref().is_some_and(|s| s.require_signed_directories);
+        KeySource::directory(url).signed_within(must_be_signed.then_some(self.clock_skew))
     }
 
     /// Whether keys may be fetched from this URL at all: `https`, or loopback where that is permitted.
@@ -393,6 +402,7 @@ impl Faults {
             trust,
             max_window: self.span("signatures.max_window", signatures.max_window, least, most),
             require_nonce: signatures.require_nonce,
+            require_signed_directories: signatures.require_signed_directories,
         })
     }
 

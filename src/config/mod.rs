@@ -145,6 +145,9 @@ pub struct SignaturesConfig {
     /// Refuse a signature that has no `nonce`.
     #[serde(default)]
     pub require_nonce: bool,
+    /// Believe only those keys of a directory that have signed the response it came in. Most directories do not.
+    #[serde(default)]
+    pub require_signed_directories: bool,
 }
 
 /// How DPoP proofs (RFC 9449) are checked.

@@ -51,7 +51,7 @@ use verify::{Verification, Verified};
 /// What a session needs next.
 #[derive(Debug)]
 pub enum Step {
-    /// The keys of these sources, through [`Memory::keys_loaded`], [`Memory::keys_fetched`] or
+    /// The keys of these sources, through [`Memory::keys_loaded`], [`Memory::keys_read`] or
     /// [`Memory::keys_failed`]. Nobody else fetches them meanwhile.
     Keys(Vec<KeySource>),
     /// A few milliseconds: somebody else is fetching what is needed.

@@ -20,7 +20,7 @@ use crate::event::Subject;
 use crate::jose::jwk::Jwk;
 use crate::jose::jwt::{Claims, DecodedToken, VerifiedToken};
 use crate::jose::key_set::{Lookup, Wanted};
-use crate::keys::KeySource;
+use crate::keys::{AgentKey, AgentKeyName, KeySource};
 use crate::memory::{CachedToken, Memory};
 use crate::policy::Route;
 use crate::reason::Reason;
@@ -177,7 +177,7 @@ pub(super) struct Verification {
     token_state: TokenState,
     /// Verified, and not yet held together with the proof.
     verified_token: Option<Arc<VerifiedToken>>,
-    agent_key: Option<Jwk>,
+    agent_key: Option<AgentKey>,
     waiting_since: Option<UnixMillis>,
     refresh: Vec<KeySource>,
     phase: Phase,
@@ -334,13 +334,13 @@ impl Verification {
         needs: &mut Needs,
     ) -> Result<(), Reason> {
         let Some(agent) = self.agent.as_ref().filter(|_| self.agent_key.is_none()) else { return Ok(()) };
-        let source = KeySource::directory(&agent.claim.source);
-        let wanted = Wanted { kid: Some(&agent.claim.keyid), algorithm: None };
-        match needs.look_up(memory, source, Some(wanted), context.now) {
-            Found::Keys { keys, .. } => self.agent_key = keys.into_iter().next(),
-            Found::NotYet => {}
-            Found::Refusal(Reason::KeysUnavailable) => {
-                self.unverified_agent(context, Reason::KeysUnavailable)?;
+        let name = AgentKeyName::new(context.gate.directory(&agent.claim.source), &agent.claim.keyid);
+        let (lookup, key) = memory.look_up_agent_key(&name, context.now);
+        self.agent_key = key;
+        match needs.note(name.source().clone(), None, lookup) {
+            Found::Keys { .. } | Found::NotYet => {}
+            Found::Refusal(reason @ (Reason::KeysUnavailable | Reason::SignatureDirectoryInvalid)) => {
+                self.unverified_agent(context, reason)?;
             }
             Found::Refusal(_) => self.unverified_agent(context, Reason::SignatureKeyUnknown)?,
         }
@@ -388,7 +388,7 @@ impl Verification {
     fn checks(&self, context: &Context<'_>) -> Result<Vec<Pending>, Reason> {
         let mut pending = Vec::new();
         if let (Some(agent), Some(key)) = (&self.agent, &self.agent_key) {
-            pending.push(Pending { of: Of::Agent, check: agent_check(context, agent, key)? });
+            pending.push(Pending { of: Of::Agent, check: agent_check(context, agent, key.jwk())? });
         }
         if let TokenState::Unknown(token) = &self.token_state {
             let issuer = issuer(context, token.issuer)?;
@@ -460,14 +460,14 @@ impl Verification {
         self.verified.agent = Some(Agent {
             id: claim.identity().to_owned(),
             method: Method::WebBotAuth,
-            key: Some(key.thumbprint().to_owned()),
+            key: Some(key.jwk().thumbprint().to_owned()),
             operator: Some(claim.origin().to_owned()),
         });
         self.verified.subject = Some(claim.identity().to_owned());
         self.verified.covers_digest = digest::covers_digest(&agent.signature);
         self.verified.covers_authorization = agent.signature.covers_field("authorization");
         self.verified.deadlines.push((claim.expires, Reason::SignatureExpired));
-        self.verified.to_store = Some(KeySource::directory(&claim.source));
+        self.verified.to_store = Some(key.name().source().clone());
         if let Some(nonce) = &claim.nonce {
             self.verified.single_use.push(SingleUse {
                 key: ReplayKey::new(&["signature", claim.source.as_str(), &claim.keyid, nonce]),
@@ -567,7 +567,12 @@ impl Needs {
         wanted: Option<Wanted<'_>>,
         now: UnixMillis,
     ) -> Found {
-        match memory.look_up(&source, wanted, now) {
+        let lookup = memory.look_up(&source, wanted, now);
+        self.note(source, wanted, lookup)
+    }
+
+    fn note(&mut self, source: KeySource, wanted: Option<Wanted<'_>>, lookup: Lookup) -> Found {
+        match lookup {
             Lookup::Use { set, version, refresh, .. } => {
                 if refresh {
                     self.refresh.push(source);
@@ -586,6 +591,7 @@ impl Needs {
                 Found::NotYet
             }
             Lookup::UnknownKey { .. } => Found::Refusal(Reason::TokenKeyUnknown),
+            Lookup::Invalid { .. } => Found::Refusal(Reason::SignatureDirectoryInvalid),
             Lookup::Unavailable { .. } => Found::Refusal(Reason::KeysUnavailable),
         }
     }

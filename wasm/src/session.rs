@@ -138,7 +138,7 @@ fn view(method: &str, url: &str, lines: &[&str], has_body: bool) -> Result<Reque
 }
 
 /// The strings that were joined; `None` where the lengths are not theirs.
-fn split<'a>(joined: &'a [u8], lengths: &[u32]) -> Option<Vec<&'a str>> {
+pub(crate) fn split<'a>(joined: &'a [u8], lengths: &[u32]) -> Option<Vec<&'a str>> {
     let mut rest = str::from_utf8(joined).ok()?;
     let mut strings = Vec::with_capacity(lengths.len());
     for length in lengths {

@@ -34,6 +34,8 @@ export interface KeySource {
   readonly name: string;
   readonly url: string;
   readonly accept: string;
+  /** Whether no address may be connected to but those that `isPublicAddress` lets through. */
+  readonly publicOnly: boolean;
 }
 
 /** A signature to verify. Key, lengths and ranges are checked already. */
@@ -75,8 +77,13 @@ extern "C" {
     fn set_url(this: &Source, url: &str);
     #[wasm_bindgen(method, setter)]
     fn set_accept(this: &Source, accept: &str);
+    #[wasm_bindgen(method, setter, js_name = publicOnly)]
+    fn set_public_only(this: &Source, public_only: bool);
 
-    type Check;
+    /// A signature to verify.
+    #[wasm_bindgen(typescript_type = "Check")]
+    #[derive(Debug)]
+    pub type Check;
     #[wasm_bindgen(method, setter)]
     fn set_algorithm(this: &Check, algorithm: &str);
     #[wasm_bindgen(method, setter)]
@@ -127,10 +134,11 @@ fn source_to_js(source: &KeySource) -> Source {
     value.set_name(&source.name());
     value.set_url(source.url());
     value.set_accept(source.accept());
+    value.set_public_only(source.is_public_only());
     value
 }
 
-fn check_to_js(check: &SignatureCheck) -> Check {
+pub(crate) fn check_to_js(check: &SignatureCheck) -> Check {
     let value: Check = Object::new().unchecked_into();
     value.set_algorithm(check.algorithm().jose());
     value.set_key(&check.key().to_jwk());
