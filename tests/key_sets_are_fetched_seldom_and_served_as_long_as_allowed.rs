@@ -118,10 +118,19 @@ fn one_unknown_kid_is_remembered_past_the_cooldown() {
 }
 
 #[test]
+fn a_kid_that_the_first_fetch_did_not_bring_costs_no_second() {
+    let mut cache = cache();
+    assert!(fetches(&look(&mut cache, "b", 0)));
+    cache.fetched(URL, set(&["a"]), fresh(600), at(0));
+    assert_eq!(look(&mut cache, "b", 0), Lookup::UnknownKey { until: at(60) });
+    assert!(serves(&look(&mut cache, "a", 0)));
+    assert!(fetches(&look(&mut cache, "b", 60)));
+}
+
+#[test]
 fn a_new_set_forgets_the_unknown_kids() {
     let limits = Limits { unknown_kid_ttl: secs(300), ..limits() };
     let mut cache = KeySets::new(limits, 7);
-    assert!(fetches(&look(&mut cache, "b", 0)));
     cache.fetched(URL, set(&["a"]), fresh(600), at(0));
     assert!(fetches(&look(&mut cache, "b", 30)));
     cache.fetched(URL, set(&["a"]), fresh(600), at(30));
@@ -209,6 +218,97 @@ fn failures_back_off_and_retry_after_is_honoured_within_a_cap() {
     assert_eq!(look(&mut cache, "a", now), Lookup::Unavailable { until: at(now + 3600) });
     cache.fetched(URL, set(&["a"]), Freshness::default(), at(now));
     assert!(serves(&look(&mut cache, "a", now)), "a good fetch ends it");
+}
+
+#[test]
+fn a_definite_no_is_told_apart_and_remembered_for_a_bounded_time() {
+    for (said, pause) in [(None, 60), (Some(1), 60), (Some(100), 100), (Some(100_000), 300)] {
+        let mut cache = cache();
+        assert!(fetches(&look(&mut cache, "a", 0)));
+        assert_eq!(look(&mut cache, "a", 1), Lookup::Wait { until: at(10) });
+        cache.invalid(URL, said.map(secs), at(1));
+        assert_eq!(look(&mut cache, "a", 1), Lookup::Invalid { until: at(1 + pause) });
+        assert_eq!(look(&mut cache, "b", pause), Lookup::Invalid { until: at(1 + pause) });
+        assert_eq!(look(&mut cache, "a", 1 + pause), Lookup::Fetch { until: at(11 + pause) });
+        assert_eq!(
+            look(&mut cache, "a", 1 + pause),
+            Lookup::Wait { until: at(11 + pause) },
+            "no two at once"
+        );
+        cache.failed(URL, None, at(2 + pause));
+        let unavailable = Lookup::Unavailable { until: at(4 + pause) };
+        assert_eq!(look(&mut cache, "a", 2 + pause), unavailable, "the last answer counts");
+        cache.fetched(URL, set(&["a"]), Freshness::default(), at(4 + pause));
+        assert!(serves(&look(&mut cache, "a", 4 + pause)), "a good fetch ends it");
+        assert!(cache.snapshot(URL).is_some());
+    }
+    let mut cache = cache();
+    cache.invalid(URL, None, at(0));
+    assert!(cache.snapshot(URL).is_none(), "a store learns of keys only");
+}
+
+#[test]
+fn a_definite_no_evicts_no_fresh_set_and_lets_no_stale_one_live_on() {
+    let mut cache = filled();
+    assert!(fetches(&look(&mut cache, "b", 100)));
+    cache.invalid(URL, None, at(100));
+    assert!(serves(&look(&mut cache, "a", 100)));
+    assert_eq!(look(&mut cache, "b", 100), Lookup::UnknownKey { until: at(130) });
+    assert_eq!(look(&mut cache, "b", 130), Lookup::UnknownKey { until: at(160) });
+    assert!(serves(&look(&mut cache, "a", 599)));
+    assert!(fetches(&look(&mut cache, "a", 659)));
+    cache.invalid(URL, None, at(659));
+    assert!(serves(&look(&mut cache, "a", 659)), "within the grace");
+    assert_eq!(look(&mut cache, "a", 660), Lookup::Invalid { until: at(719) });
+}
+
+#[test]
+fn what_forbids_staleness_serves_for_as_long_as_it_said_and_no_longer() {
+    let strict = |seconds| Freshness { may_be_stale: false, ..fresh(seconds) };
+    // Past MAX_FRESH it is asked for anew, and serves on while that fails for as long as it said.
+    for (said, fresh_until, serves_until) in
+        [(0, 60, 60), (600, 600, 600), (7200, 3600, 7200), (999_999, 3600, 86_400)]
+    {
+        let mut cache = cache();
+        cache.fetched(URL, set(&["a"]), strict(said), at(0));
+        assert!(matches!(look(&mut cache, "a", fresh_until - 1), Lookup::Use { stale: false, .. }));
+        let mut now = fresh_until;
+        while now < serves_until + 120 {
+            if fetches(&look(&mut cache, "a", now)) {
+                cache.failed(URL, None, at(now));
+            }
+            assert_eq!(serves(&look(&mut cache, "a", now)), now < serves_until, "{said} {now}");
+            now += 30;
+        }
+        assert!(!cache.has_set(URL), "what can never serve again is not kept");
+    }
+}
+
+#[test]
+fn what_must_not_be_stored_is_in_no_snapshot() {
+    let mut cache = cache();
+    cache.fetched(URL, set(&["a"]), Freshness { may_be_stored: false, ..fresh(600) }, at(0));
+    assert!(cache.has_set(URL) && serves(&look(&mut cache, "a", 0)));
+    assert!(cache.snapshot(URL).is_none() && cache.version_to_store(URL).is_none());
+    cache.fetched(URL, set(&["a"]), fresh(600), at(1));
+    assert!(cache.snapshot(URL).is_some() && cache.version_to_store(URL).is_some());
+}
+
+#[test]
+fn a_snapshot_keeps_how_long_its_set_may_serve() {
+    let mut cache = cache();
+    cache.fetched(URL, set(&["a"]), Freshness { may_be_stale: false, ..fresh(600) }, at(0));
+    let text = cache.snapshot(URL).unwrap().to_text();
+    let snapshot = Snapshot::from_text(&text).unwrap();
+    assert_eq!(snapshot.keep_for(at(0)), secs(600));
+    let mut other = KeySets::new(limits(), 7);
+    assert!(fetches(&look(&mut other, "a", 700)));
+    assert!(!other.loaded(URL, snapshot, at(700)));
+    other.failed(URL, None, at(700));
+    assert_eq!(look(&mut other, "a", 700), Lookup::Unavailable { until: at(702) });
+    let forever = text.replace(&format!("\"serve_until\":{}", START + 600), "\"serve_until\":9999999999999");
+    assert_ne!(forever, text);
+    assert_eq!(Snapshot::from_text(&forever).unwrap().keep_for(at(0)), secs(24 * 3600));
 }
 
 #[test]

@@ -34,7 +34,7 @@ export const ask: Ask = ({ url, publicOnly }, headers, signal) =>
       const fields: string[] = response.rawHeaders;
       answered({ status: response.statusCode ?? 0, fields, body: response });
     })
-      .once("error", failed)
+      .on("error", failed)
       .end();
   });
 

@@ -222,7 +222,7 @@ impl KeySets {
         // What can never serve again is not kept: `no-store` says so, and the rest saves memory.
         entry.set.take_if(|stored| stored.serve_until <= now);
         let Some(stored) = entry.set.clone().filter(|stored| entry.may_serve(stored, now)) else {
-            return match entry.permit(&limits, None, now) {
+            return match entry.permit(&limits, wanted.and_then(|wanted| wanted.kid), now) {
                 Permit::Granted(until) => Lookup::Fetch { until },
                 Permit::Leased(until) => Lookup::Wait { until },
                 Permit::Refused(until) if entry.is_invalid(now) => Lookup::Invalid { until },
