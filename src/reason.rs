@@ -322,10 +322,16 @@ impl From<SignatureError> for Reason {
             }
             E::DigestMismatch => Self::SignatureDigestMismatch,
             E::AlgorithmSymmetric => Self::SignatureAlgorithmNotAllowed,
-            E::TargetNotCovered => Self::SignatureComponentNotCovered,
-            E::CreatedMissing | E::ExpiresMissing | E::KeyIdMissing | E::NonceMissing => {
-                Self::SignatureParameterMissing
-            }
+            E::ComponentNotCovered => Self::SignatureComponentNotCovered,
+            E::ParamMissing(_) => Self::SignatureParameterMissing,
+            E::TooOld => Self::SignatureTooOld,
+            E::TimestampMalformed => Self::SignatureTimestampInvalid,
+            E::AlgorithmNotAllowed => Self::SignatureAlgorithmNotAllowed,
+            E::AlgorithmMismatch => Self::SignatureAlgorithmMismatch,
+            E::AlgorithmAmbiguous => Self::SignatureAlgorithmAmbiguous,
+            E::KeyForbidden => Self::SignatureKeyForbidden,
+            E::Invalid => Self::SignatureInvalid,
+            E::TagMismatch => Self::SignatureTagUnknown,
             E::CreatedInFuture => Self::SignatureCreatedInFuture,
             E::Expired => Self::SignatureExpired,
             E::ExpiresBeforeCreated | E::WindowTooLong => Self::SignatureWindowInvalid,
@@ -340,10 +346,8 @@ impl From<SignatureError> for Reason {
             | E::AgentUrlUserInfo
             | E::AgentUrlFragment
             | E::AgentUrlMalformed => Self::SignatureAgentMalformed,
-            // Made by signing, or by reading a signature for another profile than was selected.
-            E::InputMalformed | E::SignatureMalformed | E::LabelMalformed | E::TagMismatch => {
-                Self::SignatureMalformed
-            }
+            // The last is made by signing only.
+            E::InputMalformed | E::SignatureMalformed | E::LabelMalformed => Self::SignatureMalformed,
         }
     }
 }

@@ -4,7 +4,7 @@
 mod signature_support;
 
 use countersign::request::{Fields, RequestView, Target};
-use countersign::signature::profiles::web_bot_auth::{Rules, claim};
+use countersign::signature::profiles;
 use countersign::signature::{Component, Message, SignatureParams, digest, prepare, present, signature_base};
 use countersign::time::UnixSeconds;
 use proptest::prelude::*;
@@ -99,7 +99,7 @@ proptest! {
         ]);
         for presented in present(view.fields()).unwrap_or_default() {
             let _ = signature_base(&presented, &Message::request(&view, view.target()));
-            let _ = claim(&presented, &view, UnixSeconds(0), &Rules::default());
+            let _ = profiles::rules("web-bot-auth").unwrap().claim(&presented, view.fields(), UnixSeconds(0));
         }
         let _ = digest::verify(&digest, b"");
     }
@@ -119,7 +119,7 @@ proptest! {
                 prop_assert_eq!(base.lines().count(), presented.components().len() + 1);
                 prop_assert!(base.is_ascii());
             }
-            let _ = claim(&presented, &view, UnixSeconds(0), &Rules::default());
+            let _ = profiles::rules("web-bot-auth").unwrap().claim(&presented, view.fields(), UnixSeconds(0));
         }
     }
 
@@ -133,7 +133,7 @@ proptest! {
             let view = request("GET", "https://shop.example/", &[
                 ("Signature-Input", &input), ("Signature", "s=:AA==:"), ("Signature-Agent", agent),
             ]);
-            claim(&only(&view), &view, UnixSeconds(2), &Rules::default())
+            profiles::rules("web-bot-auth").unwrap().claim(&only(&view), view.fields(), UnixSeconds(2))
         };
         if let Ok(first) = claim_of(&agent) {
             prop_assert!(first.identity().starts_with(first.origin()));

@@ -6,20 +6,18 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use super::signatures::Signatures;
 use super::{
     Config, ConfigError, Disclosure, IssuerConfig, ProfileConfig, RateConfig, RateStore, ReplayConfig,
-    Requirement, RouteConfig, Span, list,
+    MAX_ENTRIES, Requirement, RouteConfig, Span, list,
 };
 use crate::crypto::Algorithm;
 use crate::jose::jwt::{Profile, Rules};
 use crate::policy::{Limit, Pattern, Route};
 use crate::request::{Scheme, Target};
-use crate::signature::{Component, ComponentName};
 use crate::state::rate::Quota;
 use crate::state::risk::Thresholds;
 
-/// Most public origins, issuers or trusted directories.
-const MAX_ENTRIES: usize = 64;
 /// Most routes.
 const MAX_ROUTES: usize = 1024;
 /// Most limits of one route.
@@ -89,14 +87,6 @@ impl Issuer {
     pub fn jwks_uri(&self) -> &str {
         &self.jwks_uri
     }
-}
-
-/// Which signatures are believed.
-#[derive(Clone, Debug)]
-pub(crate) struct Signatures {
-    pub(crate) trust: Vec<String>,
-    pub(crate) max_window: Duration,
-    pub(crate) require_nonce: bool,
 }
 
 /// How DPoP proofs are checked.
@@ -210,7 +200,7 @@ impl Gate {
     }
 }
 
-fn is_fetchable(url: &str, allow_loopback: bool) -> bool {
+pub(super) fn is_fetchable(url: &str, allow_loopback: bool) -> bool {
     Target::parse(url).is_ok_and(|target| match target.scheme() {
         Scheme::Https => true,
         Scheme::Http => allow_loopback && is_loopback(target.authority()),
@@ -227,14 +217,14 @@ fn is_loopback(authority: &str) -> bool {
 
 /// Collects faults; each method gives a usable value even where it found one, so that all are found.
 #[derive(Default)]
-struct Faults(Vec<ConfigError>);
+pub(super) struct Faults(Vec<ConfigError>);
 
 impl Faults {
-    fn add(&mut self, path: impl Into<String>, message: impl Into<String>) {
+    pub(super) fn add(&mut self, path: impl Into<String>, message: impl Into<String>) {
         self.0.push(ConfigError::new(path, message));
     }
 
-    fn span(&mut self, path: &str, value: Span, least: Span, most: Span) -> Duration {
+    pub(super) fn span(&mut self, path: &str, value: Span, least: Span, most: Span) -> Duration {
         if value < least || value > most {
             self.add(path, format!("is {value}; write {least} to {most}"));
         }
@@ -248,7 +238,7 @@ impl Faults {
         value
     }
 
-    fn count(&mut self, path: &str, count: usize, least: usize, most: usize) {
+    pub(super) fn count(&mut self, path: &str, count: usize, least: usize, most: usize) {
         if count < least {
             self.add(path, "is empty; write at least one entry");
         } else if count > most {
@@ -256,7 +246,7 @@ impl Faults {
         }
     }
 
-    fn origin(&mut self, path: &str, url: &str) -> String {
+    pub(super) fn origin(&mut self, path: &str, url: &str) -> String {
         match Target::parse(url) {
             Ok(target) if target.path() == "/" && target.query().is_none() => origin_of(&target),
             _ => {
@@ -367,35 +357,6 @@ impl Faults {
         }
     }
 
-    fn signatures(&mut self, config: &Config) -> Option<Signatures> {
-        let signatures = config.signatures.as_ref()?;
-        self.count("signatures.profiles", signatures.profiles.len(), 1, 8);
-        for (i, profile) in signatures.profiles.iter().enumerate() {
-            if profile != "web-bot-auth" {
-                self.add(
-                    format!("signatures.profiles[{i}]"),
-                    "is not a profile of this gate; write \"web-bot-auth\"",
-                );
-            }
-        }
-        self.count("signatures.trust", signatures.trust.len(), 1, MAX_ENTRIES);
-        let mut trust = Vec::new();
-        for (i, url) in signatures.trust.iter().enumerate() {
-            let path = format!("signatures.trust[{i}]");
-            let origin = self.origin(&path, url);
-            if !origin.is_empty() && !is_fetchable(&origin, config.allow_loopback) {
-                self.add(path, "is not https; write https://host[:port]");
-            }
-            trust.push(origin);
-        }
-        let (least, most) = (Span::from_secs(1), Span::from_secs(86_400));
-        Some(Signatures {
-            trust,
-            max_window: self.span("signatures.max_window", signatures.max_window, least, most),
-            require_nonce: signatures.require_nonce,
-        })
-    }
-
     fn dpop(&mut self, config: &Config) -> Dpop {
         Dpop {
             max_age: self.span("dpop.max_age", config.dpop.max_age, Span::from_secs(1), Span::from_secs(300)),
@@ -499,17 +460,6 @@ impl Faults {
             limits,
             shadow: route.shadow,
         })
-    }
-
-    fn components(&mut self, path: &str, names: &[String]) -> Vec<Component> {
-        let mut components = Vec::new();
-        for (i, name) in names.iter().enumerate() {
-            match Component::named(name) {
-                Ok(component) if !component.is_derived(&ComponentName::Status) => components.push(component),
-                Ok(_) | Err(_) => self.add(format!("{path}[{i}]"), "is not a component of a request; write a field name in lower case, or such as \"@method\""),
-            }
-        }
-        components
     }
 
     fn limit(&mut self, path: &str, rate: &RateConfig) -> Limit {

@@ -111,6 +111,12 @@ impl Component {
         self.reading.key.as_deref()
     }
 
+    /// Whether a request can have it before its content has been read: neither of another message, nor a trailer.
+    #[must_use]
+    pub fn may_be_of_request(&self) -> bool {
+        self.is_own()
+    }
+
     /// Whether it is this field of the message's own header section, the whole or one member of it.
     #[must_use]
     pub fn is_field(&self, field: &str) -> bool {
@@ -133,7 +139,7 @@ impl Component {
     }
 
     /// The same component as another, parameters compared in any order (§2).
-    pub(super) fn is_same_as(&self, other: &Self) -> bool {
+    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
         self.name == other.name && self.reading == other.reading
     }
 }

@@ -12,6 +12,7 @@ mod base;
 mod components;
 pub mod digest;
 mod error;
+pub mod explain;
 mod field_types;
 mod message;
 mod params;
@@ -20,12 +21,14 @@ pub mod profiles;
 mod published_keys;
 mod query;
 mod sign;
+pub mod verify;
 
 pub use base::signature_base;
 pub use components::{Component, ComponentName};
 pub use error::{Param, SignatureError};
 pub use message::Message;
 pub use params::SignatureParams;
+pub(crate) use presented::present_respelt;
 pub use presented::{
     MAX_COMPONENTS, MAX_INPUT_BYTES, MAX_SIGNATURE_BYTES, MAX_SIGNATURES, PresentedSignature, present,
 };
