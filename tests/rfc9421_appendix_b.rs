@@ -205,6 +205,9 @@ fn the_transformations_of_b_4_that_change_what_is_covered_are_not_valid() {
 #[test]
 fn the_responses_of_section_2_4_cover_parts_of_their_requests() {
     let request = Printed::parse(S24_REQUEST).request();
+    let own = labelled(request.fields(), "sig1");
+    let base = signature_base(&own, &Message::request(&request, request.target())).unwrap();
+    assert_ne!(verifies(&own, &base), Some(false));
     for (base, response) in [(S24_BASE, S24_RESPONSE), (S24_SIGNED_BASE, S24_SIGNED_RESPONSE)] {
         let view = Printed::parse(response).response();
         let message = Message::response(&view, Some((&request, request.target())));
