@@ -23,8 +23,8 @@ fn parts() -> impl Strategy<Value = [String; 5]> {
     ["[A-Z]{1,6}", "[a-z/%]{0,8}", "[a-z=&]{0,8}", "[!-~]([ -~]{0,10}[!-~])?", "[!-~]([ -~]{0,10}[!-~])?"]
 }
 
-fn components(names: &[&str]) -> Vec<Component> {
-    names.iter().map(|name| Component::parse(&format!("\"{name}\"")).unwrap()).collect()
+fn named(names: &[&str]) -> Vec<Component> {
+    names.iter().map(|name| Component::named(name).unwrap()).collect()
 }
 
 fn with_fields(view: &RequestView, more: &[(&str, &str)]) -> RequestView {
@@ -52,7 +52,7 @@ proptest! {
         let params = SignatureParams {
             created: created.map(UnixSeconds), nonce, keyid: Some(ED25519_KEYID.into()), ..SignatureParams::default()
         };
-        let unsigned = prepare(&Message::request(&unsigned_view, unsigned_view.target()), &components(&names), &params).unwrap();
+        let unsigned = prepare(&Message::request(&unsigned_view, unsigned_view.target()), &named(&names), &params).unwrap();
         let fields = unsigned.fields("sig", &sign(&unsigned.base)).unwrap();
         let signed = with_fields(&unsigned_view, &[
             ("Signature-Input", &fields.signature_input), ("Signature", &fields.signature),
@@ -74,7 +74,7 @@ proptest! {
         let base = |parts: &[String; 5]| {
             let view = view(parts);
             let message = Message::request(&view, view.target());
-            prepare(&message, &components(&names[covered..=covered]), &SignatureParams::default()).unwrap().base
+            prepare(&message, &named(&names[covered..=covered]), &SignatureParams::default()).unwrap().base
         };
         prop_assert_eq!(base(&before) == base(&after), before[covered] == after[covered]);
     }
@@ -83,7 +83,7 @@ proptest! {
     fn another_authority_or_path_is_another_target(host in "[a-z]{1,8}\\.example", path in "[a-z]{0,8}") {
         let base = |target: &Target| {
             let view = RequestView::new("GET", target.clone(), Fields::new(), false).unwrap();
-            prepare(&Message::request(&view, view.target()), &components(&["@target-uri"]), &SignatureParams::default()).unwrap().base
+            prepare(&Message::request(&view, view.target()), &named(&["@target-uri"]), &SignatureParams::default()).unwrap().base
         };
         let known = Target::parse("https://shop.example/cart").unwrap();
         let other = Target::parse(&format!("https://{host}/{path}")).unwrap();
