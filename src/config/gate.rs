@@ -3,17 +3,19 @@
 use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::signatures::Signatures;
 use super::{
-    Config, ConfigError, Disclosure, IssuerConfig, ProfileConfig, RateConfig, RateStore, ReplayConfig,
-    MAX_ENTRIES, Requirement, RouteConfig, Span, list,
+    Admin, Config, ConfigError, Disclosure, IssuerConfig, MAX_ENTRIES, ProfileConfig, RateConfig, RateStore,
+    ReplayConfig, Requirement, RouteConfig, Span, list,
 };
 use crate::crypto::Algorithm;
 use crate::jose::jwt::{Profile, Rules};
 use crate::policy::{Limit, Pattern, Route};
+use crate::registry::Registry;
 use crate::request::{Scheme, Target};
 use crate::state::rate::Quota;
 use crate::state::risk::Thresholds;
@@ -39,6 +41,8 @@ pub struct Gate {
     pub(crate) dpop: Dpop,
     pub(crate) risk: Thresholds,
     events_url: Option<String>,
+    agents: Arc<Registry>,
+    admin: Option<Admin>,
     routes: Vec<Route>,
 }
 
@@ -100,6 +104,10 @@ impl Gate {
     /// Checks a configuration. Gives every fault that it has, not only the first.
     pub fn new(config: &Config) -> Result<Self, Vec<ConfigError>> {
         let mut faults = Faults::default();
+        let admin = faults.admin(config);
+        let mut routes = faults.routes(config);
+        // First, so that no route of the configuration opens the admin API or hides it.
+        routes.splice(..0, admin.as_ref().and_then(Admin::route));
         let gate = Self {
             origin: faults.origin("origin", &config.origin),
             public_origins: faults.public_origins(config),
@@ -114,7 +122,9 @@ impl Gate {
             dpop: faults.dpop(config),
             risk: faults.risk(config),
             events_url: faults.events(config),
-            routes: faults.routes(config),
+            agents: faults.agents(config),
+            admin,
+            routes,
         };
         if faults.0.is_empty() { Ok(gate) } else { Err(faults.0) }
     }
@@ -169,6 +179,31 @@ impl Gate {
     #[must_use]
     pub fn events_url(&self) -> Option<&str> {
         self.events_url.as_deref()
+    }
+
+    /// The agents of the configuration.
+    #[must_use]
+    pub fn agents(&self) -> &Arc<Registry> {
+        &self.agents
+    }
+
+    /// Who may change the registry at run time. Where this is `None`, the agents of the configuration are all there
+    /// are, and no store is read.
+    #[must_use]
+    pub fn admin(&self) -> Option<&Admin> {
+        self.admin.as_ref()
+    }
+
+    /// Whether an agent's signature is refused where the agent is not registered.
+    #[must_use]
+    pub fn requires_registration(&self) -> bool {
+        self.signatures.as_ref().is_some_and(|signatures| signatures.require_registered)
+    }
+
+    /// Whether loopback addresses are permitted where keys are fetched.
+    #[must_use]
+    pub fn allow_loopback(&self) -> bool {
+        self.allow_loopback
     }
 
     /// The routes, in the order in which they are tried.
@@ -419,7 +454,7 @@ impl Faults {
         if !route.scope.is_empty() && !token {
             self.add(format!("{path}.scope"), "scopes are of a token; add \"token\" to require");
         }
-        if route.scope.iter().any(|scope| scope.is_empty() || !scope.bytes().all(is_scope_byte)) {
+        if route.scope.iter().any(|scope| !is_scope(scope)) {
             self.add(
                 format!("{path}.scope"),
                 "a scope has a character that RFC 6749 §3.3 does not allow; write one scope an entry",
@@ -482,6 +517,7 @@ fn origin_of(target: &Target) -> String {
     format!("{}://{}", target.scheme().as_str(), target.authority())
 }
 
-fn is_scope_byte(byte: u8) -> bool {
-    matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e)
+/// One scope (RFC 6749 §3.3).
+pub(super) fn is_scope(scope: &str) -> bool {
+    !scope.is_empty() && scope.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
 }

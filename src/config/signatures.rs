@@ -33,6 +33,9 @@ pub struct SignaturesConfig {
     /// Default: none. Range: 0 to 64 entries.
     #[serde(default)]
     pub trust: Vec<String>,
+    /// Refuse the signature of an agent that is not registered, also where its directory is trusted.
+    #[serde(default)]
+    pub require_registered: bool,
     /// What a profile demands beyond its own, by its name. A profile's bounds can be tightened, not loosened.
     #[serde(default)]
     pub rules: BTreeMap<String, RulesConfig>,
@@ -79,6 +82,7 @@ fn default_profiles() -> Vec<String> {
 pub(crate) struct Signatures {
     pub(crate) trust: Vec<String>,
     pub(crate) rules: Vec<Rules>,
+    pub(crate) require_registered: bool,
 }
 
 impl Faults {
@@ -106,7 +110,7 @@ impl Faults {
             }
         }
         let trust = self.trust(signatures, config);
-        Some(Signatures { trust, rules })
+        Some(Signatures { trust, rules, require_registered: signatures.require_registered })
     }
 
     fn trust(&mut self, signatures: &SignaturesConfig, config: &Config) -> Vec<String> {
