@@ -1,26 +1,23 @@
 //! Where verification keys come from, and what a response must be to be believed: [`KeySource`].
 //!
-//! Two kinds of sources never mix: the key set that the configuration pins for an issuer, and the directory that
-//! an agent names itself, below an origin that the configuration trusts. Fetching is the host's: `https`, no
+//! Three kinds of sources never mix: the key set that the configuration pins for an issuer, the directory that an agent
+//! names itself, below an origin that the configuration trusts, and the key set that a registered agent has. Fetching is the host's: `https`, no
 //! redirects, at most [`MAX_KEY_DOCUMENT_BYTES`] read, `Accept` as [`KeySource::accept`] says, `Accept-Encoding:
 //! identity` as digests are those of what was sent, and for [`KeySource::is_public_only`] no address but those that
 //! [`net::is_public`](crate::net::is_public) lets through.
 //!
 //! A host gives [`KeySource::read`] what it got, verifies the [`KeyReading::checks`] that this leaves to it, and gives
-//! the reading to [`Memory::keys_read`](crate::memory::Memory::keys_read). An agent's key is looked up by directory
-//! *and* thumbprint only ([`AgentKeyName`]).
+//! the reading to [`Memory::keys_read`](crate::memory::Memory::keys_read). Keys are looked up by source *and* name.
 
 mod signed;
 
-use alloc::borrow::ToOwned as _;
 use alloc::string::String;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
 use crate::crypto::SignatureCheck;
-use crate::jose::jwk::{Jwk, JwkSet, JwkSetError, MAX_SET_BYTES};
+use crate::jose::jwk::{JwkSet, JwkSetError, MAX_SET_BYTES};
 use crate::jose::key_set::{self, CachingFields, Freshness};
 use crate::net;
 use crate::request::{Fields, Target};
@@ -40,6 +37,8 @@ pub const DIRECTORY_MEDIA_TYPE: &str = "application/http-message-signatures-dire
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Kind {
     Issuer,
+    /// Of a registered agent: known by `kid`, and fetched under the rules of directories.
+    Agent,
     WellKnownDirectory,
     Directory,
 }
@@ -205,6 +204,11 @@ impl KeySource {
         Self { kind: Kind::Issuer, url: url.into(), origin: String::new(), signed_within: None }
     }
 
+    /// The key set of a registered agent.
+    pub(crate) fn agent(url: &str) -> Self {
+        Self { kind: Kind::Agent, ..Self::issuer(url) }
+    }
+
     /// The directory that an agent named.
     pub(crate) fn directory(url: &KeySourceUrl) -> Self {
         let kind = if url.is_well_known() { Kind::WellKnownDirectory } else { Kind::Directory };
@@ -226,7 +230,7 @@ impl KeySource {
     #[must_use]
     pub fn accept(&self) -> &'static str {
         match self.kind {
-            Kind::Issuer => "application/jwk-set+json, application/json",
+            Kind::Issuer | Kind::Agent => "application/jwk-set+json, application/json",
             Kind::WellKnownDirectory => DIRECTORY_MEDIA_TYPE,
             Kind::Directory => {
                 "application/jwk-set+json, application/json, application/http-message-signatures-directory+json"
@@ -234,15 +238,15 @@ impl KeySource {
         }
     }
 
-    /// Whether the host may connect to public addresses only: an agent chose the name. Issuers are the operator's to
-    /// choose, and may be in his own network; loopback is named where the configuration permits it, for tests.
+    /// Whether the host may connect to public addresses only: an agent chose the name. What the configuration names is
+    /// the operator's to choose, and may be in his own network; loopback is named where the configuration permits it, for tests.
     #[must_use]
     pub fn is_public_only(&self) -> bool {
         let names_loopback = |url: Target| net::names_loopback(url.authority());
-        self.is_directory() && !Target::parse(&self.url).is_ok_and(names_loopback)
+        self.kind != Kind::Issuer && !Target::parse(&self.url).is_ok_and(names_loopback)
     }
 
-    /// The part of the URL that the configuration names, for logs: the rest of a directory's an agent chose.
+    /// The part of the URL that the operator has named, for logs: the rest of a directory's an agent chose.
     #[must_use]
     pub fn configured(&self) -> &str {
         if self.is_directory() { &self.origin } else { &self.url }
@@ -253,8 +257,14 @@ impl KeySource {
         self.is_directory().then_some(&self.origin)
     }
 
+    /// Whether it is a directory, which agents name themselves.
     pub(crate) fn is_directory(&self) -> bool {
-        self.kind != Kind::Issuer
+        matches!(self.kind, Kind::WellKnownDirectory | Kind::Directory)
+    }
+
+    /// Whether it is the configuration that names it: an issuer, or a profile's own.
+    pub(crate) fn is_configured(&self) -> bool {
+        self.kind == Kind::Issuer
     }
 
     /// Whether it is a directory at an origin's well-known path, of which there are as many as trusted origins.
@@ -267,12 +277,12 @@ impl KeySource {
         self.kind == Kind::Directory
     }
 
-    /// The name in a store. Issuers and directories are apart: nobody's directory becomes an issuer's key set. So are
-    /// directories that must be signed: what was stored without that rule is not found under it.
+    /// The name in a store. The kinds are apart: nobody's directory becomes an issuer's key set. So are directories that must be signed: what was stored without that rule is not found under it.
     #[must_use]
     pub fn name(&self) -> String {
         let prefix = match (self.kind, self.signed_within) {
             (Kind::Issuer, _) => "issuer",
+            (Kind::Agent, _) => "agent",
             (_, None) => "directory",
             (_, Some(_)) => "signed-directory",
         };
@@ -313,7 +323,7 @@ impl KeySource {
     fn document(&self, response: &KeyResponse<'_>) -> Result<JwkSet, KeyResponseError> {
         let body = response.body.ok_or(KeyResponseError::Document(JwkSetError::TooLong))?;
         match self.kind {
-            Kind::Issuer => JwkSet::parse(body).map_err(KeyResponseError::Document),
+            Kind::Issuer | Kind::Agent => JwkSet::parse(body).map_err(KeyResponseError::Document),
             Kind::WellKnownDirectory
                 if !is_directory_type(response.fields.combined("content-type").as_deref()) =>
             {
@@ -324,60 +334,6 @@ impl KeySource {
                 Ok(set.named_by_thumbprint(self.kind == Kind::WellKnownDirectory))
             }
         }
-    }
-}
-
-/// Which key of which directory. Only both together say whose key it is: two directories may have the same key, and a
-/// thumbprint alone names an agent to nobody.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AgentKeyName {
-    source: KeySource,
-    thumbprint: String,
-}
-
-/// A key that was found in the directory that it is named by. Only a look-up by its whole name makes one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AgentKey {
-    name: AgentKeyName,
-    jwk: Jwk,
-}
-
-impl AgentKeyName {
-    /// The key with this thumbprint of this directory.
-    pub(crate) fn new(source: KeySource, thumbprint: &str) -> Self {
-        Self { source, thumbprint: thumbprint.to_owned() }
-    }
-
-    /// The directory.
-    #[must_use]
-    pub fn source(&self) -> &KeySource {
-        &self.source
-    }
-
-    /// The thumbprint: the signature's `keyid`.
-    #[must_use]
-    pub fn thumbprint(&self) -> &str {
-        &self.thumbprint
-    }
-
-    /// The key, from what its own directory has.
-    pub(crate) fn found_in(&self, set: &Arc<JwkSet>) -> Option<AgentKey> {
-        let jwk = set.by_thumbprint(&self.thumbprint)?.clone();
-        Some(AgentKey { name: self.clone(), jwk })
-    }
-}
-
-impl AgentKey {
-    /// Where it was found, and under which thumbprint.
-    #[must_use]
-    pub fn name(&self) -> &AgentKeyName {
-        &self.name
-    }
-
-    /// The key.
-    #[must_use]
-    pub fn jwk(&self) -> &Jwk {
-        &self.jwk
     }
 }
 
@@ -481,6 +437,8 @@ mod tests {
         let signed = source(Kind::Directory).signed_within(Some(Duration::ZERO)).name();
         assert_ne!(source(Kind::Issuer).name(), source(Kind::Directory).name());
         assert_ne!(signed, source(Kind::Directory).name());
+        assert_ne!(source(Kind::Agent).name(), source(Kind::Directory).name());
+        assert_ne!(source(Kind::Agent).name(), source(Kind::Issuer).name());
         assert_eq!(source(Kind::WellKnownDirectory).name(), source(Kind::Directory).name());
     }
 
@@ -489,10 +447,10 @@ mod tests {
         let at = |kind, url: &str| KeySource { url: url.into(), ..source(kind) }.is_public_only();
         for url in ["https://a.example/x", "https://203.0.112.7/x", "https://[2606:4700::1]:8443/x"] {
             assert!(at(Kind::Directory, url) && at(Kind::WellKnownDirectory, url), "{url}");
-            assert!(!at(Kind::Issuer, url), "{url}");
+            assert!(at(Kind::Agent, url) && !at(Kind::Issuer, url), "{url}");
         }
         for url in ["http://127.0.0.1:8080/x", "http://localhost/x", "http://[::1]:1/x"] {
-            assert!(!at(Kind::Directory, url), "{url}");
+            assert!(!at(Kind::Directory, url) && !at(Kind::Agent, url), "{url}");
         }
     }
 }

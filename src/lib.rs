@@ -25,6 +25,7 @@ pub mod memory;
 pub mod net;
 pub mod policy;
 pub mod reason;
+pub mod registry;
 pub mod request;
 pub mod response;
 pub mod signature;

@@ -6,14 +6,15 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use core::time::Duration;
 
-use crate::config::RatePer;
+use crate::config::{Gate, RatePer};
 use crate::crypto::{WarmKeys, sha256_parts};
 use crate::encoding::base64url;
 use crate::jose::jwt::VerifiedToken;
 use crate::jose::key_set::{self, KeySets, Lookup, Snapshot, Wanted};
-use crate::keys::{AgentKey, AgentKeyName, KeyReading, KeySource, KeysTaken};
+use crate::keys::{KeyReading, KeySource, KeysTaken};
 use crate::policy::{Limit, Route};
 use crate::reason::Reason;
+use crate::registry::copy::{Agents, Copy};
 use crate::state::bounded::Bounded;
 use crate::state::rate::{Gcra, Outcome, Quota, Shared};
 use crate::state::replay::Seen;
@@ -37,6 +38,9 @@ const WARM_KEYS: usize = 64;
 /// Windows shorter than this are not shared between isolates: KV answers too late for them.
 pub const SHARED_FROM_SECS: u64 = 60;
 
+/// The name of the registry of agents in a store.
+pub const AGENTS_NAME: &str = "agents";
+
 /// How many new directories of one origin are fetched at once, and in a minute. Agents name the URL themselves, so
 /// that without this bound anyone could make the gate fetch without end from an origin that it trusts.
 const NEW_DIRECTORIES: Quota = Quota { limit: 10, burst: 10, window: Duration::from_mins(1) };
@@ -55,11 +59,14 @@ pub struct Memory {
     issuers: KeySets,
     /// Apart from issuers, so that no agent can push an issuer's keys out.
     directories: KeySets,
+    /// Apart from directories, where keys have other names: one URL may be both.
+    agents_keys: KeySets,
     new_directories: Bounded<String, Gcra>,
     /// The versions of directories that the store has been told.
     stored: Bounded<String, u64>,
     pub(crate) warm_keys: WarmKeys,
     pub(crate) tokens: Bounded<[u8; 32], CachedToken>,
+    agents: Copy,
     seen_proofs: Seen,
     /// Apart from proofs: nonces may live for a day, and would push out what lives for a minute.
     seen_nonces: Seen,
@@ -109,10 +116,12 @@ impl Memory {
         Self {
             issuers: KeySets::new(key_set::Limits::default(), seed),
             directories: KeySets::new(key_set::Limits::default(), seed),
+            agents_keys: KeySets::new(key_set::Limits::default(), seed),
             new_directories: Bounded::new(TRUSTED_ORIGINS),
             stored: Bounded::new(STORED_DIRECTORIES),
             warm_keys: WarmKeys::new(WARM_KEYS),
             tokens: Bounded::new(VERIFIED_TOKENS),
+            agents: Copy::default(),
             seen_proofs: Seen::new(SEEN_PROOFS),
             seen_nonces: Seen::new(SEEN_PROOFS),
             risks: Bounded::new(RISKY_SUBJECTS),
@@ -121,7 +130,11 @@ impl Memory {
     }
 
     fn key_sets(&mut self, source: &KeySource) -> &mut KeySets {
-        if source.directory_origin().is_some() { &mut self.directories } else { &mut self.issuers }
+        match () {
+            () if source.is_configured() => &mut self.issuers,
+            () if source.is_directory() => &mut self.directories,
+            () => &mut self.agents_keys,
+        }
     }
 
     /// What to do for the keys of a source.
@@ -132,18 +145,6 @@ impl Memory {
         now: UnixMillis,
     ) -> Lookup {
         self.key_sets(source).lookup(source.url(), wanted, now.seconds())
-    }
-
-    /// Looks up an agent's key by its whole name: where its directory has it, the key knows where it was found.
-    pub(crate) fn look_up_agent_key(
-        &mut self,
-        name: &AgentKeyName,
-        now: UnixMillis,
-    ) -> (Lookup, Option<AgentKey>) {
-        let wanted = Wanted { kid: Some(name.thumbprint()), algorithm: None };
-        let lookup = self.look_up(name.source(), Some(wanted), now);
-        let key = if let Lookup::Use { set, .. } = &lookup { name.found_in(set) } else { None };
-        (lookup, key)
     }
 
     /// Whether a host may go to the source, after the store had nothing. Agents name the URLs of directories
@@ -187,8 +188,8 @@ impl Memory {
                 let store = snapshot.map(|snapshot| (snapshot.to_text(), snapshot.keep_for(now)));
                 KeysTaken { store, error: None, refusals }
             }
-            // An issuer is the operator's: that its keys are not where he says is no fault of a client's.
-            Err(error) if error.is_definite() && source.is_directory() => {
+            // That keys are not where the configuration says is no fault of a client's.
+            Err(error) if error.is_definite() && !source.is_configured() => {
                 sets.invalid(source.url(), retry_after.or(freshness.fresh_for), now);
                 KeysTaken { store: None, error: Some(error), refusals }
             }
@@ -218,6 +219,25 @@ impl Memory {
     /// Takes in that a source did not answer.
     pub fn keys_failed(&mut self, source: &KeySource, now: UnixMillis) {
         self.key_sets(source).failed(source.url(), None, now.seconds());
+    }
+
+    /// The registry of agents, or what to do for it. A gate without an admin API has no store to read.
+    pub fn registry(&mut self, gate: &Gate, now: UnixMillis) -> Agents {
+        match gate.admin() {
+            None => Agents::Fresh(Arc::clone(gate.agents())),
+            Some(_) => self.agents.agents(gate.agents(), now),
+        }
+    }
+
+    /// Takes in what the store has under [`AGENTS_NAME`]. `None`, where it has nothing, is a failure like any other:
+    /// who writes the store must be asked.
+    pub fn agents_loaded(&mut self, stored: Option<&str>, now: UnixMillis) {
+        self.agents.loaded(stored, now);
+    }
+
+    /// Takes in that the store of agents did not answer.
+    pub fn agents_failed(&mut self, now: UnixMillis) {
+        self.agents.failed(now);
     }
 
     /// Where proofs are remembered that are refused for this reason when they come again.
