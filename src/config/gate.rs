@@ -3,16 +3,18 @@
 use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::{
-    Config, ConfigError, Disclosure, IssuerConfig, ProfileConfig, RateConfig, RateStore, ReplayConfig,
+    Admin, Config, ConfigError, Disclosure, IssuerConfig, ProfileConfig, RateConfig, RateStore, ReplayConfig,
     Requirement, RouteConfig, Span, list,
 };
 use crate::crypto::Algorithm;
 use crate::jose::jwt::{Profile, Rules};
 use crate::policy::{Limit, Pattern, Route};
+use crate::registry::Registry;
 use crate::request::{Scheme, Target};
 use crate::signature::{Component, ComponentName};
 use crate::state::rate::Quota;
@@ -41,6 +43,8 @@ pub struct Gate {
     pub(crate) dpop: Dpop,
     pub(crate) risk: Thresholds,
     events_url: Option<String>,
+    agents: Arc<Registry>,
+    admin: Option<Admin>,
     routes: Vec<Route>,
 }
 
@@ -97,6 +101,7 @@ pub(crate) struct Signatures {
     pub(crate) trust: Vec<String>,
     pub(crate) max_window: Duration,
     pub(crate) require_nonce: bool,
+    pub(crate) require_registered: bool,
 }
 
 /// How DPoP proofs are checked.
@@ -110,6 +115,10 @@ impl Gate {
     /// Checks a configuration. Gives every fault that it has, not only the first.
     pub fn new(config: &Config) -> Result<Self, Vec<ConfigError>> {
         let mut faults = Faults::default();
+        let admin = faults.admin(config);
+        let mut routes = faults.routes(config);
+        // First, so that no route of the configuration opens the admin API or hides it.
+        routes.splice(..0, admin.as_ref().and_then(Admin::route));
         let gate = Self {
             origin: faults.origin("origin", &config.origin),
             public_origins: faults.public_origins(config),
@@ -124,7 +133,9 @@ impl Gate {
             dpop: faults.dpop(config),
             risk: faults.risk(config),
             events_url: faults.events(config),
-            routes: faults.routes(config),
+            agents: faults.agents(config),
+            admin,
+            routes,
         };
         if faults.0.is_empty() { Ok(gate) } else { Err(faults.0) }
     }
@@ -181,6 +192,31 @@ impl Gate {
         self.events_url.as_deref()
     }
 
+    /// The agents of the configuration.
+    #[must_use]
+    pub fn agents(&self) -> &Arc<Registry> {
+        &self.agents
+    }
+
+    /// Who may change the registry at run time. Where this is `None`, the agents of the configuration are all there
+    /// are, and no store is read.
+    #[must_use]
+    pub fn admin(&self) -> Option<&Admin> {
+        self.admin.as_ref()
+    }
+
+    /// Whether an agent's signature is refused where the agent is not registered.
+    #[must_use]
+    pub fn requires_registration(&self) -> bool {
+        self.signatures.as_ref().is_some_and(|signatures| signatures.require_registered)
+    }
+
+    /// Whether loopback addresses are permitted where keys are fetched.
+    #[must_use]
+    pub fn allow_loopback(&self) -> bool {
+        self.allow_loopback
+    }
+
     /// The routes, in the order in which they are tried.
     #[must_use]
     pub fn routes(&self) -> &[Route] {
@@ -227,10 +263,10 @@ fn is_loopback(authority: &str) -> bool {
 
 /// Collects faults; each method gives a usable value even where it found one, so that all are found.
 #[derive(Default)]
-struct Faults(Vec<ConfigError>);
+pub(super) struct Faults(Vec<ConfigError>);
 
 impl Faults {
-    fn add(&mut self, path: impl Into<String>, message: impl Into<String>) {
+    pub(super) fn add(&mut self, path: impl Into<String>, message: impl Into<String>) {
         self.0.push(ConfigError::new(path, message));
     }
 
@@ -248,7 +284,7 @@ impl Faults {
         value
     }
 
-    fn count(&mut self, path: &str, count: usize, least: usize, most: usize) {
+    pub(super) fn count(&mut self, path: &str, count: usize, least: usize, most: usize) {
         if count < least {
             self.add(path, "is empty; write at least one entry");
         } else if count > most {
@@ -393,6 +429,7 @@ impl Faults {
             trust,
             max_window: self.span("signatures.max_window", signatures.max_window, least, most),
             require_nonce: signatures.require_nonce,
+            require_registered: signatures.require_registered,
         })
     }
 
@@ -458,7 +495,7 @@ impl Faults {
         if !route.scope.is_empty() && !token {
             self.add(format!("{path}.scope"), "scopes are of a token; add \"token\" to require");
         }
-        if route.scope.iter().any(|scope| scope.is_empty() || !scope.bytes().all(is_scope_byte)) {
+        if route.scope.iter().any(|scope| !is_scope(scope)) {
             self.add(
                 format!("{path}.scope"),
                 "a scope has a character that RFC 6749 §3.3 does not allow; write one scope an entry",
@@ -532,6 +569,7 @@ fn origin_of(target: &Target) -> String {
     format!("{}://{}", target.scheme().as_str(), target.authority())
 }
 
-fn is_scope_byte(byte: u8) -> bool {
-    matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e)
+/// One scope (RFC 6749 §3.3).
+pub(super) fn is_scope(scope: &str) -> bool {
+    !scope.is_empty() && scope.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
 }

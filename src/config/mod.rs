@@ -5,9 +5,11 @@
 //! [`Gate`] that a running host can rely on. Unknown fields are refused: a misspelt `require` must not open a
 //! route.
 
+mod agents;
 mod gate;
 mod span;
 
+pub use agents::{Admin, AdminConfig, AgentConfig, AgentKeyConfig};
 pub use gate::{Gate, Issuer, PublicOrigin};
 pub use span::Span;
 
@@ -64,6 +66,13 @@ pub struct Config {
     /// Which request signatures are believed. Needed where a route requires `signature`. Default: none.
     #[serde(default)]
     pub signatures: Option<SignaturesConfig>,
+    /// The agents that are known from the start. Default: none. Range: 0 to 256 entries.
+    #[serde(default)]
+    pub agents: Vec<AgentConfig>,
+    /// Who may register, rotate, suspend and revoke agents at run time. Without it there are only the configured ones.
+    /// Default: none.
+    #[serde(default)]
+    pub admin: Option<AdminConfig>,
     /// How DPoP proofs are checked. Default: that of each of its fields.
     #[serde(default)]
     pub dpop: DpopConfig,
@@ -145,6 +154,9 @@ pub struct SignaturesConfig {
     /// Refuse a signature that has no `nonce`.
     #[serde(default)]
     pub require_nonce: bool,
+    /// Refuse the signature of an agent that is not registered, also where its directory is trusted.
+    #[serde(default)]
+    pub require_registered: bool,
 }
 
 /// How DPoP proofs (RFC 9449) are checked.
