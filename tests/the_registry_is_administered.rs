@@ -151,6 +151,9 @@ fn paths_and_methods_that_are_not_there_are_refused() {
         ("POST", "/audit"),
     ] {
         assert_eq!(send(method, path).parse(), Err(Kind::MethodNotAllowed), "{method} {path}");
+        let allow =
+            Answer::problem(&Kind::MethodNotAllowed.into(), &format!("{PREFIX}{path}")).allow.unwrap();
+        assert!(!allow.split(", ").any(|allowed| allowed == method), "{method} {path}");
     }
 }
 
@@ -273,7 +276,7 @@ fn a_refusal_is_a_problem_that_names_the_member() {
         allow_loopback: false,
     };
     let error = Command::parse(&request, NOW).unwrap_err();
-    let problem = Answer::problem(&error);
+    let problem = Answer::problem(&error, &path);
     assert_eq!((problem.status, &problem.body["code"]), (400, &json!("admin.key_private")));
     assert_eq!(problem.body["member"], "keys[0].jwk");
     assert!(!problem.body.to_string().contains("c2VjcmV0") && !error.to_string().contains("c2VjcmV0"));
