@@ -26,6 +26,7 @@ pub mod policy;
 pub mod reason;
 pub mod registry;
 pub mod request;
+pub mod response;
 pub mod signature;
 pub mod state;
 pub mod time;

@@ -7,21 +7,21 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use super::signatures::Signatures;
 use super::{
-    Admin, Config, ConfigError, Disclosure, IssuerConfig, ProfileConfig, RateConfig, RateStore, ReplayConfig,
-    Requirement, RouteConfig, Span, list,
+    Admin, Config, ConfigError, Disclosure, IssuerConfig, MAX_ENTRIES, ProfileConfig, RateConfig, RateStore,
+    ReplayConfig, Requirement, RouteConfig, Span, list,
 };
-use crate::crypto::Algorithm;
+use crate::crypto::{Algorithm, SharedKey};
+use crate::encoding::json::{self, Value};
+use crate::jose::jwk::MAX_SET_BYTES;
 use crate::jose::jwt::{Profile, Rules};
 use crate::policy::{Limit, Pattern, Route};
 use crate::registry::Registry;
 use crate::request::{Scheme, Target};
-use crate::signature::{Component, ComponentName};
 use crate::state::rate::Quota;
 use crate::state::risk::Thresholds;
 
-/// Most public origins, issuers or trusted directories.
-const MAX_ENTRIES: usize = 64;
 /// Most routes.
 const MAX_ROUTES: usize = 1024;
 /// Most limits of one route.
@@ -43,6 +43,7 @@ pub struct Gate {
     pub(crate) dpop: Dpop,
     pub(crate) risk: Thresholds,
     events_url: Option<String>,
+    shared_keys: Vec<SharedKey>,
     agents: Arc<Registry>,
     admin: Option<Admin>,
     routes: Vec<Route>,
@@ -95,15 +96,6 @@ impl Issuer {
     }
 }
 
-/// Which signatures are believed.
-#[derive(Clone, Debug)]
-pub(crate) struct Signatures {
-    pub(crate) trust: Vec<String>,
-    pub(crate) max_window: Duration,
-    pub(crate) require_nonce: bool,
-    pub(crate) require_registered: bool,
-}
-
 /// How DPoP proofs are checked.
 #[derive(Clone, Debug)]
 pub(crate) struct Dpop {
@@ -133,11 +125,48 @@ impl Gate {
             dpop: faults.dpop(config),
             risk: faults.risk(config),
             events_url: faults.events(config),
+            shared_keys: Vec::new(),
             agents: faults.agents(config),
             admin,
             routes,
         };
         if faults.0.is_empty() { Ok(gate) } else { Err(faults.0) }
+    }
+
+    /// The same gate with the secrets that it shares with clients: a JWK Set of symmetric keys, each with a `kid`. They
+    /// are no part of the configuration, which is not a secret. Refused is what is no such set.
+    pub fn with_shared_keys(self, document: &str) -> Result<Self, ConfigError> {
+        let fault = |message: &str| ConfigError::new("shared keys", message);
+        let object = json::parse_object(document.as_bytes(), MAX_SET_BYTES)
+            .map_err(|_| fault("are not strict JSON; write a JWK Set"))?;
+        let keys = object.get("keys").and_then(Value::as_array);
+        let keys = keys.ok_or_else(|| fault("are not a JWK Set; write {\"keys\": [...]}"))?;
+        let mut shared_keys: Vec<SharedKey> = Vec::new();
+        for key in keys {
+            let key = key.as_object().and_then(|key| SharedKey::from_jwk(key).ok());
+            let key = key.filter(|key| key.kid().is_some());
+            let key = key.ok_or_else(|| {
+                fault("have one that cannot be used; write kty \"oct\", a kid, and k of 32 to 128 bytes")
+            })?;
+            if shared_keys.iter().any(|other| other.kid() == key.kid()) {
+                return Err(fault("have a kid twice; a signature must name one of them"));
+            }
+            shared_keys.push(key);
+        }
+        Ok(Self { shared_keys, ..self })
+    }
+
+    /// Whether a profile accepts `hmac-sha256`, for which the host must bring keys ([`Self::with_shared_keys`]).
+    #[must_use]
+    pub fn needs_shared_keys(&self) -> bool {
+        self.signatures
+            .as_ref()
+            .is_some_and(|signatures| signatures.rules.iter().any(|rules| rules.shared_keys))
+    }
+
+    /// The key that a client shares under this name.
+    pub(crate) fn shared_key(&self, kid: &str) -> Option<&SharedKey> {
+        self.shared_keys.iter().find(|key| key.kid() == Some(kid))
     }
 
     /// Where allowed requests go, without a slash at the end.
@@ -246,7 +275,7 @@ impl Gate {
     }
 }
 
-fn is_fetchable(url: &str, allow_loopback: bool) -> bool {
+pub(super) fn is_fetchable(url: &str, allow_loopback: bool) -> bool {
     Target::parse(url).is_ok_and(|target| match target.scheme() {
         Scheme::Https => true,
         Scheme::Http => allow_loopback && is_loopback(target.authority()),
@@ -270,7 +299,7 @@ impl Faults {
         self.0.push(ConfigError::new(path, message));
     }
 
-    fn span(&mut self, path: &str, value: Span, least: Span, most: Span) -> Duration {
+    pub(super) fn span(&mut self, path: &str, value: Span, least: Span, most: Span) -> Duration {
         if value < least || value > most {
             self.add(path, format!("is {value}; write {least} to {most}"));
         }
@@ -292,7 +321,7 @@ impl Faults {
         }
     }
 
-    fn origin(&mut self, path: &str, url: &str) -> String {
+    pub(super) fn origin(&mut self, path: &str, url: &str) -> String {
         match Target::parse(url) {
             Ok(target) if target.path() == "/" && target.query().is_none() => origin_of(&target),
             _ => {
@@ -344,7 +373,7 @@ impl Faults {
                     format!("{path}[{i}]"),
                     format!(
                         "is not an algorithm of this gate; write one of {}",
-                        list(&["EdDSA", "ES256", "RS256"])
+                        list(&Algorithm::ALL.iter().map(|a| a.jose()).collect::<Vec<_>>())
                     ),
                 ),
             }
@@ -401,36 +430,6 @@ impl Faults {
                 max_lifetime: Some(max_lifetime),
             },
         }
-    }
-
-    fn signatures(&mut self, config: &Config) -> Option<Signatures> {
-        let signatures = config.signatures.as_ref()?;
-        self.count("signatures.profiles", signatures.profiles.len(), 1, 8);
-        for (i, profile) in signatures.profiles.iter().enumerate() {
-            if profile != "web-bot-auth" {
-                self.add(
-                    format!("signatures.profiles[{i}]"),
-                    "is not a profile of this gate; write \"web-bot-auth\"",
-                );
-            }
-        }
-        self.count("signatures.trust", signatures.trust.len(), 1, MAX_ENTRIES);
-        let mut trust = Vec::new();
-        for (i, url) in signatures.trust.iter().enumerate() {
-            let path = format!("signatures.trust[{i}]");
-            let origin = self.origin(&path, url);
-            if !origin.is_empty() && !is_fetchable(&origin, config.allow_loopback) {
-                self.add(path, "is not https; write https://host[:port]");
-            }
-            trust.push(origin);
-        }
-        let (least, most) = (Span::from_secs(1), Span::from_secs(86_400));
-        Some(Signatures {
-            trust,
-            max_window: self.span("signatures.max_window", signatures.max_window, least, most),
-            require_nonce: signatures.require_nonce,
-            require_registered: signatures.require_registered,
-        })
     }
 
     fn dpop(&mut self, config: &Config) -> Dpop {
@@ -536,17 +535,6 @@ impl Faults {
             limits,
             shadow: route.shadow,
         })
-    }
-
-    fn components(&mut self, path: &str, names: &[String]) -> Vec<Component> {
-        let mut components = Vec::new();
-        for (i, name) in names.iter().enumerate() {
-            match Component::named(name) {
-                Ok(component) if !component.is_derived(&ComponentName::Status) => components.push(component),
-                Ok(_) | Err(_) => self.add(format!("{path}[{i}]"), "is not a component of a request; write a field name in lower case, or such as \"@method\""),
-            }
-        }
-        components
     }
 
     fn limit(&mut self, path: &str, rate: &RateConfig) -> Limit {

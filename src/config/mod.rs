@@ -7,11 +7,16 @@
 
 mod agents;
 mod gate;
+mod signatures;
 mod span;
 
 pub use agents::{Admin, AdminConfig, AgentConfig, AgentKeyConfig};
 pub use gate::{Gate, Issuer, PublicOrigin};
+pub use signatures::{RulesConfig, SignaturesConfig};
 pub use span::Span;
+
+/// Most public origins, issuers or trusted directories.
+const MAX_ENTRIES: usize = 64;
 
 use alloc::collections::BTreeSet;
 use alloc::string::{String, ToString};
@@ -92,6 +97,9 @@ pub struct Config {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Disclosure {
+    /// As `full`, and for a signature that does not hold the signature base that was expected and a hint at what its
+    /// signer did otherwise. For development: it costs up to some thirty verifications a refusal.
+    Explain,
     /// Code, title and the evidence of each check.
     Full,
     /// Code and title.
@@ -112,7 +120,8 @@ pub struct IssuerConfig {
     pub jwks_uri: String,
     /// The audiences of which a token must name one (`aud`). Range: 1 to 64 entries.
     pub audience: Vec<String>,
-    /// The signature algorithms its tokens may use: `EdDSA`, `ES256`, `RS256`. Range: 1 to 8 entries.
+    /// The signature algorithms its tokens may use: `EdDSA`, `ES256`, `ES384`, `PS256`, `PS512`, `RS256`. Range: 1 to
+    /// 8 entries.
     pub algorithms: Vec<String>,
     /// `at+jwt` (RFC 9068), or `jwt` for providers that do not emit that `typ`. Default: `at+jwt`.
     #[serde(default)]
@@ -136,29 +145,6 @@ pub enum ProfileConfig {
     Jwt,
 }
 
-/// Which request signatures are believed.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct SignaturesConfig {
-    /// The profiles that are read: `web-bot-auth`. Range: 1 to 8 entries.
-    #[serde(default = "default_profiles")]
-    #[cfg_attr(feature = "schema", schemars(default = "default_profiles"))]
-    pub profiles: Vec<String>,
-    /// The origins whose directories may be fetched, and so whose agents are believed. Range: 1 to 64 entries.
-    pub trust: Vec<String>,
-    /// Longest time from `created` to `expires`. Range: `1s` to `24h`.
-    #[serde(default = "default_max_window")]
-    #[cfg_attr(feature = "schema", schemars(default = "default_max_window"))]
-    pub max_window: Span,
-    /// Refuse a signature that has no `nonce`.
-    #[serde(default)]
-    pub require_nonce: bool,
-    /// Refuse the signature of an agent that is not registered, also where its directory is trusted.
-    #[serde(default)]
-    pub require_registered: bool,
-}
-
 /// How DPoP proofs (RFC 9449) are checked.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -166,7 +152,8 @@ pub struct SignaturesConfig {
 pub struct DpopConfig {
     /// How old a proof may be (`iat`). Range: `1s` to `5m`.
     pub max_age: Span,
-    /// The signature algorithms that proofs may use: `EdDSA`, `ES256`, `RS256`. Range: 1 to 8 entries.
+    /// The signature algorithms that proofs may use: `EdDSA`, `ES256`, `ES384`, `PS256`, `PS512`, `RS256`. Range: 1
+    /// to 8 entries.
     pub algorithms: Vec<String>,
 }
 
@@ -329,14 +316,6 @@ fn default_max_body_bytes() -> usize {
 
 fn default_max_lifetime() -> Span {
     Span::from_secs(24 * 3600)
-}
-
-fn default_max_window() -> Span {
-    Span::from_secs(24 * 3600)
-}
-
-fn default_profiles() -> Vec<String> {
-    Vec::from([String::from("web-bot-auth")])
 }
 
 /// A fault in a configuration.
