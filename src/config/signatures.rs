@@ -2,7 +2,7 @@
 
 use alloc::collections::BTreeMap;
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use serde::Deserialize;
@@ -263,7 +263,7 @@ impl Faults {
             if !is_fetchable(url, whole.allow_loopback) {
                 self.add(format!("{path}[{i}]"), "is not an https url; write where the key set is");
             }
-            rules.key_sets.push(url.to_string());
+            rules.key_sets.push(url.clone());
         }
     }
 

@@ -35,6 +35,10 @@ pub(super) struct PresentedAgent {
 
 /// How a request carries a signature, and what it claims.
 #[derive(Clone, Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "nearly all are the large one, and there are a few for a request"
+)]
 pub(super) enum Claimed {
     Message { claim: Claim, signature: PresentedSignature },
     Plain(PlainSignature),

@@ -13,7 +13,7 @@ use alloc::vec::Vec;
 use serde::Serialize;
 
 use super::profiles::Rules;
-use super::{Message, PresentedSignature, SignatureError};
+use super::{Component, Message, PresentedSignature, SignatureError};
 use crate::crypto::{SignatureCheck, Verdict, sha256};
 use crate::jose::jwk::Jwk;
 use crate::request::{Scheme, Target};
@@ -184,7 +184,7 @@ fn attempts(signature: &PresentedSignature, message: &Message<'_>, base: &str) -
     );
     if let Some(target) = message.target() {
         for (code, text, from, to) in respelt_targets(target, message) {
-            add(code, text, replaced(base, &from, &to));
+            add(code, text, replaced(base, from, &to));
         }
     }
     if let Some(view) = message.request_view() {
@@ -208,7 +208,7 @@ fn attempts(signature: &PresentedSignature, message: &Message<'_>, base: &str) -
 
 /// The parameters in other orders and in canonical spelling.
 fn respelt_params(signature: &PresentedSignature) -> Vec<String> {
-    let identifiers: Vec<_> = signature.components().iter().map(|c| c.identifier()).collect();
+    let identifiers: Vec<_> = signature.components().iter().map(Component::identifier).collect();
     let list = format!("({})", identifiers.join(" "));
     let text = signature.params_text();
     let parts: Vec<&str> =
@@ -307,7 +307,7 @@ impl Part {
 }
 
 /// The base with another value of a part, in the part's own component and in `@target-uri`.
-fn replaced(base: &str, part: &Part, to: &str) -> String {
+fn replaced(base: &str, part: Part, to: &str) -> String {
     let own = with_value(base, part.identifier(), to);
     let Some(uri) = value_of(base, "\"@target-uri\"") else { return own };
     let Some((scheme, rest)) = uri.split_once("://") else { return own };
