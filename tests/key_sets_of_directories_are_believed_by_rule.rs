@@ -370,6 +370,7 @@ fn a_key_that_signed_its_directory_is_kept() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of faults")]
 fn a_key_that_did_not_sign_its_directory_is_not_and_says_why() {
     use KeyRefusal as R;
     use SignatureError as E;
@@ -420,7 +421,7 @@ fn a_key_that_did_not_sign_its_directory_is_not_and_says_why() {
         (
             "another port",
             signed_with(|s| {
-                s.url = "https://agents.example:8443/.well-known/http-message-signatures-directory"
+                s.url = "https://agents.example:8443/.well-known/http-message-signatures-directory";
             }),
             R::Invalid,
         ),
