@@ -181,8 +181,22 @@ fn what_occurs_twice_has_no_single_value() {
     assert_eq!(line(URL, &twice, "\"d\";key=\"a\""), Err(E::ComponentAmbiguous { index: 0 }));
     let url = "https://a.example/?q=1&q=2";
     assert_eq!(line(url, &[], "\"@query-param\";name=\"q\""), Err(E::ComponentAmbiguous { index: 0 }));
-    let priority = [("Priority", "u=1, u=2")];
-    assert_eq!(line(URL, &priority, "\"priority\";sf"), Err(E::ComponentAmbiguous { index: 0 }));
+    for (name, value, reading) in [
+        ("Priority", "u=1, u=2", "sf"),
+        // A parameter that is kept out of the base by the one after it.
+        ("Priority", "u=1;x=1;x=2", "sf"),
+        ("Deprecation", "@1;x=1;x=2", "sf"),
+        ("Accept-CH", "a, b;x;x", "sf"),
+        ("Accept-CH", "(a;x=1;x=2 b)", "sf"),
+        ("Accept-CH", "(a b);x;x", "sf"),
+        ("D", "a=(1 2;x;x)", "key=\"a\""),
+        ("D", "a=1;x=1;x=2", "key=\"a\""),
+    ] {
+        let refused = line(URL, &[(name, value)], &format!("\"{}\";{reading}", name.to_lowercase()));
+        assert_eq!(refused, Err(E::ComponentAmbiguous { index: 0 }), "{value}");
+    }
+    // As received they are all there.
+    assert_eq!(line(URL, &[("D", "a;x;x")], "\"d\"").unwrap(), "a;x;x");
 }
 
 #[test]

@@ -71,15 +71,12 @@ fn check(version: u32, index: usize, case: &Value) {
     assert_eq!(signature.label(), text(case, "label"));
     let base = base_of(&view).unwrap();
     let name = format!("v{version} case {index}");
-    let (key, algorithm, keyid) = match text(&case["key"], "kty") {
-        "OKP" => {
-            let key = PublicKey::ed25519(&unbase64url(text(&case["key"], "x")));
-            (key.unwrap(), Algorithm::Ed25519, ED25519_KEYID)
-        }
-        _ => {
-            let key = PublicKey::rsa(&unbase64url(text(&case["key"], "n")), &[1, 0, 1]);
-            (key.unwrap(), Algorithm::RsaPssSha512, RSA_PSS_KEYID)
-        }
+    let (key, algorithm, keyid) = if text(&case["key"], "kty") == "OKP" {
+        let key = PublicKey::ed25519(&unbase64url(text(&case["key"], "x")));
+        (key.unwrap(), Algorithm::Ed25519, ED25519_KEYID)
+    } else {
+        let key = PublicKey::rsa(&unbase64url(text(&case["key"], "n")), &[1, 0, 1]);
+        (key.unwrap(), Algorithm::RsaPssSha512, RSA_PSS_KEYID)
     };
     let check = |base: String| {
         SignatureCheck::new(key.clone(), algorithm, base.into(), signature.signature().to_vec()).unwrap()

@@ -202,10 +202,11 @@ proptest! {
         first in any::<bool>(),
     ) {
         // One line for each run of items that no cut divides.
-        let mut runs = vec![items[0].clone()];
+        let mut runs = vec![vec![items[0].as_str()]];
         for (item, cut) in items[1..].iter().zip(&cuts) {
-            if *cut { runs.push(item.clone()) } else { runs.last_mut().unwrap().push_str(&format!(", {item}")) }
+            if *cut { runs.push(vec![item]) } else { runs.last_mut().unwrap().push(item) }
         }
+        let runs: Vec<_> = runs.iter().map(|run| run.join(", ")).collect();
         let padded: Vec<_> =
             runs.iter().zip(ends.chunks(2)).map(|(run, ends)| format!("{}{run}{}", ends[0], ends[1])).collect();
         let mut apart: Vec<_> = padded.iter().map(|run| ("Cache-Status", run.as_str())).collect();
@@ -263,7 +264,7 @@ proptest! {
 
     #[test]
     fn no_arrangement_of_the_grammar_makes_it_panic(
-        components in "(\"(@method|@query-param|@path|x-one|signature-agent|@nope)\"(;(sf|bs|req|tr|key=\"s\"|name=\"a\"|created=1)){0,2} ?){0,4}",
+        components in "(\"(@method|@status|@query-param|@path|x-one|signature-agent|@nope)\"(;(sf|bs|req|tr|key=\"s\"|name=\"a\"|created=1)){0,2} ?){0,4}",
         params in "(;(created=|expires=|keyid=|tag=|nonce=|x=)(1|-1|\"web-bot-auth\"|\"[a-z]{0,3}\"|\\?1)){0,5}",
         agent in "(s=|t=)?\"(https|http)://[a-z0-9.:@\\[\\]%/?#-]{0,20}\"(;type=(directory|jwks_uri|cimd))?",
     ) {
@@ -275,6 +276,13 @@ proptest! {
             if let Ok(base) = signature_base(&presented, &Message::request(&view, view.target())) {
                 prop_assert_eq!(base.lines().count(), presented.components().len() + 1);
                 prop_assert!(base.is_ascii());
+            }
+            let answer = response(200, &[("X-One", "s=1, t")]);
+            for asked in [None, Some((&view, view.target()))] {
+                let message = Message::response(&answer, asked).with_trailers(view.fields());
+                if let Ok(base) = signature_base(&presented, &message) {
+                    prop_assert_eq!(base.lines().count(), presented.components().len() + 1);
+                }
             }
             let _ = claim(&presented, &view, UnixSeconds(0), &Rules::default());
         }
