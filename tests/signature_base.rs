@@ -82,6 +82,9 @@ fn derived_components_have_the_values_of_section_2_2() {
     for (url, identifier, value) in [
         ("http://www.EXAMPLE.com:80", "\"@authority\"", "www.example.com"),
         ("http://www.example.com:443", "\"@authority\"", "www.example.com:443"),
+        ("https://[2001:DB8::1]:443/", "\"@authority\"", "[2001:db8::1]"),
+        ("https://[2001:db8::1]:8443/", "\"@authority\"", "[2001:db8::1]:8443"),
+        ("https://www.example.com/a/../%2e/%2F%c3//b", "\"@path\"", "/a/../%2e/%2F%c3//b"),
         ("http://www.example.com", "\"@scheme\"", "http"),
         ("https://www.example.com", "\"@path\"", "/"),
         ("https://www.example.com", "\"@request-target\"", "/"),
@@ -162,6 +165,21 @@ fn behind_a_proxy_the_public_target_is_signed() {
          \"@signature-params\": (\"@authority\" \"@target-uri\")"
     );
     assert_ne!(public, Target::parse("https://example.com/foo").unwrap());
+}
+
+#[test]
+fn no_field_of_the_request_names_its_authority_or_scheme() {
+    let fields = [
+        ("Host", "other.example"),
+        ("X-Forwarded-Host", "other.example"),
+        ("X-Forwarded-Proto", "http"),
+        ("Forwarded", "host=other.example;proto=http"),
+    ];
+    for (identifier, value) in
+        [("\"@authority\"", "www.example.com"), ("\"@scheme\"", "https"), ("\"@target-uri\"", URL)]
+    {
+        assert_eq!(line(URL, &fields, identifier).unwrap(), value);
+    }
 }
 
 #[test]
