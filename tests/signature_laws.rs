@@ -4,7 +4,7 @@
 mod signature_support;
 
 use countersign::request::{Fields, RequestView, Target};
-use countersign::signature::profiles::web_bot_auth::{Rules, claim};
+use countersign::signature::profiles;
 use countersign::signature::{
     self, Component, Message, SignatureParams, digest, prepare, present, signature_base,
 };
@@ -257,7 +257,7 @@ proptest! {
         ]);
         for presented in present(view.fields()).unwrap_or_default() {
             let _ = signature_base(&presented, &Message::request(&view, view.target()));
-            let _ = claim(&presented, &view, UnixSeconds(0), &Rules::default());
+            let _ = profiles::rules("web-bot-auth").unwrap().claim(&presented, view.fields(), UnixSeconds(0));
         }
         let _ = digest::verify(&digest, b"");
     }
@@ -284,7 +284,7 @@ proptest! {
                     prop_assert_eq!(base.lines().count(), presented.components().len() + 1);
                 }
             }
-            let _ = claim(&presented, &view, UnixSeconds(0), &Rules::default());
+            let _ = profiles::rules("web-bot-auth").unwrap().claim(&presented, view.fields(), UnixSeconds(0));
         }
     }
 
@@ -298,15 +298,16 @@ proptest! {
             let view = request("GET", "https://shop.example/", &[
                 ("Signature-Input", &input), ("Signature", "s=:AA==:"), ("Signature-Agent", agent),
             ]);
-            claim(&only(&view), &view, UnixSeconds(2), &Rules::default())
+            profiles::rules("web-bot-auth").unwrap().claim(&only(&view), view.fields(), UnixSeconds(2))
         };
         if let Ok(first) = claim_of(&agent) {
-            prop_assert!(first.identity().starts_with(first.origin()));
-            prop_assert!(first.source.as_str().starts_with(first.identity()));
-            prop_assert!(!first.identity().contains(['?', '#']));
-            prop_assert!(!first.identity().split('/').any(|segment| segment == "." || segment == ".."));
-            let again = claim_of(&format!("s=\"{}\"", first.source.as_str())).unwrap();
-            prop_assert_eq!(again.source, first.source);
+            let url = first.directory().unwrap();
+            prop_assert!(url.identity().starts_with(url.origin()));
+            prop_assert!(url.as_str().starts_with(url.identity()));
+            prop_assert!(!url.identity().contains(['?', '#']));
+            prop_assert!(!url.identity().split('/').any(|segment| segment == "." || segment == ".."));
+            let again = claim_of(&format!("s=\"{}\"", url.as_str())).unwrap();
+            prop_assert_eq!(again.directory(), Some(url));
         }
     }
 }
