@@ -10,6 +10,9 @@ import { verify as verifyOnWebCrypto } from "./webcrypto.mjs";
 /** @typedef {{alg: string, key: string, message: Buffer<ArrayBuffer>, signature: Buffer<ArrayBuffer>}} Check `key` is JSON */
 /** @typedef {{name: string, verdicts(checks: Check[]): Promise<boolean[]>, close(): Promise<void>}} Host */
 
+// For code outside of this folder, which has no packages of its own.
+export { ImportedKeys, Miniflare };
+
 /** How many checks a request takes to workerd. */
 const BATCH = 500;
 

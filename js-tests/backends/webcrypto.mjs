@@ -10,16 +10,24 @@ const ALGORITHMS = {
   RS256: { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" },
 };
 
+/** @param {string} alg @param {string} key a JWK, JSON */
+export function importKey(alg, key) {
+  return crypto.subtle.importKey("jwk", JSON.parse(key), ALGORITHMS[alg], false, ["verify"]);
+}
+
+/** @param {string} alg @param {CryptoKey} key @param {Uint8Array<ArrayBuffer>} message @param {Uint8Array<ArrayBuffer>} signature */
+export function verifyWith(alg, key, message, signature) {
+  return crypto.subtle.verify(ALGORITHMS[alg], key, signature, message);
+}
+
 /**
  * Whether the signature is valid. What the host fails at is not.
  *
  * @param {{alg: string, key: string, message: Uint8Array<ArrayBuffer>, signature: Uint8Array<ArrayBuffer>}} check
  */
 export async function verify({ alg, key, message, signature }) {
-  const algorithm = ALGORITHMS[alg];
   try {
-    const imported = await crypto.subtle.importKey("jwk", JSON.parse(key), algorithm, false, ["verify"]);
-    return await crypto.subtle.verify(algorithm, imported, signature, message);
+    return await verifyWith(alg, await importKey(alg, key), message, signature);
   } catch {
     return false;
   }
