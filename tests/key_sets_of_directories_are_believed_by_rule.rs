@@ -15,7 +15,7 @@ use countersign::keys::{
 use countersign::request::{Fields, RequestView, Target};
 use countersign::response::ResponseView;
 use countersign::signature::digest::content_digest;
-use countersign::signature::{Component, Message, SignatureError, SignatureParams, prepare};
+use countersign::signature::{Component, Message, Param, SignatureError, SignatureParams, prepare};
 use countersign::time::{UnixMillis, UnixSeconds};
 use gate_support::{AGENT, CONFIG, DIRECTORY, Draft, Key, NOW, World};
 use serde_json::{Value, json};
@@ -397,8 +397,8 @@ fn a_key_that_did_not_sign_its_directory_is_not_and_says_why() {
             sign_raw("(\"@authority\";req \"content-digest\";req)"),
             R::DigestNotCovered,
         ),
-        ("no created", signed_with(|s| s.params.created = None), R::Signature(E::CreatedMissing)),
-        ("no expires", signed_with(|s| s.params.expires = None), R::Signature(E::ExpiresMissing)),
+        ("no created", signed_with(|s| s.params.created = None), R::Signature(E::ParamMissing(Param::Created))),
+        ("no expires", signed_with(|s| s.params.expires = None), R::Signature(E::ParamMissing(Param::Expires))),
         ("created ahead", signed_with(|s| s.params.created = at(31)), R::Signature(E::CreatedInFuture)),
         (
             "expired",

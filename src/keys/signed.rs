@@ -20,7 +20,7 @@ use crate::jose::jwk::Jwk;
 use crate::request::{Fields, RequestView, Target};
 use crate::response::ResponseView;
 use crate::signature::{
-    Component, Message, PresentedSignature, SignatureError, digest, present, signature_base,
+    Component, Message, Param, PresentedSignature, SignatureError, digest, present, signature_base,
 };
 use crate::time::UnixSeconds;
 
@@ -190,8 +190,8 @@ fn judge_key(
 }
 
 fn check_window(signature: &PresentedSignature, exchange: &Exchange<'_>) -> Result<(), SignatureError> {
-    let created = signature.params().created.ok_or(SignatureError::CreatedMissing)?;
-    let expires = signature.params().expires.ok_or(SignatureError::ExpiresMissing)?;
+    let created = signature.params().created.ok_or(SignatureError::ParamMissing(Param::Created))?;
+    let expires = signature.params().expires.ok_or(SignatureError::ParamMissing(Param::Expires))?;
     let now = exchange.received_at;
     if created > now.plus(exchange.clock_skew) {
         return Err(SignatureError::CreatedInFuture);
