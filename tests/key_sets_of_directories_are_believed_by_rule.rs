@@ -397,8 +397,16 @@ fn a_key_that_did_not_sign_its_directory_is_not_and_says_why() {
             sign_raw("(\"@authority\";req \"content-digest\";req)"),
             R::DigestNotCovered,
         ),
-        ("no created", signed_with(|s| s.params.created = None), R::Signature(E::ParamMissing(Param::Created))),
-        ("no expires", signed_with(|s| s.params.expires = None), R::Signature(E::ParamMissing(Param::Expires))),
+        (
+            "no created",
+            signed_with(|s| s.params.created = None),
+            R::Signature(E::ParamMissing(Param::Created)),
+        ),
+        (
+            "no expires",
+            signed_with(|s| s.params.expires = None),
+            R::Signature(E::ParamMissing(Param::Expires)),
+        ),
         ("created ahead", signed_with(|s| s.params.created = at(31)), R::Signature(E::CreatedInFuture)),
         (
             "expired",
