@@ -13,7 +13,7 @@ mod reference;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use arguments::{Arguments, Command};
+use arguments::{Arguments, Command, flag};
 
 const ABOUT: &str = "\
 countersign: an edge verifier for AI agents
@@ -31,7 +31,7 @@ const COMMANDS: &[Command] = &[
     Command {
         name: "config check",
         operands: &["FILE"],
-        options: &["json"],
+        options: &[flag("json")],
         summary: "check a configuration, and print every fault with what to write instead",
         details: "\
 FILE is the configuration as TOML or JSON, or a wrangler.toml, in which [vars.COUNTERSIGN_CONFIG] is
@@ -59,7 +59,7 @@ checked, also that of each environment; - reads stdin.
     Command {
         name: "codes",
         operands: &[],
-        options: &["json", "markdown"],
+        options: &[flag("json"), flag("markdown")],
         summary: "list every code with which a request can be refused",
         details: "\
   --json      an array of {\"code\", \"status\", \"blame\", \"title\"}
