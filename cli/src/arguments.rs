@@ -102,7 +102,7 @@ impl Input {
 
     /// The value of an option; empty where it takes none.
     pub(crate) fn value(&self, option: &str) -> Option<&str> {
-        self.values(option).next()
+        self.options.iter().find(|(name, _)| *name == option).map(|(_, value)| value.as_str())
     }
 
     /// The values of an option that may be given several times, in order.

@@ -6,8 +6,10 @@
 mod arguments;
 mod check;
 mod codes;
+mod http;
 mod input;
 mod keys;
+mod private_key;
 mod reference;
 
 use std::io::{self, Write};
