@@ -299,7 +299,11 @@ impl From<SignatureError> for Reason {
             }
             E::LabelDuplicate => Self::SignatureDuplicateLabel,
             E::LabelUnmatched => Self::SignatureUnpairedLabel,
-            E::ParamDuplicate | E::ParamType(_) | E::KeyIdMalformed => Self::SignatureParameterInvalid,
+            E::ParamDuplicate
+            | E::ParamType(_)
+            | E::RequestedParamUnknown
+            | E::RequestedParamUnmet(_)
+            | E::KeyIdMalformed => Self::SignatureParameterInvalid,
             E::ComponentMalformed
             | E::ComponentUnknown
             | E::ComponentParamUnknown
@@ -317,7 +321,7 @@ impl From<SignatureError> for Reason {
             E::ComponentAmbiguous { .. } | E::ComponentValue { .. } | E::FieldNotStructured { .. } => {
                 Self::SignatureComponentInvalid
             }
-            E::DigestMalformed | E::DigestDuplicate | E::DigestUnsupported => {
+            E::DigestMalformed | E::DigestDuplicate | E::DigestUnsupported | E::DigestOfPart => {
                 Self::SignatureDigestUnsupported
             }
             E::DigestMismatch => Self::SignatureDigestMismatch,
@@ -340,10 +344,13 @@ impl From<SignatureError> for Reason {
             | E::AgentUrlUserInfo
             | E::AgentUrlFragment
             | E::AgentUrlMalformed => Self::SignatureAgentMalformed,
-            // Made by signing, or by reading a signature for another profile than was selected.
-            E::InputMalformed | E::SignatureMalformed | E::LabelMalformed | E::TagMismatch => {
-                Self::SignatureMalformed
-            }
+            // Made by signing and by asking for signatures, or by reading a signature for another profile than was selected.
+            E::InputMalformed
+            | E::SignatureMalformed
+            | E::LabelMalformed
+            | E::CoversItself
+            | E::AcceptMalformed
+            | E::TagMismatch => Self::SignatureMalformed,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Every cause for which a request signature is refused: [`SignatureError`].
+//! Every cause for which a message signature is refused: [`SignatureError`].
 
 use core::fmt;
 
@@ -20,6 +20,9 @@ pub enum Param {
 }
 
 impl Param {
+    /// Every one of them.
+    pub const ALL: [Self; 6] = [Self::Created, Self::Expires, Self::KeyId, Self::Alg, Self::Nonce, Self::Tag];
+
     /// The parameter's name.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -54,6 +57,8 @@ pub enum SignatureError {
     LabelUnmatched,
     /// A label that is not a structured-field key (only when signing).
     LabelMalformed,
+    /// The whole `Signature` or `Signature-Input` covered by a signature that goes into it (only when signing).
+    CoversItself,
     /// More signatures than the bound.
     TooManySignatures,
     /// One signature covers more components than the bound.
@@ -66,6 +71,14 @@ pub enum SignatureError {
     ParamDuplicate,
     /// A signature parameter is not of the type it must be.
     ParamType(Param),
+
+    // Accept-Signature (§5).
+    /// `Accept-Signature` is not a Dictionary of Inner Lists.
+    AcceptMalformed,
+    /// A signature is asked for with a parameter that RFC 9421 does not define.
+    RequestedParamUnknown,
+    /// A signature is asked for with a parameter that the signer does not have, or has another value of.
+    RequestedParamUnmet(Param),
 
     // Component identifiers (§2).
     /// A component identifier is neither a derived name nor a lower-case field name.
@@ -135,13 +148,15 @@ pub enum SignatureError {
         index: u8,
     },
 
-    // Content-Digest (RFC 9530).
-    /// `Content-Digest` is not a Dictionary of Byte Sequences.
+    // Content-Digest and Repr-Digest (RFC 9530).
+    /// A digest field is not a Dictionary of Byte Sequences (of Integers, where a digest is wanted).
     DigestMalformed,
-    /// `Content-Digest` names an algorithm twice.
+    /// A digest field names an algorithm twice.
     DigestDuplicate,
-    /// `Content-Digest` has neither `sha-256` nor `sha-512`.
+    /// A digest field has neither `sha-256` nor `sha-512`.
     DigestUnsupported,
+    /// `Repr-Digest` of a message whose content is not known to be the whole representation.
+    DigestOfPart,
     /// The content does not have the digest that the field states.
     DigestMismatch,
 
@@ -204,6 +219,9 @@ impl fmt::Display for SignatureError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (text, index) = match *self {
             Self::ParamType(param) => return write!(f, "{} has the wrong type", param.as_str()),
+            Self::RequestedParamUnmet(param) => {
+                return write!(f, "requested {} cannot be had", param.as_str());
+            }
             Self::ComponentNotOfRequest { index } => ("only a response has this component", index),
             Self::ComponentNotOfResponse { index } => ("a response has this component only with req", index),
             Self::RequestUnavailable { index } => ("request of this response is not at hand", index),
@@ -232,10 +250,13 @@ impl SignatureError {
             Self::LabelDuplicate => "label occurs twice",
             Self::LabelUnmatched => "label is in only one of signature-input and signature",
             Self::LabelMalformed => "label is not a key",
+            Self::CoversItself => "signature covers the field that it goes into",
             Self::TooManySignatures => "too many signatures",
             Self::TooManyComponents => "too many covered components",
             Self::SignatureTooLong => "signature is too long",
             Self::ParamDuplicate => "signature parameter occurs twice",
+            Self::AcceptMalformed => "accept-signature is not a dictionary of inner lists",
+            Self::RequestedParamUnknown => "requested parameter is not known",
             Self::ComponentMalformed => "component is neither a derived name nor a lower-case field name",
             Self::ComponentUnknown => "derived component is not known",
             Self::ComponentDuplicate => "component is covered twice",
@@ -243,9 +264,10 @@ impl SignatureError {
             Self::ComponentParamDuplicate => "component parameter occurs twice",
             Self::ComponentParamMalformed => "component parameter has the wrong type or is missing",
             Self::ComponentParamConflict => "component cannot have these parameters",
-            Self::DigestMalformed => "content-digest is not a dictionary of byte sequences",
-            Self::DigestDuplicate => "content-digest names an algorithm twice",
-            Self::DigestUnsupported => "content-digest has no supported algorithm",
+            Self::DigestMalformed => "digest field is not a dictionary of its type",
+            Self::DigestDuplicate => "digest field names an algorithm twice",
+            Self::DigestUnsupported => "digest field has no supported algorithm",
+            Self::DigestOfPart => "content is not known to be the whole representation",
             Self::DigestMismatch => "content does not match its digest",
             Self::TagMismatch => "tag is not the profile's",
             Self::AlgorithmSymmetric => "symmetric algorithms are not accepted",

@@ -23,7 +23,7 @@ pub const MAX_SIGNATURE_BYTES: usize = 1024;
 /// Most bytes of `Signature`: room for eight of the longest, encoded, with labels.
 const MAX_SIGNATURE_FIELD_BYTES: usize = 16 * 1024;
 
-const INPUT_LIMITS: Limits = Limits {
+pub(super) const INPUT_LIMITS: Limits = Limits {
     bytes: MAX_INPUT_BYTES,
     members: MAX_SIGNATURES,
     inner_items: MAX_COMPONENTS,
@@ -84,13 +84,17 @@ impl PresentedSignature {
 pub fn present(fields: &Fields) -> Result<Vec<PresentedSignature>, SignatureError> {
     let input = super::combined(fields, "signature-input");
     let signature = super::combined(fields, "signature");
-    let (input, signature) = match (input, signature) {
-        (Some(input), Some(signature)) => (input, signature),
-        (None, None) => return Err(SignatureError::Missing),
-        _ => return Err(SignatureError::LabelUnmatched),
-    };
-    let inputs = parse(&input, INPUT_LIMITS, SignatureError::InputMalformed)?;
-    let signatures = parse(&signature, SIGNATURE_LIMITS, SignatureError::SignatureMalformed)?;
+    match (input, signature) {
+        (Some(input), Some(signature)) => read(&input, &signature),
+        (None, None) => Err(SignatureError::Missing),
+        _ => Err(SignatureError::LabelUnmatched),
+    }
+}
+
+/// Reads the combined values of both fields.
+pub(super) fn read(input: &str, signature: &str) -> Result<Vec<PresentedSignature>, SignatureError> {
+    let inputs = parse(input, INPUT_LIMITS, SignatureError::InputMalformed)?;
+    let signatures = parse(signature, SIGNATURE_LIMITS, SignatureError::SignatureMalformed)?;
     if inputs.entries().len() != signatures.entries().len() {
         return Err(SignatureError::LabelUnmatched);
     }
@@ -104,7 +108,12 @@ pub fn present(fields: &Fields) -> Result<Vec<PresentedSignature>, SignatureErro
         .collect()
 }
 
-fn parse(value: &str, limits: Limits, malformed: SignatureError) -> Result<Dictionary<'_>, SignatureError> {
+/// A Dictionary of labels, each once.
+pub(super) fn parse(
+    value: &str,
+    limits: Limits,
+    malformed: SignatureError,
+) -> Result<Dictionary<'_>, SignatureError> {
     let dictionary = Dictionary::parse_within(value, limits).map_err(|error| match error.fault {
         Fault::TooLong => SignatureError::FieldTooLong,
         Fault::TooManyMembers => SignatureError::TooManySignatures,
