@@ -1,21 +1,23 @@
-//! The `countersign` command: checks configurations, makes keys, lists codes. Everything it knows comes from the
-//! core; it verifies no requests.
+//! The `countersign` command: checks configurations, makes keys, signs and verifies messages, lists codes. What it
+//! knows about standards comes from the core.
 //!
 //! Each command is a function from what was typed to what is printed ([`Report`]); only this file prints.
 
 mod arguments;
 mod check;
 mod codes;
+mod exchange;
 mod http;
 mod input;
 mod keys;
 mod private_key;
 mod reference;
+mod sign;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use arguments::{Arguments, Command, flag};
+use arguments::{Arguments, Command, flag, optional, repeated, required};
 
 const ABOUT: &str = "\
 countersign: an edge verifier for AI agents
@@ -87,6 +89,49 @@ Prints a private JWK, whose kid is its thumbprint (RFC 7638). Whoever has it can
 FILE is a private Ed25519 JWK, an array of them or a JWK Set, as GATE_SIGNING_KEY takes it; - reads stdin.
 What is printed is what the gate publishes: the origin can be given it beforehand.",
         run: keys::publish,
+    },
+    Command {
+        name: "sign",
+        operands: &[],
+        options: &[
+            required("key", "PRIVATE_JWK"),
+            optional("request", "FILE"),
+            optional("response", "FILE"),
+            optional("scheme", "SCHEME"),
+            optional("profile", "P"),
+            repeated("component", "C"),
+            optional("digest", "ALGORITHM"),
+            optional("agent", "URL"),
+            optional("label", "L"),
+            optional("created", "UNIX"),
+            optional("expires-in", "TIME"),
+            optional("keyid", "ID"),
+            optional("alg", "ALGORITHM"),
+            optional("nonce", "VALUE"),
+            optional("tag", "TAG"),
+            flag("curl"),
+            flag("json"),
+        ],
+        summary: "sign a request or response, and print the fields to add (RFC 9421)",
+        details: "\
+FILE is an HTTP/1.1 message as `verify signature --help` describes it; with --response it is the response
+that is signed, and --request is the one it answers. - reads stdin.
+
+  --key PRIVATE_JWK    Ed25519, P-256, P-384, RSA or oct
+  --profile P          rfc9421 (nothing is filled in), web-bot-auth or tap
+  --component C        what to cover: @method, content-digest, or in full '\"x\";key=\"a\"'
+  --digest ALGORITHM   add and cover Content-Digest: sha-256 or sha-512
+  --agent URL          add and cover Signature-Agent, where the public key can be had
+  --label L            default: the first of sig1, sig2… that the message does not have
+  --created UNIX       default: the clock
+  --expires-in TIME    60s, 5m; default: 60s
+  --keyid ID           default: the kid of the key, else its thumbprint
+  --alg ALGORITHM      state and use this algorithm of RFC 9421, such as rsa-v1_5-sha256 for an RSA key
+  --nonce VALUE        default: none, or a random one where the profile has one
+  --tag TAG            default: the profile's
+  --curl               as -H arguments of curl
+  --json               {\"fields\": {…}, \"base\": \"…\"}",
+        run: sign::run,
     },
 ];
 

@@ -3,13 +3,12 @@
 //! For each algorithm of RFC 9421's registry (§6.2.2). The core has no private keys; what is here serves whoever
 //! tries signing out by hand, a deployed agent keeps its key elsewhere. No message says anything of a key's content.
 
-use countersign::crypto::{Algorithm, PublicKey};
+use countersign::crypto::{Algorithm, PublicKey, SharedKey};
 use countersign::encoding::base64url;
 use countersign::encoding::json::{self, Object, Value};
 use countersign::jose::thumbprint;
 use ed25519_compact::{KeyPair, Seed};
 use getrandom::SysRng;
-use hmac::{Hmac, KeyInit, Mac};
 use p256::ecdsa::signature::Signer as _;
 use rsa::signature::{RandomizedSigner as _, SignatureEncoding as _};
 use rsa::traits::PublicKeyParts as _;
@@ -18,9 +17,6 @@ use sha2::{Sha256, Sha512};
 
 /// Longest document in bytes: 64 KiB.
 const MAX_BYTES: usize = 64 * 1024;
-/// Shortest and longest shared key in bytes. RFC 2104 §3 discourages fewer than the hash has; longer ones than the
-/// block add nothing.
-const SHARED_KEY_BYTES: std::ops::RangeInclusive<usize> = 16..=128;
 /// What RFC 9421 calls HMAC with SHA-256 (§3.3.3).
 pub(crate) const HMAC: &str = "hmac-sha256";
 
@@ -38,7 +34,7 @@ enum Secret {
     P256(Box<p256::ecdsa::SigningKey>),
     P384(Box<p384::ecdsa::SigningKey>),
     Rsa(Box<RsaPrivateKey>),
-    Shared(Vec<u8>),
+    Shared(SharedKey),
 }
 
 impl PrivateKey {
@@ -104,11 +100,7 @@ impl PrivateKey {
                 Ok(signature.to_bytes().to_vec())
             }
             Secret::Rsa(key) => sign_rsa(key, algorithm, base),
-            Secret::Shared(key) => {
-                let mut mac = Hmac::<Sha256>::new_from_slice(key).map_err(|error| error.to_string())?;
-                mac.update(base);
-                Ok(mac.finalize().into_bytes().to_vec())
-            }
+            Secret::Shared(key) => Ok(key.tag(base).to_vec()),
         }
     }
 
@@ -179,7 +171,7 @@ fn p384(members: &Members<'_>) -> Read {
     let (x, y) = (point.x().map(|x| x.to_vec()).unwrap_or_default(), point.y().map(|y| y.to_vec()).unwrap_or_default());
     members.is_public_half("x", &x)?;
     members.is_public_half("y", &y)?;
-    let public = PublicKey::p256(&x, &y).map_err(|_| "is not usable")?;
+    let public = PublicKey::p384(&x, &y).map_err(|_| "is not usable")?;
     Ok((Secret::P384(Box::new(key)), Some(public)))
 }
 
@@ -202,10 +194,7 @@ fn rsa(members: &Members<'_>) -> Read {
 }
 
 fn shared(members: &Members<'_>) -> Read {
-    let key = members.private("k")?;
-    if !SHARED_KEY_BYTES.contains(&key.len()) {
-        return Err("has a k that is not 16 to 128 bytes");
-    }
+    let key = SharedKey::from_jwk(members.0).map_err(|_| "has no k of 32 to 128 bytes, or is for something else")?;
     Ok((Secret::Shared(key), None))
 }
 
@@ -223,8 +212,8 @@ impl Members<'_> {
     /// The member that makes the key private.
     fn private(&self, name: &str) -> Result<Vec<u8>, &'static str> {
         match (self.0.get(name), self.bytes(name)) {
-            (None, _) => Err("is not private: it has no d or k"),
-            (Some(_), None) => Err("has a d or k that is not base64url"),
+            (None, _) => Err("is not private: it has no d"),
+            (Some(_), None) => Err("has a d that is not base64url"),
             (Some(_), Some(bytes)) => Ok(bytes),
         }
     }

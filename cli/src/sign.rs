@@ -5,7 +5,7 @@ use std::time::Duration;
 use countersign::encoding::base64url;
 use countersign::signature::digest::{CONTENT_DIGEST, DigestAlgorithm};
 use countersign::signature::{
-    Component, SignatureError, SignatureParams, SigningFields, prepare, present,
+    Component, Message, SignatureError, SignatureParams, SigningFields, prepare, present,
 };
 use serde_json::{Value, json};
 
@@ -72,8 +72,8 @@ pub(crate) fn run(input: &Input) -> Result<Report, Failure> {
     })?;
     let label = label(input, &exchange)?;
     let mut added = Added { lines: Vec::new(), exchange };
-    let mut components =
-        preset.components.iter().copied().chain(input.values("component")).map(exchange::component).collect::<Result<Vec<_>, _>>()?;
+    let named = preset.components.iter().copied().chain(input.values("component"));
+    let mut components = named.map(exchange::component).collect::<Result<Vec<_>, _>>()?;
     components.extend(added.digest(input)?);
     components.extend(added.agent(input, preset, &label)?);
     if components.is_empty() {
@@ -82,7 +82,7 @@ pub(crate) fn run(input: &Input) -> Result<Report, Failure> {
     let (params, algorithm) = params(input, preset, &key)?;
     let message = added.exchange.message();
     let unsigned = prepare(&message, &components, &params)
-        .map_err(|error| Failure::fault(unsignable(error, &components)))?;
+        .map_err(|error| Failure::fault(unsignable(error, &message, &components, &params)))?;
     let signature = key.sign(algorithm, unsigned.base.as_bytes()).map_err(Failure::new)?;
     let fields = unsigned.fields(&label, &signature).map_err(|error| Failure::new(error.to_string()))?;
     let SigningFields { signature_input, signature } = fields;
@@ -202,9 +202,14 @@ fn nonce() -> Result<String, Failure> {
 }
 
 /// What stands in the way, with the component it is about.
-fn unsignable(error: SignatureError, components: &[Component]) -> String {
-    let component = error.component_index().and_then(|index| components.get(usize::from(index)));
-    match component {
+fn unsignable(
+    error: SignatureError,
+    message: &Message<'_>,
+    components: &[Component],
+    params: &SignatureParams,
+) -> String {
+    let alone = |component: &&Component| prepare(message, std::slice::from_ref(component), params) == Err(error);
+    match components.iter().find(alone) {
         Some(component) => format!("{}: {error}", component.identifier()),
         None => error.to_string(),
     }
