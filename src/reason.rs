@@ -326,10 +326,16 @@ impl From<SignatureError> for Reason {
             }
             E::DigestMismatch => Self::SignatureDigestMismatch,
             E::AlgorithmSymmetric => Self::SignatureAlgorithmNotAllowed,
-            E::TargetNotCovered => Self::SignatureComponentNotCovered,
-            E::CreatedMissing | E::ExpiresMissing | E::KeyIdMissing | E::NonceMissing => {
-                Self::SignatureParameterMissing
-            }
+            E::ComponentNotCovered => Self::SignatureComponentNotCovered,
+            E::ParamMissing(_) => Self::SignatureParameterMissing,
+            E::TooOld => Self::SignatureTooOld,
+            E::TimestampMalformed => Self::SignatureTimestampInvalid,
+            E::AlgorithmNotAllowed => Self::SignatureAlgorithmNotAllowed,
+            E::AlgorithmMismatch => Self::SignatureAlgorithmMismatch,
+            E::AlgorithmAmbiguous => Self::SignatureAlgorithmAmbiguous,
+            E::KeyForbidden => Self::SignatureKeyForbidden,
+            E::Invalid => Self::SignatureInvalid,
+            E::TagMismatch => Self::SignatureTagUnknown,
             E::CreatedInFuture => Self::SignatureCreatedInFuture,
             E::Expired => Self::SignatureExpired,
             E::ExpiresBeforeCreated | E::WindowTooLong => Self::SignatureWindowInvalid,
@@ -344,13 +350,12 @@ impl From<SignatureError> for Reason {
             | E::AgentUrlUserInfo
             | E::AgentUrlFragment
             | E::AgentUrlMalformed => Self::SignatureAgentMalformed,
-            // Made by signing and by asking for signatures, or by reading a signature for another profile than was selected.
+            // The last three are made by signing and by asking for signatures only.
             E::InputMalformed
             | E::SignatureMalformed
             | E::LabelMalformed
             | E::CoversItself
-            | E::AcceptMalformed
-            | E::TagMismatch => Self::SignatureMalformed,
+            | E::AcceptMalformed => Self::SignatureMalformed,
         }
     }
 }

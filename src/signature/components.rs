@@ -111,6 +111,12 @@ impl Component {
         self.reading.key.as_deref()
     }
 
+    /// Whether a request can have it before its content has been read: neither of another message, nor a trailer.
+    #[must_use]
+    pub fn may_be_of_request(&self) -> bool {
+        self.is_own()
+    }
+
     /// Whether it is this field of the message's own header section, the whole or one member of it.
     #[must_use]
     pub fn is_field(&self, field: &str) -> bool {
@@ -134,7 +140,7 @@ impl Component {
 
     /// The same component as another, parameters compared in any order (§2). With `key` the member is serialised
     /// strictly anyway, and a member may be covered once (§2.1.2): there `sf` makes no other component.
-    pub(super) fn is_same_as(&self, other: &Self) -> bool {
+    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
         let (own, others) = (&self.reading, &other.reading);
         let same_form = own.form == others.form || own.key.is_some();
         self.name == other.name

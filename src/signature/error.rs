@@ -166,25 +166,35 @@ pub enum SignatureError {
     /// The signature names a symmetric algorithm.
     AlgorithmSymmetric,
     /// Neither `@authority` nor `@target-uri` is covered.
-    TargetNotCovered,
-    /// No `created`.
-    CreatedMissing,
+    ComponentNotCovered,
     /// `created` is in the future.
     CreatedInFuture,
-    /// No `expires`.
-    ExpiresMissing,
     /// `expires` has passed.
     Expired,
     /// `expires` is not after `created`.
     ExpiresBeforeCreated,
     /// From `created` to `expires` is longer than allowed.
     WindowTooLong,
-    /// No `keyid`.
-    KeyIdMissing,
+    /// A parameter that the profile demands is missing, or empty.
+    ParamMissing(Param),
     /// `keyid` is not a SHA-256 JWK thumbprint in base64url.
     KeyIdMalformed,
-    /// No `nonce`, where one is required.
-    NonceMissing,
+    /// Without `expires`, and `created` is longer ago than the profile allows.
+    TooOld,
+    /// The time of the plain header scheme is not ten digits of seconds.
+    TimestampMalformed,
+
+    // The key and its algorithm (§3.2 step 6).
+    /// The algorithm is not one that the profile allows.
+    AlgorithmNotAllowed,
+    /// `alg` disagrees with the key.
+    AlgorithmMismatch,
+    /// The key fits several algorithms, and `alg` does not say which.
+    AlgorithmAmbiguous,
+    /// The key is published in a standard for testing.
+    KeyForbidden,
+    /// The signature is not one of this key.
+    Invalid,
 
     // Signature-Agent (Web Bot Auth).
     /// No `Signature-Agent`.
@@ -219,6 +229,7 @@ impl fmt::Display for SignatureError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (text, index) = match *self {
             Self::ParamType(param) => return write!(f, "{} has the wrong type", param.as_str()),
+            Self::ParamMissing(param) => return write!(f, "{} is missing", param.as_str()),
             Self::RequestedParamUnmet(param) => {
                 return write!(f, "requested {} cannot be had", param.as_str());
             }
@@ -241,6 +252,24 @@ impl fmt::Display for SignatureError {
 }
 
 impl SignatureError {
+    /// The place of the covered component that it is about, where it is about one.
+    #[must_use]
+    pub fn component_index(self) -> Option<u8> {
+        match self {
+            Self::ComponentNotOfRequest { index }
+            | Self::ComponentNotOfResponse { index }
+            | Self::RequestUnavailable { index }
+            | Self::TrailersUnavailable { index }
+            | Self::RequestTargetForm { index }
+            | Self::ComponentMissing { index }
+            | Self::ComponentAmbiguous { index }
+            | Self::ComponentValue { index }
+            | Self::FieldNotStructured { index }
+            | Self::FieldTypeUnknown { index } => Some(index),
+            _ => None,
+        }
+    }
+
     fn plain_text(self) -> &'static str {
         match self {
             Self::Missing => "no signature",
@@ -271,16 +300,19 @@ impl SignatureError {
             Self::DigestMismatch => "content does not match its digest",
             Self::TagMismatch => "tag is not the profile's",
             Self::AlgorithmSymmetric => "symmetric algorithms are not accepted",
-            Self::TargetNotCovered => "neither @authority nor @target-uri is covered",
-            Self::CreatedMissing => "created is missing",
+            Self::ComponentNotCovered => "a component that the profile demands is not covered",
             Self::CreatedInFuture => "created is in the future",
-            Self::ExpiresMissing => "expires is missing",
             Self::Expired => "signature has expired",
             Self::ExpiresBeforeCreated => "expires is not after created",
             Self::WindowTooLong => "signature is valid for too long",
-            Self::KeyIdMissing => "keyid is missing",
             Self::KeyIdMalformed => "keyid is not a jwk thumbprint",
-            Self::NonceMissing => "nonce is missing",
+            Self::TooOld => "signature was made too long ago",
+            Self::TimestampMalformed => "timestamp is not ten digits of seconds",
+            Self::AlgorithmNotAllowed => "algorithm is not one that the profile allows",
+            Self::AlgorithmMismatch => "alg disagrees with the key",
+            Self::AlgorithmAmbiguous => "neither key nor signature says which algorithm it is",
+            Self::KeyForbidden => "key is published for testing",
+            Self::Invalid => "signature does not verify",
             Self::AgentMissing => "signature-agent is missing",
             Self::AgentMalformed => "signature-agent is neither a string nor a dictionary of strings",
             Self::AgentDuplicate => "signature-agent names a member twice",

@@ -18,6 +18,7 @@ mod base;
 mod components;
 pub mod digest;
 mod error;
+pub mod explain;
 mod field_types;
 mod message;
 mod params;
@@ -26,6 +27,7 @@ pub mod profiles;
 mod published_keys;
 mod query;
 mod sign;
+pub mod verify;
 
 pub use accept::{ACCEPT_SIGNATURE, AcceptSignature, Requested, RequestedParams};
 pub use base::signature_base;
@@ -33,6 +35,7 @@ pub use components::{Component, ComponentName};
 pub use error::{Param, SignatureError};
 pub use message::Message;
 pub use params::SignatureParams;
+pub(crate) use presented::present_respelt;
 pub use presented::{
     MAX_COMPONENTS, MAX_INPUT_BYTES, MAX_SIGNATURE_BYTES, MAX_SIGNATURES, PresentedSignature, present,
 };

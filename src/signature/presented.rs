@@ -82,10 +82,21 @@ impl PresentedSignature {
 
 /// Reads the signatures of a message from its header section, in the order of `Signature-Input`.
 pub fn present(fields: &Fields) -> Result<Vec<PresentedSignature>, SignatureError> {
-    let input = super::combined(fields, "signature-input");
+    present_respelt(fields, |_| None)
+}
+
+/// As [`present`], for a scheme whose `Signature-Input` is none before it is spelt anew: `respell` gives a text of the
+/// same length, place by place, or `None` for the same. What was signed stays as it was received.
+pub(super) fn present_respelt(
+    fields: &Fields,
+    respell: impl FnOnce(&str) -> Option<String>,
+) -> Result<Vec<PresentedSignature>, SignatureError> {
+    let received = super::combined(fields, "signature-input");
+    let respelt = received.as_deref().and_then(respell);
+    let input = respelt.as_deref().or(received.as_deref());
     let signature = super::combined(fields, "signature");
     match (input, signature) {
-        (Some(input), Some(signature)) => read(&input, &signature),
+        (Some(input), Some(signature)) => read_as(input, received.as_deref(), &signature),
         (None, None) => Err(SignatureError::Missing),
         _ => Err(SignatureError::LabelUnmatched),
     }
@@ -93,6 +104,14 @@ pub fn present(fields: &Fields) -> Result<Vec<PresentedSignature>, SignatureErro
 
 /// Reads the combined values of both fields.
 pub(super) fn read(input: &str, signature: &str) -> Result<Vec<PresentedSignature>, SignatureError> {
+    read_as(input, None, signature)
+}
+
+fn read_as(
+    input: &str,
+    received: Option<&str>,
+    signature: &str,
+) -> Result<Vec<PresentedSignature>, SignatureError> {
     let inputs = parse(input, INPUT_LIMITS, SignatureError::InputMalformed)?;
     let signatures = parse(signature, SIGNATURE_LIMITS, SignatureError::SignatureMalformed)?;
     if inputs.entries().len() != signatures.entries().len() {
@@ -104,7 +123,11 @@ pub(super) fn read(input: &str, signature: &str) -> Result<Vec<PresentedSignatur
     inputs
         .entries()
         .iter()
-        .map(|input| pair(input, signatures.get(input.key).ok_or(SignatureError::LabelUnmatched)?))
+        .map(|entry| {
+            let signature = signatures.get(entry.key).ok_or(SignatureError::LabelUnmatched)?;
+            let received = as_received(entry.text, input, received).unwrap_or(entry.text);
+            pair(entry, received, signature)
+        })
         .collect()
 }
 
@@ -126,7 +149,17 @@ pub(super) fn parse(
     Ok(dictionary)
 }
 
-fn pair(input: &Entry<'_>, signature: &Entry<'_>) -> Result<PresentedSignature, SignatureError> {
+/// The part of the received text that stands where `part` stands in the text that was parsed.
+fn as_received<'a>(part: &str, parsed: &str, received: Option<&'a str>) -> Option<&'a str> {
+    let start = part.as_ptr().addr().checked_sub(parsed.as_ptr().addr())?;
+    received?.get(start..start.checked_add(part.len())?)
+}
+
+fn pair(
+    input: &Entry<'_>,
+    received: &str,
+    signature: &Entry<'_>,
+) -> Result<PresentedSignature, SignatureError> {
     let covered = input.member.as_inner_list().ok_or(SignatureError::InputMalformed)?;
     let components = covered.items.iter().map(Component::read).collect::<Result<Vec<_>, _>>()?;
     refuse_duplicates(&components)?;
@@ -134,7 +167,7 @@ fn pair(input: &Entry<'_>, signature: &Entry<'_>) -> Result<PresentedSignature, 
         label: input.key.into(),
         components,
         params: SignatureParams::read(&covered.params)?,
-        params_text: input.text.into(),
+        params_text: received.into(),
         signature: signature_value(signature)?,
     })
 }
