@@ -13,6 +13,7 @@ mod keys;
 mod private_key;
 mod reference;
 mod sign;
+mod verify;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -91,6 +92,46 @@ What is printed is what the gate publishes: the origin can be given it beforehan
         run: keys::publish,
     },
     Command {
+        name: "verify signature",
+        operands: &[],
+        options: &[
+            required("keys", "JWKS"),
+            optional("request", "FILE"),
+            optional("response", "FILE"),
+            optional("scheme", "SCHEME"),
+            optional("now", "UNIX"),
+            optional("profile", "P"),
+            repeated("require", "C"),
+            optional("tag", "TAG"),
+            optional("label", "L"),
+            optional("clock-skew", "TIME"),
+            flag("allow-test-keys"),
+            flag("explain"),
+            flag("json"),
+        ],
+        summary: "verify the signature of a request or response (RFC 9421)",
+        details: "\
+FILE is an HTTP/1.1 message: first line, fields, an empty line, content; lines end with CRLF or LF, and
+content is taken as it is (Content-Length is checked, chunks are decoded). With --response it is the
+response that is judged, and --request is the one it answers. - reads stdin.
+
+  --keys JWKS        a JWK Set or one JWK, public; oct keys count for hmac-sha256 under rfc9421
+  --scheme SCHEME    http or https, where the request does not say; default: https
+  --now UNIX         seconds since 1970; default: the clock
+  --profile P        rfc9421, web-bot-auth, tap, tap-deployed, agent-headers; default: rfc9421
+  --require C        what must be covered: @method, content-digest, or in full '\"x\";key=\"a\"'
+  --tag TAG          the tag that a signature must have; default: the profile's
+  --label L          look at this signature only; labels are not signed, so never to choose whom to trust
+  --clock-skew TIME  how far in the future `created` may lie; default: 30s
+  --allow-test-keys  accept keys that a standard prints, where the profile refuses them
+  --explain          the signature base that was expected, and a hint at what the signer did otherwise
+  --json             {\"outcome\", \"code\", …}, or {\"error\"} where nothing could be looked at
+
+Prints verified, invalid (it was judged, and refused) or unverified (nothing could be judged), and the
+code that says why. Only verified exits with 0; whether a nonce was seen before is not asked.",
+        run: verify::run,
+    },
+    Command {
         name: "sign",
         operands: &[],
         options: &[
@@ -158,20 +199,23 @@ impl Report {
     }
 }
 
-/// Why a command could not do its work, for people.
+/// Why a command could not do its work.
 #[derive(Debug, PartialEq, Eq)]
 struct Failure {
+    /// For people, on stderr.
     message: String,
     status: Status,
+    /// For programs, on stdout.
+    text: String,
 }
 
 impl Failure {
     fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), status: Status::Failure }
+        Self { message: message.into(), status: Status::Failure, text: String::new() }
     }
 
     fn fault(message: impl Into<String>) -> Self {
-        Self { message: message.into(), status: Status::Faults }
+        Self { message: message.into(), status: Status::Faults, text: String::new() }
     }
 }
 
@@ -180,7 +224,7 @@ fn main() -> ExitCode {
         Ok(report) => (report.text, report.status),
         Err(failure) => {
             eprintln!("countersign: {}", failure.message);
-            (String::new(), failure.status)
+            (failure.text, failure.status)
         }
     };
     let status = if print(&text).is_ok() { status } else { Status::Failure };

@@ -5,10 +5,9 @@
 
 use std::fmt::Write as _;
 
-use countersign::reason::{self, Reason};
 use countersign::signature::profiles::{self, Rules};
-use countersign::signature::verify::{Keys, Report as Verdict, inspect};
-use serde_json::{Map, Value, json};
+use countersign::signature::verify::{Keys, Outcome, Report as Verdict, inspect};
+use serde_json::{Value, json};
 
 use crate::arguments::Input;
 use crate::exchange::{self, Exchange, Unread};
@@ -25,11 +24,15 @@ pub(crate) fn run(input: &Input) -> Result<Report, Failure> {
         Err(failure) => return Err(failure),
     };
     let status = if shown.is_verified() { Status::Good } else { Status::Faults };
-    Ok(Report { text: if is_json { shown.as_json() } else { shown.as_text() }, status })
+    Ok(Report { text: if is_json { shown.as_json() } else { shown.as_text() }?, status })
 }
 
-/// What is printed of a verdict: its members, in order.
-struct Shown(Map<String, Value>);
+/// A verdict, and what there is to say beyond it.
+struct Shown {
+    verdict: Verdict,
+    /// What is wrong with a message that is none.
+    detail: Option<String>,
+}
 
 fn verify(input: &Input) -> Result<Shown, Failure> {
     exchange::read_stdin_once(input, &["request", "response", "keys"])?;
@@ -41,11 +44,83 @@ fn verify(input: &Input) -> Result<Shown, Failure> {
         Err(Unread::Failure(failure)) => return Err(failure),
         Err(Unread::Refused { fault, .. }) => {
             let verdict = Verdict::refused(&rules, fault.reason());
-            return Ok(Shown::of(&verdict, input)?.with("detail", fault.to_string()));
+            return Ok(Shown { verdict, detail: Some(fault.to_string()) });
         }
     };
-    let verdict = inspect(&exchange.message(), Some(exchange.content()), &rules, &keys, now).conclude_here();
-    Shown::of(&verdict, input)
+    let message = exchange.message();
+    let mut inspection = inspect(&message, Some(exchange.content()), &rules, &keys, now);
+    if let Some(label) = input.value("label") {
+        inspection = inspection.only(label);
+    }
+    if input.has("explain") {
+        inspection = inspection.explained();
+    }
+    Ok(Shown { verdict: inspection.conclude_here(), detail: None })
+}
+
+impl Shown {
+    fn is_verified(&self) -> bool {
+        self.verdict.outcome == Outcome::Verified
+    }
+
+    /// The report of the core, with the title of a refusal, and what is wrong with a message that is none.
+    fn as_value(&self) -> Result<Value, Failure> {
+        let mut value = serde_json::to_value(&self.verdict)
+            .map_err(|error| Failure::new(format!("the report cannot be written: {error}")))?;
+        let title = self.verdict.reason.map(|reason| reason.title().to_owned());
+        for (name, text) in [("title", &title), ("detail", &self.detail)] {
+            if let (Some(object), Some(text)) = (value.as_object_mut(), text) {
+                object.insert(name.to_owned(), Value::from(text.as_str()));
+            }
+        }
+        Ok(value)
+    }
+
+    fn as_json(&self) -> Result<String, Failure> {
+        Ok(format!("{}\n", self.as_value()?))
+    }
+
+    /// The same for people: what was found first, then what it is about, then the explanation.
+    fn as_text(&self) -> Result<String, Failure> {
+        let value = self.as_value()?;
+        let text = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default();
+        let mut shown = format!("{}: {}\n", text("outcome"), text("code"));
+        // Writing to a `String` does not fail.
+        for name in ["title", "detail"] {
+            if !text(name).is_empty() {
+                let _ = writeln!(shown, "{}", text(name));
+            }
+        }
+        for (name, value) in value.as_object().into_iter().flatten() {
+            let is_said = ["outcome", "code", "title", "detail", "base", "hint"].contains(&name.as_str());
+            match value {
+                _ if is_said => {}
+                Value::String(value) => drop(writeln!(shown, "  {name:10} {}", printable(value))),
+                Value::Array(values) => {
+                    let values: Vec<_> = values.iter().filter_map(Value::as_str).collect();
+                    let _ = writeln!(shown, "  {name:10} {}", printable(&values.join(" ")));
+                }
+                value => drop(writeln!(shown, "  {name:10} {value}")),
+            }
+        }
+        if let Some(base) = &self.verdict.base {
+            let _ = writeln!(shown, "\nthe signature base that was expected:\n{}", indented(base));
+        }
+        if let Some(hint) = &self.verdict.hint {
+            let _ = writeln!(shown, "\nhint ({}): {}", hint.code, hint.text);
+        }
+        Ok(shown)
+    }
+}
+
+/// The base line by line: line ends are its own, anything else that moves a cursor is not.
+fn indented(base: &str) -> String {
+    base.split('\n').map(|line| format!("  {}", printable(line))).collect::<Vec<_>>().join("\n")
+}
+
+/// Text of a stranger for a terminal.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 fn rules(input: &Input) -> Result<Rules, Failure> {
@@ -64,6 +139,8 @@ fn rules(input: &Input) -> Result<Rules, Failure> {
         rules.clock_skew = skew;
     }
     rules.refuses_published_keys &= !input.has("allow-test-keys");
+    // Whoever gives a shared key with --keys wants it to count, where the profile knows such keys at all.
+    rules.shared_keys = rules.profile().may_share_keys;
     Ok(rules)
 }
 
