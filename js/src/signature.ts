@@ -7,7 +7,7 @@ import { bytesOf, type FieldLines, factsOf, fieldsOf, type RequestDescriptor } f
 import {
   acceptedSignatures,
   digestField,
-  inspectSignature,
+  Inspection,
   Message,
   SignatureKeys,
   SignatureRules,
@@ -56,6 +56,8 @@ export interface VerifyOptions {
   readonly require?: readonly string[];
   /** The tag that a signature must have; signatures with another are passed over. Default: the profile's. */
   readonly tag?: string;
+  /** The signature to look at, of several. A label is not signed: never to choose whom to trust. */
+  readonly label?: string;
   /** Seconds that `created` may lie in the future. Default: 30. */
   readonly clockSkew?: number;
   /** The time, as seconds since 1970 or a `Date`. Default: the clock's. */
@@ -64,6 +66,51 @@ export interface VerifyOptions {
   readonly allowTestKeys?: boolean;
   /** Whether the report shows the expected signature base, with a hint where the signer may have gone wrong. */
   readonly explain?: boolean;
+}
+
+/** What was found out about a message. Members are there as far as they are known. */
+export type SignatureReport = VerifiedSignature | RefusedSignature;
+
+/** A signature that holds. */
+export interface VerifiedSignature extends SignatureFacts {
+  readonly outcome: "verified";
+  readonly code: "ok";
+  /** The thumbprint of the key (RFC 7638); none for a shared one. */
+  readonly key?: string;
+  /** The algorithm, by its name in RFC 9421. */
+  readonly algorithm: string;
+  /** What it covers, in full, in order. */
+  readonly components?: readonly string[];
+}
+
+/** `invalid`: it was judged, and refused. `unverified`: nothing could be judged, for want of a signature or of keys. */
+export interface RefusedSignature extends SignatureFacts {
+  readonly outcome: "invalid" | "unverified";
+  /** Why: one of the codes that `countersign codes` lists. */
+  readonly code: string;
+  /** The signature base that was expected, without credentials, where an explanation was asked for. */
+  readonly base?: string;
+  /** What the signer did otherwise, where an explanation was asked for and it can be told. */
+  readonly hint?: { readonly code: string; readonly text: string };
+}
+
+/** What a signature says of itself, and its directory. */
+export interface SignatureFacts {
+  readonly profile: SignatureProfile;
+  /** The label, which is not signed. */
+  readonly label?: string;
+  readonly keyid?: string;
+  /** The URL of the agent's keys, or the agent's name in the plain header scheme. Whether the key is there was not asked. */
+  readonly agent?: string;
+  /** Which of the forms on the wire named the agent. */
+  readonly form?: string;
+  /** Seconds since 1970. */
+  readonly created?: number;
+  /** Seconds since 1970. */
+  readonly expires?: number;
+  /** Whether it was seen before is the caller's to know. */
+  readonly nonce?: string;
+  readonly tag?: string;
 }
 
 /** What to sign, and as whom. */
@@ -116,13 +163,12 @@ const imported = new ImportedKeys();
  * keys, an option or the message are none. The body is read to its end, of a `Request` a clone of it.
  */
 export async function verifySignature(message: SignedMessage, options: VerifyOptions): Promise<SignatureReport> {
-  using keys = keysOf(options.keys);
-  using rules = rulesOf(options);
-  using viewed = messageOf(message);
   const now = secondsOf(options.now ?? new Date(), "now");
+  const [keys, rules, viewed] = [keysOf(options.keys), rulesOf(options), messageOf(message)];
   const body = await bodyOf(message);
   const content = typeof body === "string" ? undefined : body;
-  using inspection = inspectSignature(viewed, content, body === "too large", rules, keys, now);
+  // It owns what it is given.
+  using inspection = new Inspection(viewed, content, body === "too large", rules, keys, options.label, now);
   const verdicts = inspection.checks().map((check) => Number(imported.verify(check)));
   return JSON.parse(inspection.conclude(new Uint8Array(verdicts), options.explain === true)) as SignatureReport;
 }

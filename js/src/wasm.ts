@@ -11,7 +11,7 @@ export {
   acceptedSignatures,
   digestField,
   Gate,
-  inspectSignature,
+  Inspection,
   maxKeyDocumentBytes,
   Memory,
   Message,

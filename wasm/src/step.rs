@@ -76,7 +76,10 @@ extern "C" {
     #[wasm_bindgen(method, setter)]
     fn set_accept(this: &Source, accept: &str);
 
-    type Check;
+    /// A signature to verify.
+    #[wasm_bindgen(typescript_type = "Check")]
+    #[derive(Debug)]
+    pub type Check;
     #[wasm_bindgen(method, setter)]
     fn set_algorithm(this: &Check, algorithm: &str);
     #[wasm_bindgen(method, setter)]
@@ -130,7 +133,7 @@ fn source_to_js(source: &KeySource) -> Source {
     value
 }
 
-fn check_to_js(check: &SignatureCheck) -> Check {
+pub(crate) fn check_to_js(check: &SignatureCheck) -> Check {
     let value: Check = Object::new().unchecked_into();
     value.set_algorithm(check.algorithm().jose());
     value.set_key(&check.key().to_jwk());
