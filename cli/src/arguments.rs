@@ -272,13 +272,17 @@ mod tests {
 
     #[test]
     fn options_have_values_and_some_several() {
-        for line in ["d --key k --require a --now=7 --require=b", "--now 7 --require a d --require b --key=k"] {
+        for line in ["d --key k --require a --now=7 --require=b", "--now 7 --require a d --require b --key=k"]
+        {
             let Ok(Arguments::Run(_, input)) = parse(line) else { panic!("{line}") };
             assert_eq!((input.value("key"), input.value("now")), (Some("k"), Some("7")));
             assert_eq!(input.values("require").collect::<Vec<_>>(), ["a", "b"]);
         }
         let Ok(Arguments::Run(_, input)) = parse("d --key -") else { panic!("stdin") };
-        assert_eq!((input.value("key"), input.has("now"), input.values("require").count()), (Some("-"), false, 0));
+        assert_eq!(
+            (input.value("key"), input.has("now"), input.values("require").count()),
+            (Some("-"), false, 0)
+        );
     }
 
     #[test]

@@ -141,6 +141,8 @@ pub(crate) fn duration(input: &Input, option: &str) -> Result<Option<Duration>, 
     let span: Result<Span, _> = serde_json::from_value(text.into());
     match span {
         Ok(span) => Ok(Some(span.duration())),
-        Err(_) => Err(Failure::new(format!("--{option} is a length of time such as 60s or 5m, not {text:?}"))),
+        Err(_) => {
+            Err(Failure::new(format!("--{option} is a length of time such as 60s or 5m, not {text:?}")))
+        }
     }
 }

@@ -49,7 +49,9 @@ impl PrivateKey {
             (Some("EC"), Some("P-384")) => p384(&members),
             (Some("RSA"), _) => rsa(&members),
             (Some("oct"), _) => shared(&members),
-            _ => Err("is no JWK of a key that signs: kty OKP with crv Ed25519, EC with P-256 or P-384, RSA, or oct"),
+            _ => Err(
+                "is no JWK of a key that signs: kty OKP with crv Ed25519, EC with P-256 or P-384, RSA, or oct",
+            ),
         }?;
         Ok(Self {
             secret,
@@ -75,14 +77,19 @@ impl PrivateKey {
         let named = self.alg.as_deref().map(|alg| of_jose(alg).unwrap_or("another"));
         if let Some(asked) = asked {
             let found = own.iter().copied().find(|name| *name == asked);
-            let found = found.ok_or_else(|| format!("signs with {}, not with {asked:?}", own.join(" or ")))?;
+            let found =
+                found.ok_or_else(|| format!("signs with {}, not with {asked:?}", own.join(" or ")))?;
             return match named {
                 Some(named) if named != found => Err(format!("is for {named} by its alg, not for {found}")),
                 _ => Ok(found),
             };
         }
         match named {
-            Some(named) => own.iter().copied().find(|name| *name == named).ok_or_else(|| "has an alg of another kind of key".to_owned()),
+            Some(named) => own
+                .iter()
+                .copied()
+                .find(|name| *name == named)
+                .ok_or_else(|| "has an alg of another kind of key".to_owned()),
             None => own.first().copied().ok_or_else(|| "signs with nothing".to_owned()),
         }
     }
@@ -125,7 +132,10 @@ fn sign_rsa(key: &RsaPrivateKey, algorithm: &str, base: &[u8]) -> Result<Vec<u8>
     let no_randomness = |_| "cannot sign: it has no randomness, or the key is too short".to_owned();
     if algorithm == "rsa-v1_5-sha256" {
         let key = pkcs1v15::SigningKey::<Sha256>::new(key);
-        return key.try_sign_with_rng(&mut SysRng, base).map(|signature| signature.to_vec()).map_err(no_randomness);
+        return key
+            .try_sign_with_rng(&mut SysRng, base)
+            .map(|signature| signature.to_vec())
+            .map_err(no_randomness);
     }
     // The salt is as long as the hash (RFC 9421 §3.3.1).
     let signature = if algorithm == "rsa-pss-sha256" {
@@ -154,7 +164,10 @@ fn p256(members: &Members<'_>) -> Read {
     }
     let key = p256::ecdsa::SigningKey::from_slice(&d).map_err(|_| "has a d that is out of range")?;
     let point = key.verifying_key().to_sec1_point(false);
-    let (x, y) = (point.x().map(|x| x.to_vec()).unwrap_or_default(), point.y().map(|y| y.to_vec()).unwrap_or_default());
+    let (x, y) = (
+        point.x().map(|x| x.to_vec()).unwrap_or_default(),
+        point.y().map(|y| y.to_vec()).unwrap_or_default(),
+    );
     members.is_public_half("x", &x)?;
     members.is_public_half("y", &y)?;
     let public = PublicKey::p256(&x, &y).map_err(|_| "is not usable")?;
@@ -168,7 +181,10 @@ fn p384(members: &Members<'_>) -> Read {
     }
     let key = p384::ecdsa::SigningKey::from_slice(&d).map_err(|_| "has a d that is out of range")?;
     let point = key.verifying_key().to_sec1_point(false);
-    let (x, y) = (point.x().map(|x| x.to_vec()).unwrap_or_default(), point.y().map(|y| y.to_vec()).unwrap_or_default());
+    let (x, y) = (
+        point.x().map(|x| x.to_vec()).unwrap_or_default(),
+        point.y().map(|y| y.to_vec()).unwrap_or_default(),
+    );
     members.is_public_half("x", &x)?;
     members.is_public_half("y", &y)?;
     let public = PublicKey::p384(&x, &y).map_err(|_| "is not usable")?;
@@ -185,8 +201,9 @@ fn rsa(members: &Members<'_>) -> Read {
         return Err("has parts that are longer than its n");
     }
     let number = |bytes: &[u8]| BoxedUint::from_be_slice_vartime(bytes);
-    let key = RsaPrivateKey::from_components(number(&n), number(&e), number(&d), vec![number(&p), number(&q)])
-        .map_err(|_| "has parts that do not belong together")?;
+    let key =
+        RsaPrivateKey::from_components(number(&n), number(&e), number(&d), vec![number(&p), number(&q)])
+            .map_err(|_| "has parts that do not belong together")?;
     if key.size() != n.len() {
         return Err("has parts that do not belong together");
     }
@@ -194,7 +211,8 @@ fn rsa(members: &Members<'_>) -> Read {
 }
 
 fn shared(members: &Members<'_>) -> Read {
-    let key = SharedKey::from_jwk(members.0).map_err(|_| "has no k of 32 to 128 bytes, or is for something else")?;
+    let key = SharedKey::from_jwk(members.0)
+        .map_err(|_| "has no k of 32 to 128 bytes, or is for something else")?;
     Ok((Secret::Shared(key), None))
 }
 

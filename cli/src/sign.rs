@@ -72,7 +72,8 @@ pub(crate) fn run(input: &Input) -> Result<Report, Failure> {
     })?;
     let label = label(input, &exchange)?;
     let mut added = Added { lines: Vec::new(), exchange };
-    let named = preset.components.iter().copied().chain(input.values("component"));
+    let asked = input.values("component").filter(|component| !preset.components.contains(component));
+    let named = preset.components.iter().copied().chain(asked);
     let mut components = named.map(exchange::component).collect::<Result<Vec<_>, _>>()?;
     components.extend(added.digest(input)?);
     components.extend(added.agent(input, preset, &label)?);
@@ -128,7 +129,9 @@ impl Added {
 
     fn add(&mut self, shown: &'static str, name: &str, value: String) -> Result<(), Failure> {
         if self.exchange.message().fields().contains(name) {
-            return Err(Failure::fault(format!("the message has a {shown} already; cover it with --component")));
+            return Err(Failure::fault(format!(
+                "the message has a {shown} already; cover it with --component"
+            )));
         }
         self.exchange.push_field(name, &value).map_err(|fault| Failure::fault(fault.to_string()))?;
         self.lines.push((shown, value));
@@ -208,7 +211,8 @@ fn unsignable(
     components: &[Component],
     params: &SignatureParams,
 ) -> String {
-    let alone = |component: &&Component| prepare(message, std::slice::from_ref(component), params) == Err(error);
+    let alone =
+        |component: &&Component| prepare(message, std::slice::from_ref(component), params) == Err(error);
     match components.iter().find(alone) {
         Some(component) => format!("{}: {error}", component.identifier()),
         None => error.to_string(),
@@ -224,7 +228,8 @@ fn print(input: &Input, lines: &[(&str, String)], base: &str) -> Result<Report, 
             format!("{}\n", json!({ "fields": fields, "base": base }))
         }
         (false, true) => {
-            let arguments: Vec<_> = lines.iter().map(|(name, value)| format!("-H {}", quoted(name, value))).collect();
+            let arguments: Vec<_> =
+                lines.iter().map(|(name, value)| format!("-H {}", quoted(name, value))).collect();
             format!("{}\n", arguments.join(" "))
         }
         (false, false) => lines.iter().map(|(name, value)| format!("{name}: {value}\n")).collect(),

@@ -29,7 +29,8 @@ fn sign(name: &str, key: &str, message: &str, options: &[&str]) -> String {
 fn verify(name: &str, key: &str, message: &str, options: &[&str]) -> Value {
     let keys = file(&format!("{name}.keys.json"), json!({ "keys": [public_key(key)] }).to_string());
     let arguments =
-        [&["verify", "signature", "--request", "-", "--keys", &keys, "--now", NOW, "--json"], options].concat();
+        [&["verify", "signature", "--request", "-", "--keys", &keys, "--now", NOW, "--json"], options]
+            .concat();
     let judged = run_with(&arguments, message);
     let report: Value = serde_json::from_str(&judged.stdout).unwrap();
     assert_eq!(judged.code, Some(i32::from(report["outcome"] != "verified")), "{name}: {report}");
@@ -89,7 +90,8 @@ fn every_component_of_a_request_can_be_covered() {
 fn trailers_can_be_covered_once_the_chunks_are_read() {
     let chunked = "POST / HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n\
         5\r\nhello\r\n0\r\nX-Trailer: yes\r\n\r\n";
-    let lines = sign("trailers", "ed25519", chunked, &["--component", "\"x-trailer\";tr", "--digest", "sha-256"]);
+    let lines =
+        sign("trailers", "ed25519", chunked, &["--component", "\"x-trailer\";tr", "--digest", "sha-256"]);
     let signed = with_lines(chunked, &lines);
     assert_eq!(verify("trailers", "ed25519", &signed, &[])["code"], "ok");
     let report = verify("trailers", "ed25519", &signed.replace("Trailer: yes", "Trailer: no"), &[]);
@@ -102,15 +104,31 @@ fn a_response_is_bound_to_its_request() {
     let key = file("response.key.json", private_key("p256").to_string());
     let keys = file("response.keys.json", public_key("p256").to_string());
     let response = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-    let arguments = ["sign", "--response", "-", "--request", &request, "--key", &key, "--created", NOW,
-        "--component", "@status", "--component", "\"@path\";req", "--digest", "sha-256"];
+    let arguments = [
+        "sign",
+        "--response",
+        "-",
+        "--request",
+        &request,
+        "--key",
+        &key,
+        "--created",
+        NOW,
+        "--component",
+        "@status",
+        "--component",
+        "\"@path\";req",
+        "--digest",
+        "sha-256",
+    ];
     let signed = run_with(&arguments, response);
     assert_eq!(signed.code, Some(0), "{}", signed.stderr);
     let signed = with_lines(response, &signed.stdout);
 
     let judge = |options: &[&str], response: &str| {
         let arguments =
-            [&["verify", "signature", "--response", "-", "--keys", &keys, "--now", NOW, "--json"], options].concat();
+            [&["verify", "signature", "--response", "-", "--keys", &keys, "--now", NOW, "--json"], options]
+                .concat();
         let judged = run_with(&arguments, response);
         (judged.code, serde_json::from_str::<Value>(&judged.stdout).unwrap()["code"].clone())
     };
@@ -170,7 +188,9 @@ fn the_fields_can_be_had_for_curl_and_for_programs() {
     for (name, value) in fields {
         assert_eq!(json["fields"][name], value);
     }
-    assert!(json["base"].as_str().unwrap().starts_with("\"@method\": POST\n\"@signature-params\": (\"@method\")"));
+    assert!(
+        json["base"].as_str().unwrap().starts_with("\"@method\": POST\n\"@signature-params\": (\"@method\")")
+    );
 }
 
 #[test]
@@ -235,7 +255,8 @@ fn what_is_no_private_key_is_refused_without_being_repeated() {
     .enumerate()
     {
         let path = file(&format!("private-{index}.json"), key.to_string());
-        let refused = run_with(&["sign", "--request", "-", "--key", &path, "--component", "@method"], REQUEST);
+        let refused =
+            run_with(&["sign", "--request", "-", "--key", &path, "--component", "@method"], REQUEST);
         assert_eq!((refused.code, refused.stdout.as_str()), (Some(2), ""), "{key}");
         assert!(refused.stderr.contains(text), "{text}: {}", refused.stderr);
         for secret in ["d", "p", "q", "k"].iter().filter_map(|member| key.get(member)?.as_str()) {
@@ -248,5 +269,9 @@ fn what_is_no_private_key_is_refused_without_being_repeated() {
 fn stdin_is_read_once() {
     let refused = run(&["sign", "--request", "-", "--key", "-", "--component", "@method"]);
     assert_eq!(refused.code, Some(2));
-    assert!(refused.stderr.contains("--request and --key cannot both be read from stdin"), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("--request and --key cannot both be read from stdin"),
+        "{}",
+        refused.stderr
+    );
 }

@@ -58,9 +58,11 @@ impl Message {
         let fields = read_fields(fields, lengths)?;
         let response = fields.and_then(|fields| ResponseView::new(status, fields, has_body));
         let request = answers.map_or(Ok(None), |message| message.0.map(|viewed| viewed.request));
-        Ok(Self(response.and_then(|response| {
-            Ok(Viewed { request: request?, response: Some(response), trailers: None })
-        })))
+        Ok(Self(
+            response.and_then(|response| {
+                Ok(Viewed { request: request?, response: Some(response), trailers: None })
+            }),
+        ))
     }
 
     /// Adds what came after the content.

@@ -30,7 +30,10 @@ fn lines_end_with_crlf_or_lf() {
     let (crlf, lf) = (request(&crlf), request(&lf));
     assert_eq!(crlf, lf);
     assert_eq!(crlf.content, b"body\r\n");
-    assert_eq!((crlf.view.method(), crlf.view.target().to_string().as_str()), ("POST", "https://api.example/a"));
+    assert_eq!(
+        (crlf.view.method(), crlf.view.target().to_string().as_str()),
+        ("POST", "https://api.example/a")
+    );
     assert!(crlf.view.has_body());
 }
 
@@ -170,10 +173,7 @@ fn a_carriage_return_alone_ends_no_line() {
 #[test]
 fn fields_are_bounded_by_the_core() {
     let many = "X: 1\n".repeat(200);
-    assert_eq!(
-        refused(format!("GET / HTTP/1.1\nHost: a\n{many}\n")).reason(),
-        Reason::RequestTooLarge
-    );
+    assert_eq!(refused(format!("GET / HTTP/1.1\nHost: a\n{many}\n")).reason(), Reason::RequestTooLarge);
     let long = "a".repeat(70_000);
     assert_eq!(refused(format!("GET / HTTP/1.1\nHost: a\nX: {long}\n\n")).reason(), Reason::RequestTooLarge);
     assert_eq!(refused(format!("GET /{long} HTTP/1.1\nHost: a\n\n")).reason(), Reason::RequestTooLarge);
@@ -212,7 +212,8 @@ fn a_stated_length_is_held() {
 #[test]
 fn chunks_are_put_together_and_their_trailers_kept() {
     let chunked = "Transfer-Encoding: chunked\r\n";
-    let read = request(&post(chunked, "4\r\nwiki\r\n00a;x=\"y\"\r\npedia\r\n in\r\n0\r\nX-T: 1\r\nx-t: 2\r\n\r\n"));
+    let read =
+        request(&post(chunked, "4\r\nwiki\r\n00a;x=\"y\"\r\npedia\r\n in\r\n0\r\nX-T: 1\r\nx-t: 2\r\n\r\n"));
     assert_eq!(read.content, b"wikipedia\r\n in");
     assert_eq!(read.trailers.combined("x-t").as_deref(), Some("1, 2"));
     assert!(!read.view.fields().contains("x-t"));
@@ -223,7 +224,9 @@ fn chunks_are_put_together_and_their_trailers_kept() {
 #[test]
 fn chunks_with_two_readings_or_no_end_are_refused() {
     let with = |rest: &str| refused(post("Transfer-Encoding: chunked\r\n", rest));
-    for rest in ["", "4", "4\r\n", "4\r\nwik", "4\r\nwiki", "4\r\nwiki\r", "4\r\nwiki\r\n", "0\r\n", "0\r\nX: y\r\n"] {
+    for rest in
+        ["", "4", "4\r\n", "4\r\nwik", "4\r\nwiki", "4\r\nwiki\r", "4\r\nwiki\r\n", "0\r\n", "0\r\nX: y\r\n"]
+    {
         assert_eq!(with(rest), Fault::ChunksTruncated, "{rest:?}");
         assert_eq!(with(rest).reason(), Reason::RequestBodyUnreadable);
     }
@@ -266,7 +269,9 @@ fn a_response_has_a_status_and_perhaps_a_phrase() {
         assert_eq!((response.view.status(), response.content.as_slice()), (503, b"sorry".as_slice()));
     }
     let refused = |text: &str| read_response(text.as_bytes(), None).unwrap_err();
-    for line in ["", "HTTP/1.1", "HTTP/1.1 20 OK", "HTTP/1.1 2000", "HTTP/1.1  200 OK", "HTTP/1.1 2x0 OK", "200 OK"] {
+    for line in
+        ["", "HTTP/1.1", "HTTP/1.1 20 OK", "HTTP/1.1 2000", "HTTP/1.1  200 OK", "HTTP/1.1 2x0 OK", "200 OK"]
+    {
         assert_eq!(refused(&format!("{line}\n\n")), Fault::StatusLine, "{line}");
     }
     assert_eq!(refused("GET / HTTP/1.1\nHost: a\n\n"), Fault::StatusLine);
@@ -296,7 +301,8 @@ fn every_fault_says_what_it_is() {
 
 #[test]
 fn no_prefix_of_a_message_and_no_change_of_a_byte_makes_it_panic() {
-    let message = post("Transfer-Encoding: chunked\r\nX: a\r\n b\r\n", "4;a\r\nwiki\r\n0\r\nT: 1\r\n\r\n").into_bytes();
+    let message =
+        post("Transfer-Encoding: chunked\r\nX: a\r\n b\r\n", "4;a\r\nwiki\r\n0\r\nT: 1\r\n\r\n").into_bytes();
     for end in 0..message.len() {
         let _ = read_request(&message[..end], Scheme::Https);
         let _ = read_response(&message[end..], None);
