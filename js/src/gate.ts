@@ -1,4 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
+import { type AgentsHost, type AgentsReader, bringAgents } from "./agents.js";
 import { ImportedKeys } from "./checks.js";
 import type { Decision, Problem } from "./decision.js";
 import { CountersignError } from "./error.js";
@@ -16,6 +17,13 @@ export interface GateOptions {
   readonly fetch?: typeof globalThis.fetch;
   /** The time in milliseconds since 1970. Default: `Date.now`. */
   readonly now?: () => number;
+  /**
+   * Reads the registry of agents as the Worker's store has it, where the configuration has `[admin]`. It is read anew
+   * every 30 seconds. Without it such a gate refuses what the registry must be asked for.
+   */
+  readonly agents?: AgentsReader;
+  /** The secrets shared with clients that sign with `hmac-sha256`: a JWK Set of `oct` keys, each with a `kid`. */
+  readonly sharedKeys?: string | object;
 }
 
 /** A gate in this process. */
@@ -33,12 +41,13 @@ export function createGate(config: string | object, options: GateOptions = {}): 
 }
 
 class InProcessGate implements Gate {
-  readonly #host: Host;
+  readonly #host: Host & AgentsHost;
   readonly #imported = new ImportedKeys();
 
-  constructor(config: string | object, { fetch = globalThis.fetch, now = Date.now }: GateOptions) {
+  constructor(config: string | object, options: GateOptions) {
+    const { fetch = globalThis.fetch, now = Date.now, agents, sharedKeys } = options;
     const [seed = 0] = crypto.getRandomValues(new Uint32Array(1));
-    this.#host = { gate: coreGate(config), memory: new Memory(seed), fetch, now };
+    this.#host = { gate: coreGate(config, sharedKeys), memory: new Memory(seed), fetch, now, agents };
   }
 
   async check(request: RequestDescriptor | Request): Promise<Decision> {
@@ -59,6 +68,7 @@ class InProcessGate implements Gate {
     while (next.step !== "done") next = await this.#answer(session, next, facts);
     // After the decision, so that no request waits for what only later ones need.
     if (next.refresh.length > 0) void bringKeys(this.#host, next.refresh);
+    if (next.refreshAgents) void bringAgents(this.#host);
     const decision = JSON.parse(next.decision) as Decision;
     return next.problem === undefined ? decision : { ...decision, problem: JSON.parse(next.problem) as Problem } as Decision;
   }
@@ -69,6 +79,8 @@ class InProcessGate implements Gate {
     switch (next.step) {
       case "keys":
         return bringKeys(this.#host, next.sources).then(() => session.step(memory, now()));
+      case "agents":
+        return bringAgents(this.#host).then(() => session.step(memory, now()));
       case "wait":
         return pause(PATIENCE).then(() => session.step(memory, now()));
       case "checks": {
@@ -92,10 +104,17 @@ class InProcessGate implements Gate {
   }
 }
 
-function coreGate(config: string | object): CoreGate {
+function coreGate(config: string | object, sharedKeys: string | object | undefined): CoreGate {
   try {
-    return new CoreGate(typeof config === "string" ? config : JSON.stringify(config));
+    const gate = new CoreGate(text(config));
+    if (sharedKeys !== undefined) return gate.withSharedKeys(text(sharedKeys));
+    if (!gate.needsSharedKeys) return gate;
   } catch (cause) {
     throw new CountersignError("config.invalid", (cause as Error).message, { cause });
   }
+  throw new CountersignError("config.invalid", "a profile accepts hmac-sha256, and there are no sharedKeys");
+}
+
+function text(document: string | object): string {
+  return typeof document === "string" ? document : JSON.stringify(document);
 }

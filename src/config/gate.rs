@@ -107,11 +107,7 @@ impl Gate {
     /// Checks a configuration. Gives every fault that it has, not only the first.
     pub fn new(config: &Config) -> Result<Self, Vec<ConfigError>> {
         let mut faults = Faults::default();
-        let admin = faults.admin(config);
-        let mut routes = faults.routes(config);
-        // First, so that no route of the configuration opens the admin API or hides it.
-        routes.splice(..0, admin.as_ref().and_then(Admin::route));
-        let gate = Self {
+        let mut gate = Self {
             origin: faults.origin("origin", &config.origin),
             public_origins: faults.public_origins(config),
             behind_proxy: config.behind_proxy,
@@ -127,9 +123,11 @@ impl Gate {
             events_url: faults.events(config),
             shared_keys: Vec::new(),
             agents: faults.agents(config),
-            admin,
-            routes,
+            admin: faults.admin(config),
+            routes: faults.routes(config),
         };
+        // First, so that no route of the configuration opens the admin API or hides it.
+        gate.routes.splice(..0, gate.admin.as_ref().and_then(Admin::route));
         if faults.0.is_empty() { Ok(gate) } else { Err(faults.0) }
     }
 

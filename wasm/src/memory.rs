@@ -85,6 +85,18 @@ impl Memory {
         let _ = self.inner.keys_fetched(&source, &response, unix_millis(now));
     }
 
+    /// Takes in what the store has of the registry of agents.
+    #[wasm_bindgen(js_name = agentsLoaded)]
+    pub fn agents_loaded(&mut self, document: &str, now: f64) {
+        self.inner.agents_loaded(Some(document), unix_millis(now));
+    }
+
+    /// Takes in that the store did not answer, or has no registry.
+    #[wasm_bindgen(js_name = agentsFailed)]
+    pub fn agents_failed(&mut self, now: f64) {
+        self.inner.agents_failed(unix_millis(now));
+    }
+
     /// Takes in that a source did not answer.
     #[wasm_bindgen(js_name = keysFailed)]
     pub fn keys_failed(&mut self, name: &str, now: f64) {

@@ -49,13 +49,7 @@ impl Session {
             Ok(view) => Ok(engine::Session::new(Arc::clone(gate.inner()), view, now, entropy)),
             Err(error) => {
                 let decision = engine::Session::refuse_unviewable(Reason::from(error), now, entropy);
-                Err(Some(Conclusion {
-                    decision,
-                    event: None,
-                    tell: Vec::new(),
-                    refresh: Vec::new(),
-                    store: None,
-                }))
+                Err(Some(Conclusion::from(decision)))
             }
         };
         Ok(Self { inner, disclosure: gate.inner().disclosure(), asked: Vec::new() })

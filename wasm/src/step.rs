@@ -15,6 +15,7 @@ const TYPES: &str = r#"
 /** What a session needs next. */
 export type Step =
   | { readonly step: "keys"; readonly sources: readonly KeySource[] }
+  | { readonly step: "agents" }
   | { readonly step: "wait" }
   | { readonly step: "checks"; readonly checks: readonly Check[] }
   | { readonly step: "body" }
@@ -27,6 +28,8 @@ export type Step =
       readonly problem: string | undefined;
       /** Key sets that should be fetched anew, after the response. */
       readonly refresh: readonly KeySource[];
+      /** Whether the registry of agents should be read anew, after the response. */
+      readonly refreshAgents: boolean;
     };
 
 /** Where to fetch keys, as `Memory` knows it by name. */
@@ -67,6 +70,8 @@ extern "C" {
     fn set_problem(this: &Step, problem: Option<String>);
     #[wasm_bindgen(method, setter)]
     fn set_refresh(this: &Step, refresh: Vec<Source>);
+    #[wasm_bindgen(method, setter, js_name = refreshAgents)]
+    fn set_refresh_agents(this: &Step, refresh_agents: bool);
 
     type Source;
     #[wasm_bindgen(method, setter)]
@@ -97,6 +102,7 @@ pub(crate) fn to_js(step: engine::Step, memory: &mut Memory, disclosure: Disclos
             value.set_sources(sources_to_js(sources, memory));
             "keys"
         }
+        engine::Step::Agents => "agents",
         engine::Step::Wait => "wait",
         engine::Step::Checks(checks) => {
             value.set_checks(checks.iter().map(check_to_js).collect());
@@ -112,6 +118,7 @@ pub(crate) fn to_js(step: engine::Step, memory: &mut Memory, disclosure: Disclos
             value.set_decision(&decision.to_json());
             value.set_problem((!decision.is_allowed()).then(|| decision.problem(disclosure).to_string()));
             value.set_refresh(sources_to_js(conclusion.refresh, memory));
+            value.set_refresh_agents(conclusion.refresh_agents);
             "done"
         }
     };
