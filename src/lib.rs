@@ -25,6 +25,7 @@ pub mod memory;
 pub mod policy;
 pub mod reason;
 pub mod request;
+pub mod response;
 pub mod signature;
 pub mod state;
 pub mod time;

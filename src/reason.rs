@@ -280,9 +280,11 @@ impl From<RequestError> for Reason {
     fn from(error: RequestError) -> Self {
         match error {
             RequestError::TargetTooLong | RequestError::FieldsTooLarge => Self::RequestTooLarge,
-            RequestError::Method | RequestError::Target | RequestError::Authority | RequestError::Field => {
-                Self::RequestMalformed
-            }
+            RequestError::Method
+            | RequestError::Target
+            | RequestError::Authority
+            | RequestError::Field
+            | RequestError::Status => Self::RequestMalformed,
         }
     }
 }
@@ -305,7 +307,9 @@ impl From<SignatureError> for Reason {
             | E::ComponentParamMalformed
             | E::ComponentParamConflict
             | E::ComponentNotOfRequest { .. }
-            | E::TrailersUnsupported { .. }
+            | E::ComponentNotOfResponse { .. }
+            | E::RequestUnavailable { .. }
+            | E::TrailersUnavailable { .. }
             | E::FieldTypeUnknown { .. }
             | E::RequestTargetForm { .. } => Self::SignatureComponentUnsupported,
             E::ComponentDuplicate => Self::SignatureComponentDuplicate,

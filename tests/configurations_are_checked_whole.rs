@@ -176,9 +176,9 @@ fn lists_have_a_length() {
 
 #[test]
 fn algorithms_and_profiles_are_those_of_this_gate() {
-    for name in ["none", "HS256", "PS256", "eddsa", ""] {
+    for name in ["none", "HS256", "PS384", "eddsa", ""] {
         let list = format!("[\"EdDSA\", \"{name}\"]");
-        let advice = "write one of \"ES256\", \"EdDSA\", \"RS256\"";
+        let advice = r#"write one of "ES256", "ES384", "EdDSA", "PS256", "PS512", "RS256""#;
         refused("[\"EdDSA\", \"ES256\"]", &list, "issuers[0].algorithms[1]", advice);
         refused("max_age = \"60s\"", &format!("algorithms = {list}"), "dpop.algorithms[1]", advice);
     }

@@ -4,7 +4,7 @@
 mod signature_support;
 
 use countersign::request::{Scheme, Target};
-use countersign::signature::{SignatureError as E, signature_base};
+use countersign::signature::{Message, SignatureError as E, signature_base};
 use signature_support::*;
 
 const URL: &str = "https://www.example.com/path?param=value";
@@ -156,7 +156,7 @@ fn behind_a_proxy_the_public_target_is_signed() {
         test_request(&[("Signature-Input", "s=(\"@authority\" \"@target-uri\")"), ("Signature", "s=:AA==:")]);
     let public = view.target().seen_as(Scheme::Https, "api.shop.example", "/v1");
     assert_eq!(
-        signature_base(&only(&view), &view, &public).unwrap(),
+        signature_base(&only(&view), &Message::request(&view, &public)).unwrap(),
         "\"@authority\": api.shop.example\n\
          \"@target-uri\": https://api.shop.example/v1/foo?param=Value&Pet=dog\n\
          \"@signature-params\": (\"@authority\" \"@target-uri\")"
@@ -207,7 +207,7 @@ fn what_only_a_response_has_is_refused() {
 
 #[test]
 fn trailers_are_refused() {
-    assert_eq!(line(URL, &[("X", "1")], "\"x\";tr"), Err(E::TrailersUnsupported { index: 0 }));
+    assert_eq!(line(URL, &[("X", "1")], "\"x\";tr"), Err(E::TrailersUnavailable { index: 0 }));
 }
 
 #[test]

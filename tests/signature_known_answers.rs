@@ -5,7 +5,7 @@ mod signature_support;
 
 use countersign::signature::profiles::web_bot_auth::{AgentForm, Rules, claim, select};
 use countersign::signature::{
-    Component, SignatureError, SignatureParams, is_published_test_key, prepare, present,
+    Component, Message, SignatureError, SignatureParams, is_published_test_key, prepare, present,
 };
 use countersign::time::UnixSeconds;
 use serde_json::Value;
@@ -46,7 +46,8 @@ fn signing_the_example_of_the_standard_gives_its_fields() {
         keyid: Some("test-key-ed25519".into()),
         ..SignatureParams::default()
     };
-    let unsigned = prepare(&test_request(&[]), &components, &params).unwrap();
+    let view = test_request(&[]);
+    let unsigned = prepare(&Message::request(&view, view.target()), &components, &params).unwrap();
     let fields = unsigned.fields("sig-b26", &sign(&unsigned.base)).unwrap();
     assert_eq!((fields.signature_input.as_str(), fields.signature.as_str()), (B26_INPUT, B26_SIGNATURE));
 }
@@ -61,7 +62,7 @@ fn check(version: u32, index: usize, case: &Value) {
         vec![("Signature-Input", text(case, "signature_input")), ("Signature", text(case, "signature"))];
     fields.extend(case["signature_agent"].as_str().map(|agent| ("Signature-Agent", agent)));
     let view = request("GET", text(case, "target_url"), &fields);
-    let presented = present(&view).unwrap();
+    let presented = present(view.fields()).unwrap();
     let signature = select(&presented).next().unwrap();
     assert_eq!(signature.label(), text(case, "label"));
     let base = base_of(&view).unwrap();

@@ -5,7 +5,7 @@ mod signature_support;
 
 use countersign::request::{Fields, RequestView, Target};
 use countersign::signature::profiles::web_bot_auth::{Rules, claim};
-use countersign::signature::{Component, SignatureParams, digest, prepare, present, signature_base};
+use countersign::signature::{Component, Message, SignatureParams, digest, prepare, present, signature_base};
 use countersign::time::UnixSeconds;
 use proptest::prelude::*;
 use signature_support::*;
@@ -52,14 +52,14 @@ proptest! {
         let params = SignatureParams {
             created: created.map(UnixSeconds), nonce, keyid: Some(ED25519_KEYID.into()), ..SignatureParams::default()
         };
-        let unsigned = prepare(&unsigned_view, &components(&names), &params).unwrap();
+        let unsigned = prepare(&Message::request(&unsigned_view, unsigned_view.target()), &components(&names), &params).unwrap();
         let fields = unsigned.fields("sig", &sign(&unsigned.base)).unwrap();
         let signed = with_fields(&unsigned_view, &[
             ("Signature-Input", &fields.signature_input), ("Signature", &fields.signature),
         ]);
         let presented = only(&signed);
         prop_assert_eq!(presented.params(), &params);
-        let base = signature_base(&presented, &signed, signed.target()).unwrap();
+        let base = signature_base(&presented, &Message::request(&signed, signed.target())).unwrap();
         prop_assert_eq!(&base, &unsigned.base);
         prop_assert!(verifies(&base, presented.signature()));
     }
@@ -72,7 +72,9 @@ proptest! {
     ) {
         let names = ["@method", "@path", "@query", "x-one", "x-two"];
         let base = |parts: &[String; 5]| {
-            prepare(&view(parts), &components(&names[covered..=covered]), &SignatureParams::default()).unwrap().base
+            let view = view(parts);
+            let message = Message::request(&view, view.target());
+            prepare(&message, &components(&names[covered..=covered]), &SignatureParams::default()).unwrap().base
         };
         prop_assert_eq!(base(&before) == base(&after), before[covered] == after[covered]);
     }
@@ -81,7 +83,7 @@ proptest! {
     fn another_authority_or_path_is_another_target(host in "[a-z]{1,8}\\.example", path in "[a-z]{0,8}") {
         let base = |target: &Target| {
             let view = RequestView::new("GET", target.clone(), Fields::new(), false).unwrap();
-            prepare(&view, &components(&["@target-uri"]), &SignatureParams::default()).unwrap().base
+            prepare(&Message::request(&view, view.target()), &components(&["@target-uri"]), &SignatureParams::default()).unwrap().base
         };
         let known = Target::parse("https://shop.example/cart").unwrap();
         let other = Target::parse(&format!("https://{host}/{path}")).unwrap();
@@ -95,8 +97,8 @@ proptest! {
         let view = request("GET", "https://shop.example/?a=1", &[
             ("Signature-Input", &input), ("Signature", &signature), ("Signature-Agent", &agent),
         ]);
-        for presented in present(&view).unwrap_or_default() {
-            let _ = signature_base(&presented, &view, view.target());
+        for presented in present(view.fields()).unwrap_or_default() {
+            let _ = signature_base(&presented, &Message::request(&view, view.target()));
             let _ = claim(&presented, &view, UnixSeconds(0), &Rules::default());
         }
         let _ = digest::verify(&digest, b"");
@@ -112,8 +114,8 @@ proptest! {
         let view = request("GET", "https://shop.example/?a=1&b", &[
             ("Signature-Input", &input), ("Signature", "s=:AA==:"), ("Signature-Agent", &agent), ("X-One", "s=1, t"),
         ]);
-        for presented in present(&view).unwrap_or_default() {
-            if let Ok(base) = signature_base(&presented, &view, view.target()) {
+        for presented in present(view.fields()).unwrap_or_default() {
+            if let Ok(base) = signature_base(&presented, &Message::request(&view, view.target())) {
                 prop_assert_eq!(base.lines().count(), presented.components().len() + 1);
                 prop_assert!(base.is_ascii());
             }

@@ -1,4 +1,4 @@
-//! Wycheproof for Ed25519, ECDSA on P-256 and RSA PKCS#1 v1.5, and ed25519-speccheck.
+//! Wycheproof for Ed25519, ECDSA on P-256 and P-384, RSA PKCS#1 v1.5 and PSS, and ed25519-speccheck.
 //! Exceptions are listed with the reason; the counts are printed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
@@ -89,18 +89,48 @@ fn wycheproof_p256() {
 }
 
 #[test]
+#[cfg(feature = "ecdsa")]
+fn wycheproof_p384() {
+    let path = "wycheproof/ecdsa_secp384r1_sha384_p1363_test.json";
+    let Some(file) = vectors("wycheproof_p384", path) else { return };
+    run("p-384", &file, Algorithm::EcdsaP384Sha384, "msg", |group| {
+        let point = hex(&group["publicKey"]["uncompressed"]);
+        PublicKey::p384(&point[1..49], &point[49..])
+    });
+}
+
 #[cfg(feature = "rsa")]
-fn wycheproof_rsa_2048() {
-    let path = "wycheproof/rsa_signature_2048_sha256_test.json";
-    let Some(file) = vectors("wycheproof_rsa_2048", path) else { return };
-    // Acceptable there: a missing NULL in the algorithm identifier, which some old signers left out. RFC 8017
-    // §8.2.2 compares with the encoding that has it; no signer of tokens is known to leave it out.
-    run("rsa 2048", &file, Algorithm::RsaV15Sha256, "msg", |group| {
+fn wycheproof_rsa(name: &str, path: &str, algorithm: Algorithm) {
+    let Some(file) = vectors(name, path) else { return };
+    run(name, &file, algorithm, "msg", |group| {
         let modulus = hex(&group["publicKey"]["modulus"]);
         let exponent = hex(&group["publicKey"]["publicExponent"]);
         let minimal = |n: &[u8]| n[n.iter().position(|b| *b != 0).unwrap()..].to_vec();
         PublicKey::rsa(&minimal(&modulus), &minimal(&exponent))
     });
+}
+
+#[test]
+#[cfg(feature = "rsa")]
+fn wycheproof_rsa_2048() {
+    // Acceptable there: a missing NULL in the algorithm identifier, which some old signers left out. RFC 8017
+    // §8.2.2 compares with the encoding that has it; no signer of tokens is known to leave it out.
+    let path = "wycheproof/rsa_signature_2048_sha256_test.json";
+    wycheproof_rsa("wycheproof_rsa_2048", path, Algorithm::RsaV15Sha256);
+}
+
+#[test]
+#[cfg(feature = "rsa")]
+fn wycheproof_rsa_pss_2048_sha256() {
+    let path = "wycheproof/rsa_pss_2048_sha256_mgf1_32_test.json";
+    wycheproof_rsa("wycheproof_rsa_pss_2048_sha256", path, Algorithm::RsaPssSha256);
+}
+
+#[test]
+#[cfg(feature = "rsa")]
+fn wycheproof_rsa_pss_4096_sha512() {
+    let path = "wycheproof/rsa_pss_4096_sha512_mgf1_64_test.json";
+    wycheproof_rsa("wycheproof_rsa_pss_4096_sha512", path, Algorithm::RsaPssSha512);
 }
 
 #[test]

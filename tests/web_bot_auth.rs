@@ -132,7 +132,7 @@ fn signatures_are_chosen_by_tag_and_never_by_label() {
             ("Signature-Agent", "\"https://chatgpt.com\""),
         ],
     );
-    let presented = present(&view).unwrap();
+    let presented = present(view.fields()).unwrap();
     let chosen: Vec<_> = select(&presented).collect();
     assert_eq!(chosen.len(), 1);
     assert_eq!(chosen[0].label(), "x");

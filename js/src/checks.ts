@@ -1,19 +1,31 @@
 // Signature checks on `node:crypto`, which is native. The core has checked keys, lengths and ranges before, so that
 // there is nothing left to disagree about; Ed25519 never gets here.
-import { createPublicKey, type KeyObject, verify } from "node:crypto";
+import { constants, createPublicKey, type KeyObject, verify } from "node:crypto";
 import type { Check } from "./wasm.js";
 
 /** How many imported keys are kept: issuers' keys, and the keys of agents that prove possession. */
 const MOST_KEYS = 512;
 
-/** Imported keys, the least recently used first. */
+/** Imported keys, the least recently used first. A key is imported for all algorithms at once. */
 export class ImportedKeys {
   readonly #keys = new Map<string, KeyObject>();
 
   /** Whether the signature is the key's. What cannot be imported or verified is not. */
-  verify({ algorithm, key, message, signature }: Check): boolean {
+  verify({ algorithm, key: jwk, message, signature }: Check): boolean {
     try {
-      return verify("sha256", message, this.#import(key), algorithm === "ES256" ? derOf(signature) : signature);
+      const key = this.#import(jwk);
+      switch (algorithm) {
+        case "ES256":
+          return verify("sha256", message, key, derOf(signature));
+        case "ES384":
+          return verify("sha384", message, key, derOf(signature));
+        case "PS256":
+          return verify("sha256", message, pss(key, 32), signature);
+        case "PS512":
+          return verify("sha512", message, pss(key, 64), signature);
+        case "RS256":
+          return verify("sha256", message, key, signature);
+      }
     } catch {
       return false;
     }
@@ -27,6 +39,11 @@ export class ImportedKeys {
     this.#keys.set(jwk, key);
     return key;
   }
+}
+
+/** The salt is as long as the hash (RFC 7518 §3.5, RFC 9421 §3.3.1); untold, OpenSSL takes any length. */
+function pss(key: KeyObject, saltLength: number) {
+  return { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength };
 }
 
 /**

@@ -308,7 +308,7 @@ impl Faults {
                     format!("{path}[{i}]"),
                     format!(
                         "is not an algorithm of this gate; write one of {}",
-                        list(&["EdDSA", "ES256", "RS256"])
+                        list(&Algorithm::ALL.iter().map(|a| a.jose()).collect::<Vec<_>>())
                     ),
                 ),
             }

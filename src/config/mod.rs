@@ -103,7 +103,8 @@ pub struct IssuerConfig {
     pub jwks_uri: String,
     /// The audiences of which a token must name one (`aud`). Range: 1 to 64 entries.
     pub audience: Vec<String>,
-    /// The signature algorithms its tokens may use: `EdDSA`, `ES256`, `RS256`. Range: 1 to 8 entries.
+    /// The signature algorithms its tokens may use: `EdDSA`, `ES256`, `ES384`, `PS256`, `PS512`, `RS256`. Range: 1 to
+    /// 8 entries.
     pub algorithms: Vec<String>,
     /// `at+jwt` (RFC 9068), or `jwt` for providers that do not emit that `typ`. Default: `at+jwt`.
     #[serde(default)]
@@ -154,7 +155,8 @@ pub struct SignaturesConfig {
 pub struct DpopConfig {
     /// How old a proof may be (`iat`). Range: `1s` to `5m`.
     pub max_age: Span,
-    /// The signature algorithms that proofs may use: `EdDSA`, `ES256`, `RS256`. Range: 1 to 8 entries.
+    /// The signature algorithms that proofs may use: `EdDSA`, `ES256`, `ES384`, `PS256`, `PS512`, `RS256`. Range: 1
+    /// to 8 entries.
     pub algorithms: Vec<String>,
 }
 

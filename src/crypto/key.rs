@@ -8,6 +8,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
+use super::ec::{P256Key, P384Key};
 use super::ed25519::Ed25519Key;
 use crate::encoding::base64url;
 
@@ -21,7 +22,7 @@ pub const MAX_RSA_BITS: usize = 8192;
 pub enum KeyError {
     /// Not as long as keys of this kind are.
     Length,
-    /// A second spelling of a key: an Ed25519 y or a P-256 coordinate not below the field's prime.
+    /// A second spelling of a key: an Ed25519 y or an ECDSA coordinate not below the field's prime.
     NotCanonical,
     /// No point of the curve.
     NotOnCurve,
@@ -33,7 +34,7 @@ pub enum KeyError {
     NotMinimal,
     /// An even RSA modulus.
     EvenModulus,
-    /// An RSA exponent that is even, below 3, or above 2³².
+    /// An RSA exponent that is none of 3, 17, 37 and 65537.
     Exponent,
     /// An RSA modulus of the generator that CVE-2017-15361 (ROCA) broke: its factors can be found.
     WeakModulus,
@@ -49,7 +50,7 @@ impl fmt::Display for KeyError {
             Self::ModulusSize => "rsa modulus is not 2048 to 8192 bits",
             Self::NotMinimal => "rsa integer is not minimal",
             Self::EvenModulus => "rsa modulus is even",
-            Self::Exponent => "rsa exponent is not odd or out of range",
+            Self::Exponent => "rsa exponent is not 3, 17, 37 or 65537",
             Self::WeakModulus => "rsa modulus is of a broken generator",
         })
     }
@@ -65,6 +66,8 @@ pub enum PublicKey {
     Ed25519(Ed25519Key),
     /// A key on P-256.
     P256(P256Key),
+    /// A key on P-384.
+    P384(P384Key),
     /// An RSA key.
     Rsa(RsaKey),
 }
@@ -80,7 +83,12 @@ impl PublicKey {
     /// Whether the point lies on the curve is checked where the `ecdsa` feature is on; without it the host's
     /// import of the key must (`WebCrypto`'s does), which happens before its first use.
     pub fn p256(x: &[u8], y: &[u8]) -> Result<Self, KeyError> {
-        Ok(Self::P256(P256Key::new(x, y)?))
+        Ok(Self::P256(P256Key::p256(x, y)?))
+    }
+
+    /// A P-384 key from its big-endian coordinates; of the point's place on the curve, see [`Self::p256`].
+    pub fn p384(x: &[u8], y: &[u8]) -> Result<Self, KeyError> {
+        Ok(Self::P384(P384Key::p384(x, y)?))
     }
 
     /// An RSA key from its big-endian modulus and exponent.
@@ -98,12 +106,8 @@ impl PublicKey {
                 ("kty", String::from("OKP")),
                 ("x", base64url::encode(key.as_bytes())),
             ],
-            Self::P256(key) => alloc::vec![
-                ("crv", String::from("P-256")),
-                ("kty", String::from("EC")),
-                ("x", base64url::encode(key.x())),
-                ("y", base64url::encode(key.y())),
-            ],
+            Self::P256(key) => ec_members("P-256", key.x(), key.y()),
+            Self::P384(key) => ec_members("P-384", key.x(), key.y()),
             Self::Rsa(key) => alloc::vec![
                 ("e", base64url::encode(key.e())),
                 ("kty", String::from("RSA")),
@@ -128,6 +132,19 @@ impl PublicKey {
     }
 }
 
+fn ec_members(crv: &str, x: &[u8], y: &[u8]) -> Vec<(&'static str, String)> {
+    alloc::vec![
+        ("crv", String::from(crv)),
+        ("kty", String::from("EC")),
+        ("x", base64url::encode(x)),
+        ("y", base64url::encode(y)),
+    ]
+}
+
+/// The exponents that every host's backend takes: workerd's imports keys with these only, and nothing is known
+/// to sign with others. All are primes of few bits, so that verifying is cheap.
+const RSA_EXPONENTS: [&[u8]; 4] = [&[3], &[17], &[37], &[1, 0, 1]];
+
 /// Odd primes up to 167: all of them divide the primorial that the broken generator used, at every key size.
 const ROCA_PRIMES: [u32; 38] = [
     3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103,
@@ -142,72 +159,6 @@ fn is_roca(n: &[u8]) -> bool {
         let powers = core::iter::successors(Some(1), |power| Some(power * (65_537 % prime) % prime));
         powers.take(*prime as usize).any(|power| power == residue)
     })
-}
-
-/// The prime of P-256 (SEC 2 §2.4.2).
-const P256_PRIME: [u8; 32] = [
-    0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
-    0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-];
-
-/// A point of P-256.
-#[derive(Clone)]
-pub struct P256Key(Arc<P256Inner>);
-
-struct P256Inner {
-    x: [u8; 32],
-    y: [u8; 32],
-    #[cfg(feature = "ecdsa")]
-    point: super::ecdsa::Point,
-}
-
-impl P256Key {
-    fn new(x: &[u8], y: &[u8]) -> Result<Self, KeyError> {
-        let x: [u8; 32] = x.try_into().map_err(|_| KeyError::Length)?;
-        let y: [u8; 32] = y.try_into().map_err(|_| KeyError::Length)?;
-        if x >= P256_PRIME || y >= P256_PRIME {
-            return Err(KeyError::NotCanonical);
-        }
-        #[cfg(feature = "ecdsa")]
-        let point = super::ecdsa::Point::new(&x, &y).ok_or(KeyError::NotOnCurve)?;
-        Ok(Self(Arc::new(P256Inner {
-            x,
-            y,
-            #[cfg(feature = "ecdsa")]
-            point,
-        })))
-    }
-
-    /// The x coordinate, big-endian.
-    #[must_use]
-    pub fn x(&self) -> &[u8; 32] {
-        &self.0.x
-    }
-
-    /// The y coordinate, big-endian.
-    #[must_use]
-    pub fn y(&self) -> &[u8; 32] {
-        &self.0.y
-    }
-
-    #[cfg(feature = "ecdsa")]
-    pub(super) fn point(&self) -> &super::ecdsa::Point {
-        &self.0.point
-    }
-}
-
-impl PartialEq for P256Key {
-    fn eq(&self, other: &Self) -> bool {
-        self.x() == other.x() && self.y() == other.y()
-    }
-}
-
-impl Eq for P256Key {}
-
-impl fmt::Debug for P256Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("P256Key").finish_non_exhaustive()
-    }
 }
 
 /// An RSA modulus and exponent.
@@ -234,7 +185,7 @@ impl RsaKey {
         if n_last % 2 == 0 {
             return Err(KeyError::EvenModulus);
         }
-        if e.len() > 4 || e.last().is_none_or(|last| last % 2 == 0) || e == [1] {
+        if !RSA_EXPONENTS.contains(&e) {
             return Err(KeyError::Exponent);
         }
         if is_roca(n) {
@@ -308,24 +259,16 @@ mod tests {
     }
 
     #[test]
-    fn rsa_exponents_are_odd_and_from_3_to_2_to_the_32() {
+    fn rsa_exponents_are_those_that_every_host_takes() {
         let rsa = |e: &[u8]| PublicKey::rsa(&modulus(256, 0x80), e).err();
-        assert_eq!(rsa(&[3]), None);
-        assert_eq!(rsa(&[0xff, 0xff, 0xff, 0xff]), None);
-        for e in [&[1][..], &[2], &[1, 0, 0], &[1, 0, 0, 0, 1]] {
+        for e in RSA_EXPONENTS {
+            assert_eq!(rsa(e), None, "{e:?}");
+        }
+        for e in [&[1][..], &[2], &[5], &[35], &[1, 1], &[1, 0, 0], &[1, 0, 3], &[0xff; 4], &[1, 0, 0, 0, 1]]
+        {
             assert_eq!(rsa(e), Some(KeyError::Exponent), "{e:?}");
         }
         assert_eq!(rsa(&[0, 1, 0, 1]), Some(KeyError::NotMinimal));
         assert_eq!(rsa(&[]), Some(KeyError::NotMinimal));
-    }
-
-    #[test]
-    fn p256_coordinates_are_32_bytes_below_the_prime() {
-        assert_eq!(PublicKey::p256(&[1; 31], &[1; 32]).unwrap_err(), KeyError::Length);
-        assert_eq!(PublicKey::p256(&[1; 33], &[1; 32]).unwrap_err(), KeyError::Length);
-        assert_eq!(PublicKey::p256(&P256_PRIME, &[1; 32]).unwrap_err(), KeyError::NotCanonical);
-        assert_eq!(PublicKey::p256(&[1; 32], &[0xff; 32]).unwrap_err(), KeyError::NotCanonical);
-        #[cfg(feature = "ecdsa")]
-        assert_eq!(PublicKey::p256(&[0; 32], &[0; 32]).unwrap_err(), KeyError::NotOnCurve);
     }
 }

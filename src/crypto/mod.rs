@@ -8,16 +8,20 @@
 
 pub mod algorithm;
 pub mod check;
+mod ec;
 #[cfg(feature = "ecdsa")]
 mod ecdsa;
 pub mod ed25519;
 pub mod hash;
+pub mod hmac;
 pub mod key;
 #[cfg(feature = "rsa")]
 mod rsa;
 
 pub use algorithm::Algorithm;
 pub use check::{CheckError, SignatureCheck, Verdict};
+pub use ec::{EcKey, P256Key, P384Key};
 pub use ed25519::WarmKeys;
 pub use hash::{constant_time_eq, sha256, sha256_base64url, sha256_parts};
+pub use hmac::SharedKey;
 pub use key::{KeyError, PublicKey};

@@ -1,13 +1,15 @@
-//! The built-in backend for RSASSA-PKCS1-v1_5 (RFC 8017 §8.2.2).
+//! The built-in backend for RSASSA-PKCS1-v1_5 (RFC 8017 §8.2.2) and RSASSA-PSS (RFC 8017 §8.1.2).
 //!
-//! The expected encoding is built and compared whole, so lax readings of the padding (BER lengths, a missing
-//! NULL, trailing bytes) have no place to happen.
+//! For PKCS1-v1_5 the expected encoding is built and compared whole, so lax readings of the padding (BER lengths,
+//! a missing NULL, trailing bytes) have no place to happen. For PSS the salt has exactly the length that the
+//! algorithm says, and its mask is made with the algorithm's own hash.
 
 use ::rsa::pkcs1v15::Pkcs1v15Sign;
+use ::rsa::pss::Pss;
 use ::rsa::{BoxedUint, RsaPublicKey};
-use sha2::Sha256;
+use sha2::{Digest, Sha256, Sha512};
 
-use super::hash::sha256;
+use super::Algorithm;
 use super::key::{MAX_RSA_BITS, MIN_RSA_BITS};
 
 pub(super) struct Modulus(RsaPublicKey);
@@ -19,7 +21,21 @@ impl Modulus {
         RsaPublicKey::new_with_size_limits(uint(n), uint(e), MIN_RSA_BITS..=MAX_RSA_BITS).ok().map(Self)
     }
 
-    pub(super) fn verifies_sha256(&self, message: &[u8], signature: &[u8]) -> bool {
-        self.0.verify(Pkcs1v15Sign::new::<Sha256>(), &sha256(message), signature).is_ok()
+    /// False for algorithms that are not RSA's.
+    pub(super) fn verifies(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
+        let result = match algorithm {
+            Algorithm::RsaV15Sha256 => {
+                self.0.verify(Pkcs1v15Sign::new::<Sha256>(), &Sha256::digest(message), signature)
+            }
+            // `new` asks for a salt as long as the hash, which is what both algorithms demand.
+            Algorithm::RsaPssSha256 => {
+                self.0.verify(Pss::<Sha256>::new(), &Sha256::digest(message), signature)
+            }
+            Algorithm::RsaPssSha512 => {
+                self.0.verify(Pss::<Sha512>::new(), &Sha512::digest(message), signature)
+            }
+            _ => return false,
+        };
+        result.is_ok()
     }
 }

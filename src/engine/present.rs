@@ -66,7 +66,7 @@ fn agent(
     now: UnixSeconds,
 ) -> Result<Option<PresentedAgent>, Reason> {
     let Some(rules) = gate.signatures.as_ref() else { return Ok(None) };
-    let presented = match signature::present(view) {
+    let presented = match signature::present(view.fields()) {
         Err(SignatureError::Missing) => Vec::new(),
         presented => presented?,
     };

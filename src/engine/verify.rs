@@ -25,7 +25,7 @@ use crate::memory::{CachedToken, Memory};
 use crate::policy::Route;
 use crate::reason::Reason;
 use crate::request::{RequestView, Target};
-use crate::signature::{self, digest, is_published_test_key};
+use crate::signature::{self, Message, digest, is_published_test_key};
 use crate::state::replay::ReplayKey;
 use crate::time::{UnixMillis, UnixSeconds};
 
@@ -617,7 +617,8 @@ fn agent_check(context: &Context<'_>, agent: &PresentedAgent, key: &Jwk) -> Resu
     if stated.is_some_and(|alg| alg != algorithm.http_signatures()) {
         return Err(Reason::SignatureAlgorithmMismatch);
     }
-    let base = signature::signature_base(&agent.signature, context.view, context.target)?;
+    let message = Message::request(context.view, context.target);
+    let base = signature::signature_base(&agent.signature, &message)?;
     let value = agent.signature.signature().to_vec();
     SignatureCheck::new(key.key().clone(), algorithm, base.into(), value)
         .map_err(|_| Reason::SignatureInvalid)

@@ -94,10 +94,7 @@ impl Jwk {
             return Err(JwkError::NotForVerifying);
         }
         let algorithm = optional_text(jwk, "alg")?.map(|name| restriction(name, &key)).transpose()?;
-        let kid = optional_text(jwk, "kid")?.map(str::to_owned);
-        if kid.as_ref().is_some_and(|kid| kid.len() > MAX_KID_BYTES) {
-            return Err(JwkError::Malformed);
-        }
+        let kid = kid(jwk)?.map(str::to_owned);
         let thumbprint = thumbprint(&key);
         Ok(Self { key, kid, algorithm, thumbprint })
     }
@@ -124,6 +121,12 @@ impl Jwk {
     #[must_use]
     pub fn thumbprint(&self) -> &str {
         &self.thumbprint
+    }
+
+    /// The algorithms that the key may verify: for an RSA key without `alg` there are several, and something else
+    /// must say which one a signature is of.
+    pub fn algorithms(&self) -> impl Iterator<Item = Algorithm> {
+        Algorithm::ALL.iter().copied().filter(|algorithm| self.permits(*algorithm))
     }
 
     /// Whether the key may verify signatures of this algorithm.
@@ -156,14 +159,18 @@ fn public_key(kty: &str, jwk: &Object<'_>) -> Result<PublicKey, JwkError> {
     let bytes = |name| base64url::decode(text(jwk, name)?).map_err(|_| JwkError::Malformed);
     Ok(match kty {
         "OKP" if text(jwk, "crv")? == "Ed25519" => PublicKey::ed25519(&bytes("x")?)?,
-        "EC" if text(jwk, "crv")? == "P-256" => PublicKey::p256(&bytes("x")?, &bytes("y")?)?,
+        "EC" => match text(jwk, "crv")? {
+            "P-256" => PublicKey::p256(&bytes("x")?, &bytes("y")?)?,
+            "P-384" => PublicKey::p384(&bytes("x")?, &bytes("y")?)?,
+            _ => return Err(JwkError::Unsupported),
+        },
         "RSA" => PublicKey::rsa(&bytes("n")?, &bytes("e")?)?,
         _ => return Err(JwkError::Unsupported),
     })
 }
 
 /// RFC 7517 §4.2 and §4.3; where both are there, both must allow it.
-fn may_verify(jwk: &Object<'_>) -> Result<bool, JwkError> {
+pub(super) fn may_verify(jwk: &Object<'_>) -> Result<bool, JwkError> {
     let by_use = optional_text(jwk, "use")?.is_none_or(|usage| usage == "sig");
     let by_ops = match jwk.get("key_ops") {
         None => true,
@@ -182,11 +189,17 @@ fn restriction(name: &str, key: &PublicKey) -> Result<Algorithm, JwkError> {
         .ok_or(JwkError::Algorithm)
 }
 
-fn text<'o>(jwk: &'o Object<'_>, name: &str) -> Result<&'o str, JwkError> {
+/// RFC 7517 §4.5.
+pub(super) fn kid<'o>(jwk: &'o Object<'_>) -> Result<Option<&'o str>, JwkError> {
+    let kid = optional_text(jwk, "kid")?;
+    if kid.is_some_and(|kid| kid.len() > MAX_KID_BYTES) { Err(JwkError::Malformed) } else { Ok(kid) }
+}
+
+pub(super) fn text<'o>(jwk: &'o Object<'_>, name: &str) -> Result<&'o str, JwkError> {
     optional_text(jwk, name)?.ok_or(JwkError::Malformed)
 }
 
-fn optional_text<'o>(jwk: &'o Object<'_>, name: &str) -> Result<Option<&'o str>, JwkError> {
+pub(super) fn optional_text<'o>(jwk: &'o Object<'_>, name: &str) -> Result<Option<&'o str>, JwkError> {
     jwk.get(name).map(|value| value.as_str().ok_or(JwkError::Malformed)).transpose()
 }
 
@@ -351,6 +364,8 @@ mod tests {
             r#"{"kty":"OKP","crv":"X25519","x":"AA"}"#,
             r#"{"kty":"OKP","crv":"Ed448","x":"AA"}"#,
             r#"{"kty":"EC","crv":"secp256k1","x":"AA","y":"AA"}"#,
+            r#"{"kty":"EC","crv":"P-521","x":"AA","y":"AA"}"#,
+            r#"{"kty":"EC","crv":"P-385","x":"AA","y":"AA"}"#,
             r#"{"kty":"AKP","alg":"ML-DSA-44","pub":"AA"}"#,
             r#"{"kty":"okp","crv":"Ed25519","x":"AA"}"#,
         ] {
@@ -405,6 +420,73 @@ mod tests {
         }
     }
 
+    const P384: &str = concat!(
+        r#""kty":"EC","crv":"P-384","x":"qofKIr6LBTeOscce8yCtdG4dO2KLp5uYWfdB4IJUKjhVAvJdv1UpbDpUXjhydgq3","#,
+        r#""y":"NhfeSpYmLG9dnpi_kpLcKfj0Hb0omhR86doxE7XwuMAKYLHOHX6BnXpDHXyQ6g5f""#,
+    );
+
+    fn rsa(members: &str) -> Result<Jwk, JwkError> {
+        let n = base64url::encode(&[0xa5; 256]);
+        other(&format!(r#"{{"kty":"RSA","n":"{n}","e":"AQAB"{members}}}"#))
+    }
+
+    #[test]
+    fn a_p_384_key_has_one_algorithm() {
+        let key = other(&format!("{{{P384}}}")).unwrap();
+        assert!(key.algorithms().eq([Algorithm::EcdsaP384Sha384]));
+        assert_eq!(other(&key.key().to_jwk()).unwrap().thumbprint(), key.thumbprint());
+        let with_alg = |alg: &str| other(&format!(r#"{{{P384},"alg":"{alg}"}}"#)).map(|key| key.algorithm());
+        for alg in ["ES384", "ecdsa-p384-sha384"] {
+            assert_eq!(with_alg(alg), Ok(Some(Algorithm::EcdsaP384Sha384)), "{alg}");
+        }
+        for alg in ["ES256", "ES512", "PS512", "ecdsa-p256-sha256"] {
+            assert_eq!(with_alg(alg), Err(JwkError::Algorithm), "{alg}");
+        }
+        // A P-256 key that calls itself one of P-384, and the other way round.
+        assert_eq!(
+            other(&format!("{{{}}}", P384.replace("P-384", "P-256"))),
+            Err(JwkError::Key(KeyError::Length))
+        );
+        #[cfg(feature = "ecdsa")]
+        assert_eq!(
+            other(&format!("{{{}}}", P384.replace("g5f", "g5e"))),
+            Err(JwkError::Key(KeyError::NotOnCurve))
+        );
+    }
+
+    #[test]
+    fn an_rsa_key_fits_three_algorithms_unless_its_alg_says_which() {
+        use Algorithm::{RsaPssSha256, RsaPssSha512, RsaV15Sha256};
+        assert!(rsa("").unwrap().algorithms().eq([RsaPssSha512, RsaPssSha256, RsaV15Sha256]));
+        for (alg, expected) in [
+            ("PS512", RsaPssSha512),
+            ("rsa-pss-sha512", RsaPssSha512),
+            ("PS256", RsaPssSha256),
+            ("rsa-pss-sha256", RsaPssSha256),
+            ("RS256", RsaV15Sha256),
+            ("rsa-v1_5-sha256", RsaV15Sha256),
+        ] {
+            assert!(rsa(&format!(r#","alg":"{alg}""#)).unwrap().algorithms().eq([expected]), "{alg}");
+        }
+        for alg in ["RS384", "RS512", "PS384", "RSA-OAEP", "ES256", "HS256"] {
+            assert_eq!(rsa(&format!(r#","alg":"{alg}""#)), Err(JwkError::Algorithm), "{alg}");
+        }
+        let n = base64url::encode(&[0xa5; 256]);
+        let key = |alg: &str| format!(r#"{{"kty":"RSA","n":"{n}","e":"AQAB","kid":"k"{alg}}}"#);
+        let keys = [key(""), key(r#","alg":"PS512""#), key(r#","alg":"RS256""#), format!("{{{P384}}}")];
+        let set = JwkSet::parse(format!(r#"{{"keys":[{}]}}"#, keys.join(",")).as_bytes()).unwrap();
+        for algorithm in Algorithm::ALL {
+            let expected = match algorithm {
+                RsaPssSha512 | RsaV15Sha256 => 2,
+                RsaPssSha256 | Algorithm::EcdsaP384Sha384 => 1,
+                _ => 0,
+            };
+            assert_eq!(set.candidates(None, *algorithm).len(), expected, "{algorithm:?}");
+        }
+        assert_eq!(set.candidates(Some("k"), RsaPssSha512).len(), 2);
+        assert_eq!(set.candidates(Some("k"), None).len(), 3);
+    }
+
     #[test]
     fn a_key_that_cannot_be_used_never_spoils_the_set() {
         let set = format!(
@@ -452,7 +534,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_set_makes_it_panic(text in "\\{\"keys\":\\[(\\{(\"(kty|crv|x|y|n|e|kid|use|alg)\":(\"(OKP|EC|RSA|Ed25519|P-256|[A-Za-z0-9_-]{0,43})\"|1|null),?){0,5}\\},?){0,3}\\]\\}") {
+        fn no_set_makes_it_panic(text in "\\{\"keys\":\\[(\\{(\"(kty|crv|x|y|n|e|kid|use|alg)\":(\"(OKP|EC|RSA|Ed25519|P-256|P-384|[A-Za-z0-9_-]{0,43})\"|1|null),?){0,5}\\},?){0,3}\\]\\}") {
             let _ = JwkSet::parse(text.as_bytes());
             let _ = JwkSet::parse_directory(text.as_bytes());
         }

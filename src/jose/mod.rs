@@ -7,6 +7,7 @@ pub mod jwk;
 pub mod jws;
 pub mod jwt;
 pub mod key_set;
+mod oct;
 pub mod thumbprint;
 
 pub use jwk::{Jwk, JwkError, JwkSet, JwkSetError};

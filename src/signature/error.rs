@@ -84,13 +84,23 @@ pub enum SignatureError {
     ComponentParamConflict,
 
     // Component values (§2, §2.5).
-    /// `@status` or `req`: only a response has those.
+    /// `@status` or `req` of a request: only a response has those.
     ComponentNotOfRequest {
         /// The component's place.
         index: u8,
     },
-    /// `tr`: trailers are not seen before the request is decided, so they cannot be verified.
-    TrailersUnsupported {
+    /// A derived component of a request on a response, without `req`.
+    ComponentNotOfResponse {
+        /// The component's place.
+        index: u8,
+    },
+    /// `req` on a response whose request the host does not have.
+    RequestUnavailable {
+        /// The component's place.
+        index: u8,
+    },
+    /// `tr` where the trailers were not read: they come after the content, and a request is decided before.
+    TrailersUnavailable {
         /// The component's place.
         index: u8,
     },
@@ -195,7 +205,9 @@ impl fmt::Display for SignatureError {
         let (text, index) = match *self {
             Self::ParamType(param) => return write!(f, "{} has the wrong type", param.as_str()),
             Self::ComponentNotOfRequest { index } => ("only a response has this component", index),
-            Self::TrailersUnsupported { index } => ("trailers cannot be verified", index),
+            Self::ComponentNotOfResponse { index } => ("a response has this component only with req", index),
+            Self::RequestUnavailable { index } => ("request of this response is not at hand", index),
+            Self::TrailersUnavailable { index } => ("trailers are not at hand", index),
             Self::RequestTargetForm { index } => ("form of the request target is not known", index),
             Self::ComponentMissing { index } => ("covered component is not in the message", index),
             Self::ComponentAmbiguous { index } => ("covered component occurs more than once", index),

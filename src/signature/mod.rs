@@ -13,6 +13,7 @@ mod components;
 pub mod digest;
 mod error;
 mod field_types;
+mod message;
 mod params;
 mod presented;
 pub mod profiles;
@@ -23,6 +24,7 @@ mod sign;
 pub use base::signature_base;
 pub use components::{Component, ComponentName};
 pub use error::{Param, SignatureError};
+pub use message::Message;
 pub use params::SignatureParams;
 pub use presented::{
     MAX_COMPONENTS, MAX_INPUT_BYTES, MAX_SIGNATURE_BYTES, MAX_SIGNATURES, PresentedSignature, present,

@@ -1,18 +1,18 @@
-//! What a request claims to be signed with: `Signature-Input` and `Signature`, parsed and paired (RFC 9421 §4).
+//! What a message claims to be signed with: `Signature-Input` and `Signature`, parsed and paired (RFC 9421 §4).
 //!
 //! Nothing is verified here. Everything is bounded, so that a stranger's header costs little before any key is
 //! asked for; and what two readers could understand differently (a label or parameter given twice, a label in one
-//! field only) refuses the request, not just the signature.
+//! field only) refuses the message, not just the signature.
 
 use super::components::{Component, refuse_duplicates};
 use super::error::SignatureError;
 use super::params::SignatureParams;
 use crate::encoding::structured::{Dictionary, Entry, Fault, Limits};
-use crate::request::RequestView;
+use crate::request::Fields;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-/// Most signatures on one request.
+/// Most signatures on one message.
 pub const MAX_SIGNATURES: usize = 8;
 /// Most components that one signature covers.
 pub const MAX_COMPONENTS: usize = 64;
@@ -80,10 +80,10 @@ impl PresentedSignature {
     }
 }
 
-/// Reads the signatures of a request, in the order of `Signature-Input`.
-pub fn present(view: &RequestView) -> Result<Vec<PresentedSignature>, SignatureError> {
-    let input = super::combined(view.fields(), "signature-input");
-    let signature = super::combined(view.fields(), "signature");
+/// Reads the signatures of a message from its header section, in the order of `Signature-Input`.
+pub fn present(fields: &Fields) -> Result<Vec<PresentedSignature>, SignatureError> {
+    let input = super::combined(fields, "signature-input");
+    let signature = super::combined(fields, "signature");
     let (input, signature) = match (input, signature) {
         (Some(input), Some(signature)) => (input, signature),
         (None, None) => return Err(SignatureError::Missing),

@@ -3,10 +3,10 @@
 use super::base::write_base;
 use super::components::{Component, refuse_duplicates};
 use super::error::SignatureError;
+use super::message::Message;
 use super::params::SignatureParams;
 use super::presented::MAX_COMPONENTS;
 use crate::encoding::structured::{BareItem, Dictionary, Item, Member};
-use crate::request::RequestView;
 use alloc::string::String;
 
 /// A signature base that waits for its signature.
@@ -42,9 +42,9 @@ impl Unsigned {
     }
 }
 
-/// Puts together what a signature over `components` of a request signs.
+/// Puts together what a signature over `components` of a message signs.
 pub fn prepare(
-    view: &RequestView,
+    message: &Message<'_>,
     components: &[Component],
     params: &SignatureParams,
 ) -> Result<Unsigned, SignatureError> {
@@ -53,7 +53,7 @@ pub fn prepare(
     }
     refuse_duplicates(components)?;
     let input_value = input_value(components, params)?;
-    let base = write_base(components, &input_value, view, view.target())?;
+    let base = write_base(components, &input_value, message)?;
     Ok(Unsigned { base, input_value })
 }
 

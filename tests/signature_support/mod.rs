@@ -3,7 +3,7 @@
 
 use countersign::encoding::structured::Item;
 use countersign::request::{Fields, RequestView, Target};
-use countersign::signature::{PresentedSignature, SignatureError, present, signature_base};
+use countersign::signature::{Message, PresentedSignature, SignatureError, present, signature_base};
 
 /// The private key of RFC 9421 §B.1.4 (`test-key-ed25519`), as a JWK's `d`.
 pub(crate) const ED25519_SEED: &str = "n4Ni-HpISpVObnQMW0wOhCKROaIKqKtW_2ZYb2p9KcU";
@@ -39,14 +39,14 @@ pub(crate) const TEST_REQUEST_DIGEST: &str =
 
 /// The only signature of a request.
 pub(crate) fn only(view: &RequestView) -> PresentedSignature {
-    let mut presented = present(view).unwrap();
+    let mut presented = present(view.fields()).unwrap();
     assert_eq!(presented.len(), 1);
     presented.remove(0)
 }
 
 /// The base of a request's only signature, for the view's own target.
 pub(crate) fn base_of(view: &RequestView) -> Result<String, SignatureError> {
-    signature_base(&only(view), view, view.target())
+    signature_base(&only(view), &Message::request(view, view.target()))
 }
 
 /// The base that `input` (components with parameters) has on a request with these fields.

@@ -54,7 +54,7 @@ async fn import(
     subtle: &SubtleCrypto,
     check: &SignatureCheck,
 ) -> Option<CryptoKey> {
-    // One key is imported for one algorithm only: an EC key fits one, and RSA keys are used with one here.
+    // WebCrypto binds a key to its algorithm as it imports it, and an RSA key may be used with several.
     let name = format!("{} {}", check.algorithm().jose(), thumbprint(check.key()));
     if let Some(key) = imported.borrow_mut().touch(&name) {
         return Some(key.clone());
@@ -67,19 +67,27 @@ async fn import(
     Some(key)
 }
 
-/// The algorithm's parameters, for `importKey` and `verify` alike. `None` where the host is not asked.
+/// The algorithm's parameters, for `importKey` and `verify` alike: each reads what it knows of them. `None` where the
+/// host is not asked.
 fn algorithm(algorithm: Algorithm) -> Option<Object> {
-    let (name, curve) = match algorithm {
-        Algorithm::EcdsaP256Sha256 => ("ECDSA", Some("P-256")),
-        Algorithm::RsaV15Sha256 => ("RSASSA-PKCS1-v1_5", None),
+    let (name, hash) = match algorithm {
+        Algorithm::EcdsaP256Sha256 => ("ECDSA", "SHA-256"),
+        Algorithm::EcdsaP384Sha384 => ("ECDSA", "SHA-384"),
+        Algorithm::RsaPssSha512 => ("RSA-PSS", "SHA-512"),
+        Algorithm::RsaPssSha256 => ("RSA-PSS", "SHA-256"),
+        Algorithm::RsaV15Sha256 => ("RSASSA-PKCS1-v1_5", "SHA-256"),
         _ => return None,
     };
     let parameters = Object::new();
-    let set = |name: &str, value: &str| Reflect::set(&parameters, &name.into(), &value.into()).ok();
-    set("name", name)?;
-    set("hash", "SHA-256")?;
-    if let Some(curve) = curve {
-        set("namedCurve", curve)?;
-    }
+    let set = |name: &str, value: JsValue| Reflect::set(&parameters, &name.into(), &value).ok();
+    set("name", name.into())?;
+    set("hash", hash.into())?;
+    match algorithm {
+        Algorithm::EcdsaP256Sha256 => set("namedCurve", "P-256".into())?,
+        Algorithm::EcdsaP384Sha384 => set("namedCurve", "P-384".into())?,
+        Algorithm::RsaPssSha512 => set("saltLength", 64.into())?,
+        Algorithm::RsaPssSha256 => set("saltLength", 32.into())?,
+        _ => true,
+    };
     Some(parameters)
 }
