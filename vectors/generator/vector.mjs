@@ -5,8 +5,8 @@ import { NOW, request, response } from './message.mjs'
 
 // Codes that say that nothing could be judged; all others say that something was judged and refused.
 const UNVERIFIED = ['signature.missing', 'signature.tag_unknown', 'signature.key_unknown', 'signature.component_unsupported',
-  'signature.agent_missing', 'signature.agent_unsupported', 'signature.agent_untrusted', 'signature.directory_invalid',
-  'agent.unknown', 'keys.unavailable']
+  'signature.agent_unsupported', 'signature.agent_untrusted', 'signature.directory_invalid', 'agent.unknown', 'agents.unavailable',
+  'keys.unavailable']
 
 const DEFAULT_KEYS = setOf(KEYS.p256, KEYS.ed25519)
 

@@ -7,7 +7,8 @@ import { KEYS, setOf } from '../keys.mjs'
 const client = (more = {}) => signature({ label: 'sig1', lines: [METHOD, AUTHORITY, PATH, QUERY], ...more })
 const inner = client()
 const another = client({ params: { nonce: 'another' } })
-const unproven = client({ key: KEYS.other })
+const known = client({ params: { tag: 'client' } })
+const unproven = client({ key: KEYS.other, params: { tag: 'client' } })
 const renamed = client({ label: 'client' })
 const FORWARDED = ['"forwarded"', 'for=192.0.2.123']
 const over = (lines, more = {}) => signature({ label: 'proxy', key: KEYS.proxy, lines, params: { tag: 'proxy' }, ...more })
@@ -102,11 +103,11 @@ export const vectors = [
     name: 'outer-signature-accepted-for-the-inner',
     description: 'The verifier asks for the client\'s signature. The proxy vouches for it, and it does not verify: in this message the proxy\'s word is about bytes, not about their truth.',
     source: 'RFC 9421 §4.3, §3.2',
-    require: { components: ['"@method"', '"@authority"'] },
+    require: { tags: ['client'], components: ['"@method"', '"@authority"'] },
     judged: 0,
     code: 'signature.key_unknown',
-    sound: message(inner, signature({ label: 'proxy', key: KEYS.proxy, lines: [['"signature";key="sig1"', inner.value], FORWARDED] })),
-    fault: { sigs: [unproven, signature({ label: 'proxy', key: KEYS.proxy, lines: [['"signature";key="sig1"', unproven.value], FORWARDED] })] },
+    sound: message(known, over([['"signature";key="sig1"', known.value], FORWARDED])),
+    fault: { sigs: [unproven, over([['"signature";key="sig1"', unproven.value], FORWARDED])] },
   }),
   vector({
     ...common,

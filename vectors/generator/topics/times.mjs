@@ -48,14 +48,6 @@ export const vectors = [
     fault: at(NOW - 365 * DAY, NOW - 365 * DAY + 60),
   }),
   vector({
-    name: 'expired-without-created',
-    description: 'There is no `created`, and `expires` has passed.',
-    source: 'RFC 9421 §3.2.1',
-    code: 'signature.expired',
-    sound: at(null, NOW + 60),
-    fault: at(null, NOW - 60),
-  }),
-  vector({
     name: 'expires-before-created',
     description: '`expires` lies ahead, and before `created`, which the skew of clocks covers.',
     source: 'RFC 9421 §2.3',
