@@ -24,6 +24,7 @@ pub mod keys;
 pub mod memory;
 pub mod policy;
 pub mod reason;
+pub mod registry;
 pub mod request;
 pub mod response;
 pub mod signature;

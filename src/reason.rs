@@ -299,7 +299,11 @@ impl From<SignatureError> for Reason {
             }
             E::LabelDuplicate => Self::SignatureDuplicateLabel,
             E::LabelUnmatched => Self::SignatureUnpairedLabel,
-            E::ParamDuplicate | E::ParamType(_) | E::KeyIdMalformed => Self::SignatureParameterInvalid,
+            E::ParamDuplicate
+            | E::ParamType(_)
+            | E::RequestedParamUnknown
+            | E::RequestedParamUnmet(_)
+            | E::KeyIdMalformed => Self::SignatureParameterInvalid,
             E::ComponentMalformed
             | E::ComponentUnknown
             | E::ComponentParamUnknown
@@ -317,15 +321,21 @@ impl From<SignatureError> for Reason {
             E::ComponentAmbiguous { .. } | E::ComponentValue { .. } | E::FieldNotStructured { .. } => {
                 Self::SignatureComponentInvalid
             }
-            E::DigestMalformed | E::DigestDuplicate | E::DigestUnsupported => {
+            E::DigestMalformed | E::DigestDuplicate | E::DigestUnsupported | E::DigestOfPart => {
                 Self::SignatureDigestUnsupported
             }
             E::DigestMismatch => Self::SignatureDigestMismatch,
             E::AlgorithmSymmetric => Self::SignatureAlgorithmNotAllowed,
-            E::TargetNotCovered => Self::SignatureComponentNotCovered,
-            E::CreatedMissing | E::ExpiresMissing | E::KeyIdMissing | E::NonceMissing => {
-                Self::SignatureParameterMissing
-            }
+            E::ComponentNotCovered => Self::SignatureComponentNotCovered,
+            E::ParamMissing(_) => Self::SignatureParameterMissing,
+            E::TooOld => Self::SignatureTooOld,
+            E::TimestampMalformed => Self::SignatureTimestampInvalid,
+            E::AlgorithmNotAllowed => Self::SignatureAlgorithmNotAllowed,
+            E::AlgorithmMismatch => Self::SignatureAlgorithmMismatch,
+            E::AlgorithmAmbiguous => Self::SignatureAlgorithmAmbiguous,
+            E::KeyForbidden => Self::SignatureKeyForbidden,
+            E::Invalid => Self::SignatureInvalid,
+            E::TagMismatch => Self::SignatureTagUnknown,
             E::CreatedInFuture => Self::SignatureCreatedInFuture,
             E::Expired => Self::SignatureExpired,
             E::ExpiresBeforeCreated | E::WindowTooLong => Self::SignatureWindowInvalid,
@@ -340,10 +350,12 @@ impl From<SignatureError> for Reason {
             | E::AgentUrlUserInfo
             | E::AgentUrlFragment
             | E::AgentUrlMalformed => Self::SignatureAgentMalformed,
-            // Made by signing, or by reading a signature for another profile than was selected.
-            E::InputMalformed | E::SignatureMalformed | E::LabelMalformed | E::TagMismatch => {
-                Self::SignatureMalformed
-            }
+            // The last three are made by signing and by asking for signatures only.
+            E::InputMalformed
+            | E::SignatureMalformed
+            | E::LabelMalformed
+            | E::CoversItself
+            | E::AcceptMalformed => Self::SignatureMalformed,
         }
     }
 }

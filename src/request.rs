@@ -141,6 +141,17 @@ impl Target {
         self.query.as_deref()
     }
 
+    /// The same target with its query as the end of its path, as one deployed scheme signs it.
+    #[must_use]
+    pub(crate) fn with_query_in_path(&self) -> Self {
+        let mut path = self.path.clone();
+        if let Some(query) = &self.query {
+            path.push('?');
+            path.push_str(query);
+        }
+        Self { path, query: None, ..self.clone() }
+    }
+
     /// The same target as a client of `scheme://authority` plus `path_prefix` saw it before a proxy.
     #[must_use]
     pub fn seen_as(&self, scheme: Scheme, authority: &str, path_prefix: &str) -> Self {

@@ -3,7 +3,8 @@
 
 mod signature_support;
 
-use countersign::signature::profiles::web_bot_auth::{AgentForm, Rules, claim, select};
+use countersign::signature::profiles::web_bot_auth::AgentForm;
+use countersign::signature::profiles::{self, KeyPlace};
 use countersign::signature::{
     Component, Message, SignatureError, SignatureParams, is_published_test_key, prepare, present,
 };
@@ -63,7 +64,9 @@ fn check(version: u32, index: usize, case: &Value) {
     fields.extend(case["signature_agent"].as_str().map(|agent| ("Signature-Agent", agent)));
     let view = request("GET", text(case, "target_url"), &fields);
     let presented = present(view.fields()).unwrap();
-    let signature = select(&presented).next().unwrap();
+    let mut rules = profiles::rules("web-bot-auth").unwrap();
+    rules.max_window = Duration::MAX;
+    let signature = presented.iter().find(|signature| rules.selects(signature)).unwrap();
     assert_eq!(signature.label(), text(case, "label"));
     let base = base_of(&view).unwrap();
     let name = format!("v{version} case {index}");
@@ -71,8 +74,7 @@ fn check(version: u32, index: usize, case: &Value) {
     assert!(verifies(&base, signature.signature()), "{name}");
 
     let created = UnixSeconds(case["created_ms"].as_i64().unwrap() / 1000);
-    let any_window = Rules { max_window: Duration::MAX, ..Rules::default() };
-    let outcome = claim(signature, &view, created, &any_window);
+    let outcome = rules.claim(signature, view.fields(), created);
     let form = match (case["signature_agent"].as_str(), case["signature_agent_key"].as_str()) {
         (None, _) => {
             assert_eq!(outcome, Err(SignatureError::AgentMissing), "{name}");
@@ -82,12 +84,12 @@ fn check(version: u32, index: usize, case: &Value) {
         (Some(_), Some(_)) => AgentForm::DictionaryOrigin,
     };
     let claim = outcome.unwrap();
-    assert_eq!(claim.form, form, "{name}");
-    assert_eq!(claim.keyid, ED25519_KEYID, "{name}");
+    let KeyPlace::Directory { form: found, url } = &claim.place else { panic!("{name}") };
+    assert_eq!(*found, form, "{name}");
     assert_eq!(claim.nonce.as_deref(), case["nonce"].as_str(), "{name}");
-    assert_eq!(claim.origin(), "https://signature-agent.test", "{name}");
-    assert!(claim.source.is_well_known());
-    assert!(is_published_test_key(&claim.keyid));
+    assert_eq!(url.origin(), "https://signature-agent.test", "{name}");
+    assert!(url.is_well_known());
+    assert!(is_published_test_key(claim.keyid.as_deref().unwrap()));
 }
 
 #[test]

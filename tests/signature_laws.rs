@@ -4,7 +4,7 @@
 mod signature_support;
 
 use countersign::request::{Fields, RequestView, Target};
-use countersign::signature::profiles::web_bot_auth::{Rules, claim};
+use countersign::signature::profiles;
 use countersign::signature::{Component, Message, SignatureParams, digest, prepare, present, signature_base};
 use countersign::time::UnixSeconds;
 use proptest::prelude::*;
@@ -23,8 +23,8 @@ fn parts() -> impl Strategy<Value = [String; 5]> {
     ["[A-Z]{1,6}", "[a-z/%]{0,8}", "[a-z=&]{0,8}", "[!-~]([ -~]{0,10}[!-~])?", "[!-~]([ -~]{0,10}[!-~])?"]
 }
 
-fn components(names: &[&str]) -> Vec<Component> {
-    names.iter().map(|name| Component::parse(&format!("\"{name}\"")).unwrap()).collect()
+fn named(names: &[&str]) -> Vec<Component> {
+    names.iter().map(|name| Component::named(name).unwrap()).collect()
 }
 
 fn with_fields(view: &RequestView, more: &[(&str, &str)]) -> RequestView {
@@ -52,7 +52,7 @@ proptest! {
         let params = SignatureParams {
             created: created.map(UnixSeconds), nonce, keyid: Some(ED25519_KEYID.into()), ..SignatureParams::default()
         };
-        let unsigned = prepare(&Message::request(&unsigned_view, unsigned_view.target()), &components(&names), &params).unwrap();
+        let unsigned = prepare(&Message::request(&unsigned_view, unsigned_view.target()), &named(&names), &params).unwrap();
         let fields = unsigned.fields("sig", &sign(&unsigned.base)).unwrap();
         let signed = with_fields(&unsigned_view, &[
             ("Signature-Input", &fields.signature_input), ("Signature", &fields.signature),
@@ -74,7 +74,7 @@ proptest! {
         let base = |parts: &[String; 5]| {
             let view = view(parts);
             let message = Message::request(&view, view.target());
-            prepare(&message, &components(&names[covered..=covered]), &SignatureParams::default()).unwrap().base
+            prepare(&message, &named(&names[covered..=covered]), &SignatureParams::default()).unwrap().base
         };
         prop_assert_eq!(base(&before) == base(&after), before[covered] == after[covered]);
     }
@@ -83,7 +83,7 @@ proptest! {
     fn another_authority_or_path_is_another_target(host in "[a-z]{1,8}\\.example", path in "[a-z]{0,8}") {
         let base = |target: &Target| {
             let view = RequestView::new("GET", target.clone(), Fields::new(), false).unwrap();
-            prepare(&Message::request(&view, view.target()), &components(&["@target-uri"]), &SignatureParams::default()).unwrap().base
+            prepare(&Message::request(&view, view.target()), &named(&["@target-uri"]), &SignatureParams::default()).unwrap().base
         };
         let known = Target::parse("https://shop.example/cart").unwrap();
         let other = Target::parse(&format!("https://{host}/{path}")).unwrap();
@@ -99,7 +99,7 @@ proptest! {
         ]);
         for presented in present(view.fields()).unwrap_or_default() {
             let _ = signature_base(&presented, &Message::request(&view, view.target()));
-            let _ = claim(&presented, &view, UnixSeconds(0), &Rules::default());
+            let _ = profiles::rules("web-bot-auth").unwrap().claim(&presented, view.fields(), UnixSeconds(0));
         }
         let _ = digest::verify(&digest, b"");
     }
@@ -119,7 +119,7 @@ proptest! {
                 prop_assert_eq!(base.lines().count(), presented.components().len() + 1);
                 prop_assert!(base.is_ascii());
             }
-            let _ = claim(&presented, &view, UnixSeconds(0), &Rules::default());
+            let _ = profiles::rules("web-bot-auth").unwrap().claim(&presented, view.fields(), UnixSeconds(0));
         }
     }
 
@@ -133,7 +133,7 @@ proptest! {
             let view = request("GET", "https://shop.example/", &[
                 ("Signature-Input", &input), ("Signature", "s=:AA==:"), ("Signature-Agent", agent),
             ]);
-            claim(&only(&view), &view, UnixSeconds(2), &Rules::default())
+            profiles::rules("web-bot-auth").unwrap().claim(&only(&view), view.fields(), UnixSeconds(2))
         };
         if let Ok(first) = claim_of(&agent) {
             prop_assert!(first.identity().starts_with(first.origin()));

@@ -184,6 +184,10 @@ fn write_member(
     fields: &Fields,
     base: &mut String,
 ) -> Result<(), SignatureError> {
+    // A List or an Item may parse as a Dictionary, too. Fields of unknown type are what the signer says they are.
+    if field_type(name).is_some_and(|kind| kind != FieldType::Dictionary) {
+        return Err(SignatureError::FieldNotStructured { index });
+    }
     let value = super::combined(fields, name).unwrap_or_default();
     let dictionary = Dictionary::parse_within(&value, FIELD_LIMITS)
         .map_err(|_| SignatureError::FieldNotStructured { index })?;

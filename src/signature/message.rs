@@ -74,6 +74,18 @@ impl<'a> Message<'a> {
         Self { request_trailers: Some(trailers), ..self }
     }
 
+    /// The same message, sent to another target: what a scheme signs that takes something else for it.
+    #[must_use]
+    pub(super) fn with_target(self, target: &'a Target) -> Self {
+        let kind = match self.kind {
+            Kind::Request(parts) => Kind::Request(RequestParts { target, ..parts }),
+            Kind::Response { view, answers } => {
+                Kind::Response { view, answers: answers.map(|parts| RequestParts { target, ..parts }) }
+            }
+        };
+        Self { kind, ..self }
+    }
+
     /// The field lines of the message's own header section.
     #[must_use]
     pub fn fields(&self) -> &'a Fields {
