@@ -196,6 +196,7 @@ export const vectors = [
     name: 'signature-under-the-label-of-another',
     description: 'Two signatures have changed places.',
     source: 'RFC 9421 §4',
+    judged: 0,
     code: 'signature.invalid',
     sound: { sigs: [{ label: 'a', lines: [METHOD, AUTHORITY] }, { label: 'b', lines: [METHOD, PATH] }] },
     fault: { place: ([a, b]) => [['Signature-Input', `a=${a.input}, b=${b.input}`], ['Signature', `a=${b.value}, b=${a.value}`]] },
