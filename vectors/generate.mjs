@@ -6,7 +6,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 
 import { keepSignatures } from './generator/sign.mjs'
 
-const TOPICS = ['components', 'queries', 'targets', 'signature-fields', 'algorithms', 'times', 'digests', 'responses', 'chaining', 'web-bot-auth', 'tap', 'agent-headers']
+const TOPICS = ['components', 'queries', 'targets', 'signature-fields', 'algorithms', 'times', 'digests', 'responses', 'chaining', 'web-bot-auth', 'directories', 'tap', 'agent-headers']
 
 const here = (name) => new URL(name, import.meta.url)
 const files = []

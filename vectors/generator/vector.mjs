@@ -12,7 +12,7 @@ const DEFAULT_KEYS = setOf(KEYS.p256, KEYS.ed25519)
 
 /** The members that a runner gives to a verifier. */
 function input(spec, defaults) {
-  const { now = NOW, scheme = 'https', keys, directories, earlier } = { ...defaults, ...spec }
+  const { now = NOW, scheme = 'https', keys, directories, trust, earlier } = { ...defaults, ...spec }
   const exchange = {}
   let made
   if (spec.response) {
@@ -24,7 +24,7 @@ function input(spec, defaults) {
     exchange.request = made.text
   }
   const before = earlier && { earlier: earlier.map((one) => request(one).text) }
-  const source = directories ? { directories } : { keys: keys ?? DEFAULT_KEYS }
+  const source = directories ? { trust, directories } : { keys: keys ?? DEFAULT_KEYS }
   return { made, fields: { now, scheme, ...before, ...exchange, ...source } }
 }
 
