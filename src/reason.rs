@@ -325,12 +325,11 @@ impl From<SignatureError> for Reason {
                 Self::SignatureDigestUnsupported
             }
             E::DigestMismatch => Self::SignatureDigestMismatch,
-            E::AlgorithmSymmetric => Self::SignatureAlgorithmNotAllowed,
             E::ComponentNotCovered => Self::SignatureComponentNotCovered,
             E::ParamMissing(_) => Self::SignatureParameterMissing,
             E::TooOld => Self::SignatureTooOld,
             E::TimestampMalformed => Self::SignatureTimestampInvalid,
-            E::AlgorithmNotAllowed => Self::SignatureAlgorithmNotAllowed,
+            E::AlgorithmSymmetric | E::AlgorithmNotAllowed => Self::SignatureAlgorithmNotAllowed,
             E::AlgorithmMismatch => Self::SignatureAlgorithmMismatch,
             E::AlgorithmAmbiguous => Self::SignatureAlgorithmAmbiguous,
             E::KeyForbidden => Self::SignatureKeyForbidden,

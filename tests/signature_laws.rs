@@ -136,12 +136,13 @@ proptest! {
             profiles::rules("web-bot-auth").unwrap().claim(&only(&view), view.fields(), UnixSeconds(2))
         };
         if let Ok(first) = claim_of(&agent) {
-            prop_assert!(first.identity().starts_with(first.origin()));
-            prop_assert!(first.source.as_str().starts_with(first.identity()));
-            prop_assert!(!first.identity().contains(['?', '#']));
-            prop_assert!(!first.identity().split('/').any(|segment| segment == "." || segment == ".."));
-            let again = claim_of(&format!("s=\"{}\"", first.source.as_str())).unwrap();
-            prop_assert_eq!(again.source, first.source);
+            let url = first.directory().unwrap();
+            prop_assert!(url.identity().starts_with(url.origin()));
+            prop_assert!(url.as_str().starts_with(url.identity()));
+            prop_assert!(!url.identity().contains(['?', '#']));
+            prop_assert!(!url.identity().split('/').any(|segment| segment == "." || segment == ".."));
+            let again = claim_of(&format!("s=\"{}\"", url.as_str())).unwrap();
+            prop_assert_eq!(again.directory(), Some(url));
         }
     }
 }

@@ -6,7 +6,9 @@ mod signature_support;
 use countersign::request::RequestView;
 use countersign::signature::profiles::web_bot_auth::{AgentForm, KeySourceUrl};
 use countersign::signature::profiles::{self, Claim, KeyPlace, Rules};
-use countersign::signature::{PUBLISHED_TEST_KEYS, Param, SignatureError as E, is_published_test_key, present};
+use countersign::signature::{
+    PUBLISHED_TEST_KEYS, Param, SignatureError as E, is_published_test_key, present,
+};
 use countersign::time::UnixSeconds;
 use signature_support::*;
 use std::time::Duration;
@@ -202,14 +204,18 @@ fn a_window_of_more_than_a_day_is_refused() {
         |secs: i64| params(&GOOD.replace("expires=1735693200", &format!("expires={}", 1_735_689_600 + secs)));
     assert!(lasting(86_400).is_ok());
     assert_eq!(lasting(86_401), Err(E::WindowTooLong));
-    let short = Rules { max_window: Duration::from_mins(1), ..rules() };
+    let mut short = rules();
+    short.max_window = Duration::from_mins(1);
     let input = format!("(\"@authority\" \"signature-agent\"){GOOD}");
     assert_eq!(claim_of(&view(Some("\"https://a.example\""), "s", &input), &short), Err(E::WindowTooLong));
 }
 
 #[test]
 fn keyid_must_be_a_thumbprint() {
-    assert_eq!(params(&GOOD.replace(&format!(";keyid=\"{ED25519_KEYID}\""), "")), Err(E::ParamMissing(Param::KeyId)));
+    assert_eq!(
+        params(&GOOD.replace(&format!(";keyid=\"{ED25519_KEYID}\""), "")),
+        Err(E::ParamMissing(Param::KeyId))
+    );
     for keyid in [
         "test-key-ed25519",
         "poqkLGiymh_W0uP6PZFw-dvez3QJT5SolqXBCW38r0",
@@ -327,7 +333,8 @@ fn urls_that_must_not_be_fetched_are_refused() {
 
 #[test]
 fn loopback_is_for_tests_that_ask_for_it() {
-    let lax = Rules { allow_loopback_http: true, ..rules() };
+    let mut lax = rules();
+    lax.allow_loopback_http = true;
     for host in ["127.0.0.1:8080", "localhost:9", "[::1]"] {
         let value = format!("s=\"http://{host}\"");
         let view = view(Some(&value), "s", &format!("(\"@authority\" {OWN}){GOOD}"));

@@ -12,7 +12,9 @@ use super::{
     Admin, Config, ConfigError, Disclosure, IssuerConfig, MAX_ENTRIES, ProfileConfig, RateConfig, RateStore,
     ReplayConfig, Requirement, RouteConfig, Span, list,
 };
-use crate::crypto::Algorithm;
+use crate::crypto::{Algorithm, SharedKey};
+use crate::encoding::json::{self, Value};
+use crate::jose::jwk::MAX_SET_BYTES;
 use crate::jose::jwt::{Profile, Rules};
 use crate::policy::{Limit, Pattern, Route};
 use crate::registry::Registry;
@@ -41,6 +43,7 @@ pub struct Gate {
     pub(crate) dpop: Dpop,
     pub(crate) risk: Thresholds,
     events_url: Option<String>,
+    shared_keys: Vec<SharedKey>,
     agents: Arc<Registry>,
     admin: Option<Admin>,
     routes: Vec<Route>,
@@ -122,11 +125,48 @@ impl Gate {
             dpop: faults.dpop(config),
             risk: faults.risk(config),
             events_url: faults.events(config),
+            shared_keys: Vec::new(),
             agents: faults.agents(config),
             admin,
             routes,
         };
         if faults.0.is_empty() { Ok(gate) } else { Err(faults.0) }
+    }
+
+    /// The same gate with the secrets that it shares with clients: a JWK Set of symmetric keys, each with a `kid`. They
+    /// are no part of the configuration, which is not a secret. Refused is what is no such set.
+    pub fn with_shared_keys(self, document: &str) -> Result<Self, ConfigError> {
+        let fault = |message: &str| ConfigError::new("shared keys", message);
+        let object = json::parse_object(document.as_bytes(), MAX_SET_BYTES)
+            .map_err(|_| fault("are not strict JSON; write a JWK Set"))?;
+        let keys = object.get("keys").and_then(Value::as_array);
+        let keys = keys.ok_or_else(|| fault("are not a JWK Set; write {\"keys\": [...]}"))?;
+        let mut shared_keys: Vec<SharedKey> = Vec::new();
+        for key in keys {
+            let key = key.as_object().and_then(|key| SharedKey::from_jwk(key).ok());
+            let key = key.filter(|key| key.kid().is_some());
+            let key = key.ok_or_else(|| {
+                fault("have one that cannot be used; write kty \"oct\", a kid, and k of 32 to 128 bytes")
+            })?;
+            if shared_keys.iter().any(|other| other.kid() == key.kid()) {
+                return Err(fault("have a kid twice; a signature must name one of them"));
+            }
+            shared_keys.push(key);
+        }
+        Ok(Self { shared_keys, ..self })
+    }
+
+    /// Whether a profile accepts `hmac-sha256`, for which the host must bring keys ([`Self::with_shared_keys`]).
+    #[must_use]
+    pub fn needs_shared_keys(&self) -> bool {
+        self.signatures
+            .as_ref()
+            .is_some_and(|signatures| signatures.rules.iter().any(|rules| rules.shared_keys))
+    }
+
+    /// The key that a client shares under this name.
+    pub(crate) fn shared_key(&self, kid: &str) -> Option<&SharedKey> {
+        self.shared_keys.iter().find(|key| key.kid() == Some(kid))
     }
 
     /// Where allowed requests go, without a slash at the end.

@@ -2,7 +2,7 @@
 
 use alloc::collections::BTreeMap;
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use serde::Deserialize;
@@ -106,7 +106,10 @@ impl Faults {
         }
         for name in signatures.rules.keys() {
             if !signatures.profiles.contains(name) {
-                self.add(format!("signatures.rules.{name}"), "is not in profiles; add it there, or remove this");
+                self.add(
+                    format!("signatures.rules.{name}"),
+                    "is not in profiles; add it there, or remove this",
+                );
             }
         }
         let trust = self.trust(signatures, config);
@@ -179,7 +182,10 @@ impl Faults {
         }
         let names = [&config.agent_field, &config.timestamp_field, &config.signature_field];
         if names.iter().any(|name| name.is_some()) {
-            self.add(path, "agent_field, timestamp_field and signature_field are of \"agent-headers\"; remove them");
+            self.add(
+                path,
+                "agent_field, timestamp_field and signature_field are of \"agent-headers\"; remove them",
+            );
         }
     }
 
@@ -190,7 +196,10 @@ impl Faults {
             ("parameters", !config.parameters.is_empty()),
         ] {
             if is_set {
-                self.add(format!("{path}.{name}"), "is of message signatures, which plain headers are not; remove it");
+                self.add(
+                    format!("{path}.{name}"),
+                    "is of message signatures, which plain headers are not; remove it",
+                );
             }
         }
         let names = &mut rules.headers;
@@ -201,11 +210,17 @@ impl Faults {
         ] {
             let Some(configured) = configured else { continue };
             if configured.is_empty() || !configured.bytes().all(is_token_byte) {
-                self.add(format!("{path}.{name}"), "is not a field name; write such as \"X-Agent-Signature\"");
+                self.add(
+                    format!("{path}.{name}"),
+                    "is not a field name; write such as \"X-Agent-Signature\"",
+                );
             }
             *field = configured.to_ascii_lowercase();
         }
-        if names.agent == names.timestamp || names.agent == names.signature || names.timestamp == names.signature {
+        if names.agent == names.timestamp
+            || names.agent == names.signature
+            || names.timestamp == names.signature
+        {
             self.add(path, "two of the fields have the same name; write three different ones");
         }
     }
@@ -242,7 +257,7 @@ impl Faults {
             if !is_fetchable(url, whole.allow_loopback) {
                 self.add(format!("{path}[{i}]"), "is not an https url; write where the key set is");
             }
-            rules.key_sets.push(url.to_string());
+            rules.key_sets.push(url.clone());
         }
     }
 

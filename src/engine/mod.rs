@@ -444,7 +444,12 @@ impl Session {
             evidence: core::mem::take(&mut self.evidence),
             guarantees: self.guarantees,
             risk,
-            explanation: self.verified.explanation.take().or(self.explanation.take()).filter(|_| enforced.is_some()),
+            explanation: self
+                .verified
+                .explanation
+                .take()
+                .or(self.explanation.take())
+                .filter(|_| enforced.is_some()),
             headers: core::mem::take(&mut self.fields),
         };
         if let Some(reason) = enforced {

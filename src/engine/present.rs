@@ -9,9 +9,9 @@ use crate::jose::jws::MAX_JWS_BYTES;
 use crate::policy::Route;
 use crate::reason::Reason;
 use crate::request::{RequestView, Target};
+use crate::signature::explain::{Explanation, explain};
 use crate::signature::profiles::agent_headers::{self, PlainSignature};
 use crate::signature::profiles::{Carrier, Claim, Rules};
-use crate::signature::explain::{Explanation, explain};
 use crate::signature::{Component, Message, PresentedSignature, SignatureError, digest};
 use crate::time::UnixSeconds;
 
@@ -35,6 +35,10 @@ pub(super) struct PresentedAgent {
 
 /// How a request carries a signature, and what it claims.
 #[derive(Clone, Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "nearly all are the large one, and there are a few for a request"
+)]
 pub(super) enum Claimed {
     Message { claim: Claim, signature: PresentedSignature },
     Plain(PlainSignature),
@@ -132,10 +136,8 @@ fn agents(
                 Reason::from(error)
             });
             match claim.and_then(|claim| covers(route, view, &signature).map(|()| claim)) {
-                Ok(claim) => found.push(PresentedAgent {
-                    rules: index,
-                    claimed: Claimed::Message { claim, signature },
-                }),
+                Ok(claim) => found
+                    .push(PresentedAgent { rules: index, claimed: Claimed::Message { claim, signature } }),
                 Err(reason) => refusal = refusal.or(Some(reason)),
             }
         }

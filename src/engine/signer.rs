@@ -22,6 +22,7 @@ use crate::memory::Memory;
 use crate::reason::Reason;
 use crate::registry::{AgentRecord, Registry};
 use crate::signature::explain::{Explanation, explain};
+use crate::signature::profiles::web_bot_auth::KeySourceUrl;
 use crate::signature::profiles::{Claim, KeyPlace, Rules};
 use crate::signature::{Message, SignatureError, digest};
 use crate::state::replay::ReplayKey;
@@ -248,7 +249,8 @@ impl Signer {
         if context.gate.disclosure() != Disclosure::Explain {
             return;
         }
-        let Some(PresentedAgent { rules, claimed: Claimed::Message { signature, .. } }) = &self.current else {
+        let Some(PresentedAgent { rules, claimed: Claimed::Message { signature, .. } }) = &self.current
+        else {
             return;
         };
         let Some(rules) = context.rules(*rules) else { return };
@@ -384,7 +386,7 @@ fn look_up(
         Claimed::Message { claim, .. } => match (&claim.place, claim.keyid.as_deref()) {
             (KeyPlace::Directory { url, .. }, keyid) => {
                 let source = KeySource::directory(url);
-                let keys = in_set(source, keyid, context, memory, needs);
+                let keys = in_set(&source, keyid, context, memory, needs);
                 LookedUp { keys, registered: None }
             }
             (KeyPlace::Known, Some(keyid)) => known(keyid, rules, context, memory, registry, needs),
@@ -418,7 +420,7 @@ fn known(
     let mut keys = Vec::new();
     let (mut on_their_way, mut refusal) = (false, Reason::SignatureKeyUnknown);
     for url in &rules.key_sets {
-        match in_set(KeySource::issuer(url), Some(keyid), context, memory, needs) {
+        match in_set(&KeySource::issuer(url), Some(keyid), context, memory, needs) {
             Ok(Some(found)) => keys.extend(found),
             Ok(None) => on_their_way = true,
             Err(Reason::KeysUnavailable) => refusal = Reason::KeysUnavailable,
@@ -445,7 +447,7 @@ fn keys_of(
     let own = record.keys().iter().filter(|key| kid.is_none_or(|kid| key.is_named(kid)));
     let mut keys: Vec<_> = own.map(|key| KnownKey { key: key.jwk().clone(), source: None }).collect();
     if let Some(url) = record.jwks_uri() {
-        match in_set(KeySource::issuer(url), kid, context, memory, needs) {
+        match in_set(&KeySource::issuer(url), kid, context, memory, needs) {
             Ok(Some(found)) => keys.extend(found),
             Ok(None) if keys.is_empty() => return Ok(None),
             Err(reason) if keys.is_empty() => return Err(reason),
@@ -457,7 +459,7 @@ fn keys_of(
 }
 
 fn in_set(
-    source: KeySource,
+    source: &KeySource,
     kid: Option<&str>,
     context: &Context<'_>,
     memory: &mut Memory,
@@ -518,13 +520,11 @@ fn proven(
     // A key that nobody else vouches for is the agent itself, among those of its key set.
     let (id, operator) = match (&presented.claimed, record) {
         (_, Some(record)) => (record.id().to_owned(), Some(record.operator().to_owned())),
-        (Claimed::Message { claim, .. }, None) => match claim.directory() {
-            Some(url) => (url.identity().to_owned(), Some(url.origin().to_owned())),
-            None => {
-                let url = known.source.as_ref().map(KeySource::url).unwrap_or_default();
-                (alloc::format!("{url}#{key}"), None)
-            }
-        },
+        (Claimed::Message { claim, .. }, None) => {
+            let of_directory =
+                |url: &KeySourceUrl| (url.identity().to_owned(), Some(url.origin().to_owned()));
+            claim.directory().map_or_else(|| (alloc::format!("{}#{key}", place(known)), None), of_directory)
+        }
         (Claimed::Plain(plain), None) => (plain.agent.clone(), None),
     };
     let subject = match record {

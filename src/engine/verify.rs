@@ -15,19 +15,23 @@ use super::signer::Signer;
 use super::{Answer, MAX_WAIT_FOR_KEYS, Step, evidence};
 use crate::config::{Gate, Issuer};
 use crate::crypto::{Algorithm, PublicKey, SignatureCheck, Verdict, constant_time_eq, sha256};
-use crate::decision::{Agent, CheckResult, Evidence, Method, Principal};
+use crate::decision::{Agent, Evidence, Method, Principal};
 use crate::dpop::{Proof, ProofRules};
 use crate::encoding::json::Value;
 use crate::event::Subject;
 use crate::jose::jwk::Jwk;
 use crate::jose::jwt::{Claims, DecodedToken, VerifiedToken};
-use crate::jose::key_set::{Lookup, Wanted};
+use crate::jose::key_set::Wanted;
 use crate::keys::KeySource;
 use crate::memory::{CachedToken, Memory};
 use crate::policy::Route;
 use crate::reason::Reason;
+use crate::registry::Registry;
+use crate::registry::copy::Agents;
 use crate::request::{RequestView, Target};
-use crate::signature::{self, Message, digest, is_published_test_key};
+use crate::signature::Message;
+use crate::signature::explain::Explanation;
+use crate::signature::profiles::Rules;
 use crate::state::replay::ReplayKey;
 use crate::time::{UnixMillis, UnixSeconds};
 
@@ -570,7 +574,7 @@ impl Verification {
             let method = if jkt.is_some() { Method::Dpop } else { Method::Token };
             let kind = if claims.client_id.is_some() { "client" } else { "subject" };
             self.verified.subject = Some(format!("{} {kind} {id}", claims.iss));
-            self.verified.agent = Some(Agent { id, method, key: jkt, operator: None });
+            self.verified.agent = Some(Agent { id, method, key: jkt, operator: None, purpose: None });
         }
         self.verified.token = Some(Arc::clone(&verified));
         Ok(())

@@ -88,8 +88,10 @@ pub struct Answer {
     pub status: u16,
     /// `ETag`.
     pub etag: Option<String>,
-    /// `Location`.
+    /// `Location`, below a public origin.
     pub location: Option<String>,
+    /// `Allow` (RFC 9110 §10.2.1).
+    pub allow: Option<&'static str>,
     /// The body.
     pub body: Value,
 }
@@ -103,56 +105,42 @@ impl Command {
         if request.body.len() > MAX_BODY_BYTES {
             return Err(Kind::BodyTooLarge.into());
         }
-        let path = RoutePath::new(request.path).map_err(|_| Kind::PathUnknown)?;
-        let path = path.as_str().strip_prefix(PREFIX).ok_or(Kind::PathUnknown)?;
-        let path = path.strip_suffix('/').unwrap_or(path);
-        let mut segments = path.split('/').skip(1);
-        let segments = [segments.next(), segments.next(), segments.next(), segments.next(), segments.next()];
+        let segments = Segments::of(request.path)?;
+        let segments = segments.as_strs();
+        let allowed = methods(&segments).ok_or(Kind::PathUnknown)?;
+        if !allowed.split(", ").any(|method| method == request.method) {
+            return Err(Kind::MethodNotAllowed.into());
+        }
+        if segments == ["audit"] {
+            return Ok(Self::Audit { after: after(request.query)? });
+        }
+        if request.query.is_some() {
+            return Err(Kind::QueryInvalid.into());
+        }
         let now = now.seconds();
-        match (segments, request.method) {
-            ([Some("audit"), None, ..], "GET" | "HEAD") => Ok(Self::Audit { after: after(request.query)? }),
-            _ if request.query.is_some() => Err(Kind::QueryInvalid.into()),
-            ([Some("agents"), None, ..], "GET" | "HEAD") => Ok(Self::List),
-            ([Some("agents"), None, ..], "POST") => {
+        let (agent, action) = match (&*segments, request.method) {
+            (["agents"], "POST") => {
                 let config: AgentConfig = body(request)?;
                 let record = AgentRecord::from_config(&config, request.allow_loopback, now)?;
-                Self::change(request, &config.id, Action::Register(record))
+                return Self::change(request, &config.id, Action::Register(record));
             }
-            ([Some("agents"), Some(id), None, ..], "GET" | "HEAD") => Ok(Self::Read(id.to_owned())),
-            ([Some("agents"), Some(id), None, ..], "PATCH") => {
+            (["agents"], _) => return Ok(Self::List),
+            ([_, id], "PATCH") => {
                 let patch: PatchBody = body(request)?;
-                Self::change(request, id, Action::Update(patch.patch(request.allow_loopback)))
+                (id, Action::Update(patch.patch(request.allow_loopback)))
             }
-            ([Some("agents"), Some(id), Some("keys"), None, _], "POST") => {
-                Self::change(request, id, body::<KeyBody>(request)?.action(now)?)
-            }
-            ([Some("agents"), Some(id), Some("keys"), Some(keyid), None], "DELETE") => {
-                no_body(request)?;
-                let keyid = decode(keyid).ok_or(Kind::KeyNotFound)?;
-                Self::change(request, id, Action::RevokeKey(keyid))
-            }
-            ([Some("agents"), Some(id), Some(verb), None, _], method) if verb != "keys" => {
-                let action = match verb {
-                    "suspend" => Action::Suspend,
-                    "resume" => Action::Resume,
-                    "revoke" => Action::Revoke,
-                    _ => return Err(Kind::PathUnknown.into()),
-                };
-                if method != "POST" {
-                    return Err(Kind::MethodNotAllowed.into());
-                }
-                no_body(request)?;
-                Self::change(request, id, action)
-            }
-            (
-                [Some("audit" | "agents"), None, ..]
-                | [Some("agents"), Some(_), None, ..]
-                | [Some("agents"), Some(_), Some("keys"), None, _]
-                | [Some("agents"), Some(_), Some("keys"), Some(_), None],
-                _,
-            ) => Err(Kind::MethodNotAllowed.into()),
-            _ => Err(Kind::PathUnknown.into()),
+            ([_, id], _) => return Ok(Self::Read((*id).to_owned())),
+            ([_, id, "keys"], _) => (id, body::<KeyBody>(request)?.action(now)?),
+            ([_, id, "keys", keyid], _) => (id, Action::RevokeKey(decode(keyid).ok_or(Kind::KeyNotFound)?)),
+            ([_, id, "suspend"], _) => (id, Action::Suspend),
+            ([_, id, "resume"], _) => (id, Action::Resume),
+            ([_, id, "revoke"], _) => (id, Action::Revoke),
+            _ => return Err(Kind::PathUnknown.into()),
+        };
+        if !matches!(action, Action::Update(_) | Action::Rotate { .. } | Action::AddKey(_)) {
+            no_body(request)?;
         }
+        Self::change(request, agent, action)
     }
 
     fn change(request: &Request<'_>, agent: &str, action: Action) -> Result<Self, RegistryError> {
@@ -173,6 +161,7 @@ impl Command {
                 status: 200,
                 etag: Some(format!("\"{}\"", registry.revision())),
                 location: None,
+                allow: None,
                 body: json!({
                     "revision": registry.revision(),
                     "agents": registry.agents().map(|agent| show(agent, at)).collect::<Vec<_>>(),
@@ -196,18 +185,21 @@ impl Command {
 impl Answer {
     fn agent(status: u16, record: &AgentRecord, now: UnixSeconds) -> Self {
         let etag = Some(format!("\"{}\"", record.revision().unwrap_or_default()));
-        Self { status, etag, location: None, body: show(record, now) }
+        Self { status, etag, location: None, allow: None, body: show(record, now) }
     }
 
     /// The answer to [`Command::Audit`]: events as [`AuditEvent::to_json`] made them, oldest first.
     #[must_use]
     pub fn audit(events: &[Value]) -> Self {
-        Self { status: 200, etag: None, location: None, body: json!({ "events": events }) }
+        Self { status: 200, etag: None, location: None, allow: None, body: json!({ "events": events }) }
     }
 
-    /// The answer to a request that is refused: a problem (RFC 9457).
+    /// The answer to a request for `path` that is refused: a problem (RFC 9457).
     #[must_use]
-    pub fn problem(error: &RegistryError) -> Self {
+    pub fn problem(error: &RegistryError, path: &str) -> Self {
+        let allow = (error.kind == Kind::MethodNotAllowed)
+            .then(|| methods(&Segments::of(path).ok()?.as_strs()))
+            .flatten();
         let mut body = json!({
             "type": "about:blank",
             "title": error.kind.title(),
@@ -217,7 +209,35 @@ impl Answer {
         if let (false, Some(members)) = (error.path.is_empty(), body.as_object_mut()) {
             members.insert("member".into(), error.path.as_str().into());
         }
-        Self { status: error.kind.status(), etag: None, location: None, body }
+        Self { status: error.kind.status(), etag: None, location: None, allow, body }
+    }
+}
+
+/// The segments of a path below [`PREFIX`].
+struct Segments(RoutePath);
+
+impl Segments {
+    fn of(path: &str) -> Result<Self, Kind> {
+        let path = RoutePath::new(path).map_err(|_| Kind::PathUnknown)?;
+        let is_below = path.as_str().strip_prefix(PREFIX).is_some_and(|rest| rest.starts_with('/'));
+        if is_below { Ok(Self(path)) } else { Err(Kind::PathUnknown) }
+    }
+
+    fn as_strs(&self) -> Vec<&str> {
+        let path = self.0.as_str().strip_prefix(PREFIX).unwrap_or_default();
+        path.trim_matches('/').split('/').collect()
+    }
+}
+
+/// The methods that a path takes; `None` where nothing is there.
+fn methods(segments: &[&str]) -> Option<&'static str> {
+    match segments {
+        ["audit"] => Some("GET, HEAD"),
+        ["agents"] => Some("GET, HEAD, POST"),
+        ["agents", _] => Some("GET, HEAD, PATCH"),
+        ["agents", _, "keys" | "suspend" | "resume" | "revoke"] => Some("POST"),
+        ["agents", _, "keys", _] => Some("DELETE"),
+        _ => None,
     }
 }
 

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::agent::{AgentKey, AgentRecord, MAX_KEYS, Status, read_directories, read_jwks_uri};
 use super::error::{RegistryError, RegistryErrorKind as Kind};
-use super::{Registry, RegistryErrorKind};
+use super::{MAX_DOCUMENT_BYTES, Registry, RegistryErrorKind};
 use crate::crypto::sha256_parts;
 use crate::encoding::base64url;
 use crate::time::{UnixMillis, UnixSeconds};
@@ -216,7 +216,9 @@ impl Registry {
         let mut next = self.clone();
         next.revision = revision;
         next.put(record)?;
-        next.check_bounds()?;
+        if !next.is_bounded() || next.to_json().len() > MAX_DOCUMENT_BYTES {
+            return Err(Kind::RegistryFull.into());
+        }
         let event = AuditEvent {
             revision,
             at: now,

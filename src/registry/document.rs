@@ -84,8 +84,7 @@ impl Registry {
             }
             registry.put(record).map_err(|_| RegistryError::at(Kind::DocumentMalformed, path))?;
         }
-        registry.check_bounds().map_err(|_| malformed())?;
-        Ok(registry)
+        if registry.is_bounded() { Ok(registry) } else { Err(malformed()) }
     }
 }
 

@@ -162,12 +162,10 @@ impl Registry {
     }
 
     /// Whether the store's part stays within its bounds, so that whoever reads it can.
-    fn check_bounds(&self) -> Result<(), RegistryError> {
-        let fits = self.stored().count() <= MAX_AGENTS
+    fn is_bounded(&self) -> bool {
+        self.stored().count() <= MAX_AGENTS
             && self.stored().map(|record| record.keys().len()).sum::<usize>() <= MAX_ALL_KEYS
             && self.stored().map(|record| record.directories().len()).sum::<usize>() <= MAX_ALL_DIRECTORIES
-            && self.to_json().len() <= MAX_DOCUMENT_BYTES;
-        if fits { Ok(()) } else { Err(RegistryErrorKind::RegistryFull.into()) }
     }
 }
 

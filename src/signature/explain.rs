@@ -13,7 +13,7 @@ use alloc::vec::Vec;
 use serde::Serialize;
 
 use super::profiles::Rules;
-use super::{Message, PresentedSignature, SignatureError};
+use super::{Component, Message, PresentedSignature, SignatureError};
 use crate::crypto::{SignatureCheck, Verdict, sha256};
 use crate::jose::jwk::Jwk;
 use crate::request::{Scheme, Target};
@@ -74,7 +74,9 @@ pub fn explain(
 /// The base without credentials, up to its bound.
 fn shown(base: &str) -> String {
     let is_credential = |line: &str| {
-        CREDENTIALS.iter().any(|name| line.strip_prefix('"').is_some_and(|rest| rest.starts_with(&format!("{name}\""))))
+        CREDENTIALS
+            .iter()
+            .any(|name| line.strip_prefix('"').is_some_and(|rest| rest.starts_with(&format!("{name}\""))))
     };
     let lines: Vec<_> = base
         .split('\n')
@@ -99,14 +101,23 @@ fn clock(
     let text = match error {
         SignatureError::CreatedInFuture => {
             let ahead = params.created?.0.saturating_sub(now.0);
-            format!("`created` is {ahead} s ahead of the verifier's clock, which allows {} s", rules.clock_skew.as_secs())
+            format!(
+                "`created` is {ahead} s ahead of the verifier's clock, which allows {} s",
+                rules.clock_skew.as_secs()
+            )
         }
         SignatureError::Expired => {
-            format!("`expires` passed {} s ago by the verifier's clock", now.0.saturating_sub(params.expires?.0))
+            format!(
+                "`expires` passed {} s ago by the verifier's clock",
+                now.0.saturating_sub(params.expires?.0)
+            )
         }
         SignatureError::TooOld => {
             let age = now.0.saturating_sub(params.created?.0);
-            format!("it was made {age} s ago; without `expires` it is good for {} s", rules.max_window.as_secs())
+            format!(
+                "it was made {age} s ago; without `expires` it is good for {} s",
+                rules.max_window.as_secs()
+            )
         }
         SignatureError::WindowTooLong => {
             let window = params.expires?.0.saturating_sub(params.created?.0);
@@ -166,10 +177,14 @@ fn attempts(signature: &PresentedSignature, message: &Message<'_>, base: &str) -
         };
         add(code, text, with_params(base, &params));
     }
-    add("order", "the components were signed in alphabetical order, not in that of `Signature-Input`", sorted(base));
+    add(
+        "order",
+        "the components were signed in alphabetical order, not in that of `Signature-Input`",
+        sorted(base),
+    );
     if let Some(target) = message.target() {
         for (code, text, from, to) in respelt_targets(target, message) {
-            add(code, text, replaced(base, &from, &to));
+            add(code, text, replaced(base, from, &to));
         }
     }
     if let Some(view) = message.request_view() {
@@ -193,10 +208,11 @@ fn attempts(signature: &PresentedSignature, message: &Message<'_>, base: &str) -
 
 /// The parameters in other orders and in canonical spelling.
 fn respelt_params(signature: &PresentedSignature) -> Vec<String> {
-    let identifiers: Vec<_> = signature.components().iter().map(|c| c.identifier()).collect();
+    let identifiers: Vec<_> = signature.components().iter().map(Component::identifier).collect();
     let list = format!("({})", identifiers.join(" "));
     let text = signature.params_text();
-    let parts: Vec<&str> = text.rsplit_once(')').map_or("", |(_, params)| params).split(';').skip(1).collect();
+    let parts: Vec<&str> =
+        text.rsplit_once(')').map_or("", |(_, params)| params).split(';').skip(1).collect();
     let trimmed: Vec<&str> = parts.iter().map(|part| part.trim_matches(' ')).collect();
     let joined = |separator: &str, parts: &[&str]| {
         parts.iter().fold(list.clone(), |text, part| format!("{text}{separator}{part}"))
@@ -239,12 +255,7 @@ fn respelt_targets(
             Part::Authority,
             format!("{authority}{default_port}"),
         ),
-        (
-            "authority",
-            "the authority was signed without its port",
-            Part::Authority,
-            without_port.to_owned(),
-        ),
+        ("authority", "the authority was signed without its port", Part::Authority, without_port.to_owned()),
         (
             "authority",
             "another authority was signed: the one that the verifier's host saw, not the public one",
@@ -296,7 +307,7 @@ impl Part {
 }
 
 /// The base with another value of a part, in the part's own component and in `@target-uri`.
-fn replaced(base: &str, part: &Part, to: &str) -> String {
+fn replaced(base: &str, part: Part, to: &str) -> String {
     let own = with_value(base, part.identifier(), to);
     let Some(uri) = value_of(base, "\"@target-uri\"") else { return own };
     let Some((scheme, rest)) = uri.split_once("://") else { return own };

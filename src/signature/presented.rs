@@ -87,7 +87,7 @@ pub fn present(fields: &Fields) -> Result<Vec<PresentedSignature>, SignatureErro
 
 /// As [`present`], for a scheme whose `Signature-Input` is none before it is spelt anew: `respell` gives a text of the
 /// same length, place by place, or `None` for the same. What was signed stays as it was received.
-pub(super) fn present_respelt(
+pub(crate) fn present_respelt(
     fields: &Fields,
     respell: impl FnOnce(&str) -> Option<String>,
 ) -> Result<Vec<PresentedSignature>, SignatureError> {

@@ -259,7 +259,8 @@ fn plain(
         return Ok(Found::Refused(Reason::SignatureKeyUnknown));
     }
     let checks = plain.checks(content, &keys, rules)?;
-    let thumbprint = |index: usize| keys.get(index).map(|key| key.thumbprint().to_owned()).unwrap_or_default();
+    let thumbprint =
+        |index: usize| keys.get(index).map(|key| key.thumbprint().to_owned()).unwrap_or_default();
     let checks = checks.into_iter().map(|(check, index)| (check, thumbprint(index))).collect();
     Ok(Found::Plain(plain, checks))
 }
@@ -353,7 +354,8 @@ impl Inspection<'_> {
         match &self.found {
             Found::Refused(reason) => Report::of(self.rules, Some(*reason)),
             Found::Plain(plain, checks) => {
-                let valid = checks.iter().zip(&mut verdicts).find(|(_, valid)| *valid).map(|(check, _)| check);
+                let valid =
+                    checks.iter().zip(&mut verdicts).find(|(_, valid)| *valid).map(|(check, _)| check);
                 self.conclude_plain(plain, valid)
             }
             Found::Messages(candidates) => {
@@ -395,11 +397,7 @@ impl Inspection<'_> {
         report
     }
 
-    fn conclude_one(
-        &self,
-        candidate: &Candidate,
-        verdicts: &mut impl Iterator<Item = bool>,
-    ) -> Report {
+    fn conclude_one(&self, candidate: &Candidate, verdicts: &mut impl Iterator<Item = bool>) -> Report {
         let signature = &candidate.signature;
         let refused = |error: SignatureError, key: Option<&Jwk>| {
             let report = Report::of(self.rules, Some(error.into())).about(signature);

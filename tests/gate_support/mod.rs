@@ -225,6 +225,8 @@ pub(crate) struct World {
     pub(crate) now: UnixMillis,
     /// How many checks the core asked the host for.
     pub(crate) host_checks: RefCell<usize>,
+    /// What the store has of the registry of agents.
+    pub(crate) agents: Option<String>,
 }
 
 impl World {
@@ -246,6 +248,7 @@ impl World {
             fetches: RefCell::default(),
             now: UnixMillis(u64::try_from(NOW).unwrap() * 1000),
             host_checks: RefCell::default(),
+            agents: None,
         }
     }
 
@@ -309,6 +312,10 @@ impl World {
                             None => memory.keys_failed(&source, self.now),
                         }
                     }
+                    Answer::Ready
+                }
+                Step::Agents => {
+                    memory.agents_loaded(self.agents.as_deref(), self.now);
                     Answer::Ready
                 }
                 Step::Wait => Answer::Ready,

@@ -10,14 +10,12 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::{Carrier, KeyPlace, Profile, Rules, own_target};
+use super::{Carrier, Profile, Rules, own_target};
 use crate::crypto::{Algorithm, CheckError, SignatureCheck};
 use crate::encoding::structured::Item;
 use crate::jose::jwk::Jwk;
 use crate::request::Fields;
-use crate::signature::{
-    MAX_SIGNATURE_BYTES, PresentedSignature, SignatureError, is_published_test_key,
-};
+use crate::signature::{MAX_SIGNATURE_BYTES, SignatureError, is_published_test_key};
 use crate::time::UnixSeconds;
 
 /// Longest name of an agent, in bytes.
@@ -31,19 +29,15 @@ pub(super) const PROFILE: Profile = Profile {
     components: &[],
     parameters: &[],
     // How far the time may lie from the verifier's, before and after.
-    max_window: Duration::from_secs(300),
+    max_window: Duration::from_mins(5),
     algorithms: &[Algorithm::Ed25519, Algorithm::RsaV15Sha256],
     may_share_keys: false,
     refuses_published_keys: true,
     min_rsa_bits: 4096,
     present: None,
     target: own_target,
-    locate: nowhere,
+    locate: None,
 };
-
-fn nowhere(_: &PresentedSignature, _: &Fields, _: &Rules) -> Result<KeyPlace, SignatureError> {
-    Err(SignatureError::TagMismatch)
-}
 
 /// The names of the fields, in lower case.
 #[derive(Clone, Debug, PartialEq, Eq)]

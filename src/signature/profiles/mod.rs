@@ -9,8 +9,8 @@
 
 pub mod agent_headers;
 mod claim;
-mod rules;
 mod rfc9421;
+mod rules;
 mod tap;
 pub mod web_bot_auth;
 
@@ -53,8 +53,9 @@ pub struct Profile {
     pub present: Option<Present>,
     /// The target that is signed: the request's own, but where deployed signers have another.
     pub target: SignedTarget,
-    /// Where the key of a signature is.
-    pub locate: Locate,
+    /// Reads where the key of a signature is. Without it the gate knows the key: it is a registered agent's, or in a
+    /// key set that the configuration names.
+    pub locate: Option<Locate>,
 }
 
 /// How a request carries a signature.
@@ -87,11 +88,6 @@ pub fn profile(name: &str) -> Option<&'static Profile> {
 #[must_use]
 pub fn rules(name: &str) -> Option<Rules> {
     profile(name).map(Rules::of)
-}
-
-/// The key is one that the gate knows: of a registered agent, or of a key set that the configuration names.
-fn known(_: &PresentedSignature, _: &Fields, _: &Rules) -> Result<KeyPlace, SignatureError> {
-    Ok(KeyPlace::Known)
 }
 
 /// The request's own target is what is signed.

@@ -5,7 +5,7 @@
 
 use core::time::Duration;
 
-use super::{Carrier, Param, Profile, REGISTERED, known, own_target};
+use super::{Carrier, Param, Profile, REGISTERED, own_target};
 use crate::crypto::key::MIN_RSA_BITS;
 
 /// RFC 9421 as the configuration wants it.
@@ -23,5 +23,5 @@ pub(super) const PROFILE: Profile = Profile {
     min_rsa_bits: MIN_RSA_BITS,
     present: None,
     target: own_target,
-    locate: known,
+    locate: None,
 };

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::agent_headers::HeaderNames;
-use super::claim::Claim;
+use super::claim::{Claim, KeyPlace};
 use super::{ALL, Profile};
 use crate::crypto::{Algorithm, PublicKey, SharedKey, SignatureCheck};
 use crate::jose::jwk::Jwk;
@@ -125,7 +125,10 @@ impl Rules {
             return Err(SignatureError::ParamMissing(*missing));
         }
         let (created, until) = self.window(signature, now)?;
-        let place = (self.profile.locate)(signature, fields, self)?;
+        let place = match self.profile.locate {
+            Some(locate) => locate(signature, fields, self)?,
+            None => KeyPlace::Known,
+        };
         Ok(Claim {
             profile: self.profile.name,
             place,

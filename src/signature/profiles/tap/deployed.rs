@@ -29,7 +29,10 @@ fn respelt(input: &str) -> String {
     let mut may_begin = false;
     let mut rest = input;
     while let Some(first) = rest.chars().next() {
-        if may_begin && !in_string && let Some(after) = rest.strip_prefix(DEPLOYED) {
+        if may_begin
+            && !in_string
+            && let Some(after) = rest.strip_prefix(DEPLOYED)
+        {
             respelt.push_str("keyid=");
             (rest, may_begin) = (after, false);
             continue;

@@ -10,7 +10,7 @@ mod deployed;
 
 use core::time::Duration;
 
-use super::{Carrier, Param, Profile, REGISTERED, known, own_target};
+use super::{Carrier, Param, Profile, REGISTERED, own_target};
 use crate::crypto::Algorithm;
 use crate::crypto::key::MIN_RSA_BITS;
 
@@ -28,7 +28,7 @@ pub(super) const TAP: Profile = Profile {
     min_rsa_bits: MIN_RSA_BITS,
     present: None,
     target: own_target,
-    locate: known,
+    locate: None,
 };
 
 /// Trusted Agent Protocol, as its samples send it.

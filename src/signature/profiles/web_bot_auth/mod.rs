@@ -32,7 +32,7 @@ pub(super) const PROFILE: Profile = Profile {
     min_rsa_bits: MIN_RSA_BITS,
     present: None,
     target: own_target,
-    locate,
+    locate: Some(locate),
 };
 
 /// The agent's own member of `Signature-Agent`, and the thumbprint there.
