@@ -99,7 +99,8 @@ fn rules(vector: &Value) -> Rules {
     }
     let algorithms = texts(require, "algorithms");
     if !algorithms.is_empty() {
-        rules.algorithms = algorithms.iter().map(|name| Algorithm::from_http_signatures(name).unwrap()).collect();
+        rules.algorithms =
+            algorithms.iter().map(|name| Algorithm::from_http_signatures(name).unwrap()).collect();
     }
     rules
 }
