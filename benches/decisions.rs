@@ -14,7 +14,7 @@ use countersign::crypto::{PublicKey, sha256_base64url};
 use countersign::decision::Outcome;
 use countersign::encoding::base64url;
 use countersign::jose::{JwkSet, Jws, thumbprint};
-use countersign::signature::{present, signature_base};
+use countersign::signature::{Message, present, signature_base};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use gate_support::{CONFIG, Draft, Key, NOW, World};
 use p256::ecdsa::signature::Signer as _;
@@ -49,7 +49,7 @@ impl P256 {
 fn parse(c: &mut Criterion) {
     let (world, mut group) = (World::new(), c.benchmark_group("parse"));
     let view = world.proven().view();
-    group.bench_function("signature", |b| b.iter(|| present(black_box(&view)).unwrap()));
+    group.bench_function("signature", |b| b.iter(|| present(black_box(view.fields())).unwrap()));
     let token = world.bound();
     group.bench_function("jws", |b| b.iter(|| Jws::parse(black_box(&token)).unwrap()));
     let keys: Vec<String> = (1..=4).map(|seed| Key::of(seed).public().to_jwk()).collect();
@@ -60,9 +60,10 @@ fn parse(c: &mut Criterion) {
 
 fn base(c: &mut Criterion) {
     let view = World::new().proven().view();
-    let presented = present(&view).unwrap();
+    let presented = present(view.fields()).unwrap();
+    let message = Message::request(&view, view.target());
     c.bench_function("base", |b| {
-        b.iter(|| signature_base(black_box(&presented[0]), &view, view.target()).unwrap());
+        b.iter(|| signature_base(black_box(&presented[0]), &message).unwrap());
     });
 }
 

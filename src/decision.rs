@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 
 use crate::config::Disclosure;
 use crate::reason::{self, Reason};
+use crate::signature::explain::Explanation;
 use crate::state::risk::Level;
 use crate::time::UnixSeconds;
 
@@ -73,17 +74,20 @@ pub struct Evidence {
 }
 
 /// How an agent was identified.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
-    /// A request signature of the Web Bot Auth profile.
-    #[serde(rename = "web-bot-auth")]
-    WebBotAuth,
+    /// A request signature of this profile.
+    Signature(&'static str),
     /// A token bound to a key, with a proof by that key.
-    #[serde(rename = "dpop")]
     Dpop,
     /// A bearer token alone.
-    #[serde(rename = "token")]
     Token,
+}
+
+impl Serialize for Method {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
 }
 
 impl Method {
@@ -91,7 +95,7 @@ impl Method {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::WebBotAuth => "web-bot-auth",
+            Self::Signature(profile) => profile,
             Self::Dpop => "dpop",
             Self::Token => "token",
         }
@@ -101,16 +105,20 @@ impl Method {
 /// The agent that sent the request, as far as it was proven.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Agent {
-    /// Its identity: the directory URL (Web Bot Auth), else the token's `client_id`, else its `sub`.
+    /// Its identity: of a registered agent its id, else the directory URL (Web Bot Auth), the key set's URL and the
+    /// key's thumbprint, the token's `client_id`, its `sub`.
     pub id: String,
     /// How it was identified.
     pub method: Method,
     /// The thumbprint (RFC 7638) of the key that it proved to hold.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
-    /// The origin that answers for it.
+    /// Who answers for it: as registered, else the origin of its directory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub operator: Option<String>,
+    /// What it is for, as registered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<String>,
 }
 
 /// Whom the agent acts for, by a verified token.
@@ -204,6 +212,9 @@ pub struct Decision {
     pub guarantees: Guarantees,
     /// The agent's risk.
     pub risk: RiskView,
+    /// Why a signature does not hold, for the client and never for a log: it shows what the request has.
+    #[serde(skip)]
+    pub explanation: Option<Explanation>,
     /// The fields that the client sees.
     #[serde(serialize_with = "as_map")]
     pub headers: Vec<(&'static str, String)>,
@@ -245,7 +256,10 @@ impl Decision {
         if let Some(reason) = reason {
             problem.insert("code".into(), reason.code().into());
         }
-        if disclosure == Disclosure::Full {
+        if let Some(explanation) = self.explanation.as_ref().filter(|_| disclosure == Disclosure::Explain) {
+            problem.insert("explanation".into(), json!(explanation));
+        }
+        if matches!(disclosure, Disclosure::Full | Disclosure::Explain) {
             problem.insert("evidence".into(), json!(self.evidence));
             problem.insert("guarantees".into(), json!(self.guarantees));
         }

@@ -6,7 +6,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use core::time::Duration;
 
-use crate::config::RatePer;
+use crate::config::{Gate, RatePer};
 use crate::crypto::{WarmKeys, sha256_parts};
 use crate::encoding::base64url;
 use crate::jose::jwt::VerifiedToken;
@@ -14,6 +14,7 @@ use crate::jose::key_set::{self, KeySets, Lookup, Snapshot, Wanted};
 use crate::keys::{KeyResponse, KeySource};
 use crate::policy::{Limit, Route};
 use crate::reason::Reason;
+use crate::registry::copy::{Agents, Copy};
 use crate::state::bounded::Bounded;
 use crate::state::rate::{Gcra, Outcome, Quota, Shared};
 use crate::state::replay::Seen;
@@ -36,6 +37,9 @@ const VERIFIED_TOKENS: usize = 1024;
 const WARM_KEYS: usize = 64;
 /// Windows shorter than this are not shared between isolates: KV answers too late for them.
 pub const SHARED_FROM_SECS: u64 = 60;
+
+/// The name of the registry of agents in a store.
+pub const AGENTS_NAME: &str = "agents";
 
 /// How many new directories of one origin are fetched at once, and in a minute. Agents name the URL themselves, so
 /// that without this bound anyone could make the gate fetch without end from an origin that it trusts.
@@ -60,6 +64,7 @@ pub struct Memory {
     stored: Bounded<String, u64>,
     pub(crate) warm_keys: WarmKeys,
     pub(crate) tokens: Bounded<[u8; 32], CachedToken>,
+    agents: Copy,
     seen_proofs: Seen,
     /// Apart from proofs: nonces may live for a day, and would push out what lives for a minute.
     seen_nonces: Seen,
@@ -113,6 +118,7 @@ impl Memory {
             stored: Bounded::new(STORED_DIRECTORIES),
             warm_keys: WarmKeys::new(WARM_KEYS),
             tokens: Bounded::new(VERIFIED_TOKENS),
+            agents: Copy::default(),
             seen_proofs: Seen::new(SEEN_PROOFS),
             seen_nonces: Seen::new(SEEN_PROOFS),
             risks: Bounded::new(RISKY_SUBJECTS),
@@ -195,6 +201,25 @@ impl Memory {
     /// Takes in that a source did not answer.
     pub fn keys_failed(&mut self, source: &KeySource, now: UnixMillis) {
         self.key_sets(source).failed(source.url(), None, now.seconds());
+    }
+
+    /// The registry of agents, or what to do for it. A gate without an admin API has no store to read.
+    pub fn registry(&mut self, gate: &Gate, now: UnixMillis) -> Agents {
+        match gate.admin() {
+            None => Agents::Fresh(Arc::clone(gate.agents())),
+            Some(_) => self.agents.agents(gate.agents(), now),
+        }
+    }
+
+    /// Takes in what the store has under [`AGENTS_NAME`]. `None`, where it has nothing, is a failure like any other:
+    /// who writes the store must be asked.
+    pub fn agents_loaded(&mut self, stored: Option<&str>, now: UnixMillis) {
+        self.agents.loaded(stored, now);
+    }
+
+    /// Takes in that the store of agents did not answer.
+    pub fn agents_failed(&mut self, now: UnixMillis) {
+        self.agents.failed(now);
     }
 
     /// Where proofs are remembered that are refused for this reason when they come again.

@@ -280,9 +280,11 @@ impl From<RequestError> for Reason {
     fn from(error: RequestError) -> Self {
         match error {
             RequestError::TargetTooLong | RequestError::FieldsTooLarge => Self::RequestTooLarge,
-            RequestError::Method | RequestError::Target | RequestError::Authority | RequestError::Field => {
-                Self::RequestMalformed
-            }
+            RequestError::Method
+            | RequestError::Target
+            | RequestError::Authority
+            | RequestError::Field
+            | RequestError::Status => Self::RequestMalformed,
         }
     }
 }
@@ -297,7 +299,11 @@ impl From<SignatureError> for Reason {
             }
             E::LabelDuplicate => Self::SignatureDuplicateLabel,
             E::LabelUnmatched => Self::SignatureUnpairedLabel,
-            E::ParamDuplicate | E::ParamType(_) | E::KeyIdMalformed => Self::SignatureParameterInvalid,
+            E::ParamDuplicate
+            | E::ParamType(_)
+            | E::RequestedParamUnknown
+            | E::RequestedParamUnmet(_)
+            | E::KeyIdMalformed => Self::SignatureParameterInvalid,
             E::ComponentMalformed
             | E::ComponentUnknown
             | E::ComponentParamUnknown
@@ -305,7 +311,9 @@ impl From<SignatureError> for Reason {
             | E::ComponentParamMalformed
             | E::ComponentParamConflict
             | E::ComponentNotOfRequest { .. }
-            | E::TrailersUnsupported { .. }
+            | E::ComponentNotOfResponse { .. }
+            | E::RequestUnavailable { .. }
+            | E::TrailersUnavailable { .. }
             | E::FieldTypeUnknown { .. }
             | E::RequestTargetForm { .. } => Self::SignatureComponentUnsupported,
             E::ComponentDuplicate => Self::SignatureComponentDuplicate,
@@ -313,15 +321,20 @@ impl From<SignatureError> for Reason {
             E::ComponentAmbiguous { .. } | E::ComponentValue { .. } | E::FieldNotStructured { .. } => {
                 Self::SignatureComponentInvalid
             }
-            E::DigestMalformed | E::DigestDuplicate | E::DigestUnsupported => {
+            E::DigestMalformed | E::DigestDuplicate | E::DigestUnsupported | E::DigestOfPart => {
                 Self::SignatureDigestUnsupported
             }
             E::DigestMismatch => Self::SignatureDigestMismatch,
-            E::AlgorithmSymmetric => Self::SignatureAlgorithmNotAllowed,
-            E::TargetNotCovered => Self::SignatureComponentNotCovered,
-            E::CreatedMissing | E::ExpiresMissing | E::KeyIdMissing | E::NonceMissing => {
-                Self::SignatureParameterMissing
-            }
+            E::ComponentNotCovered => Self::SignatureComponentNotCovered,
+            E::ParamMissing(_) => Self::SignatureParameterMissing,
+            E::TooOld => Self::SignatureTooOld,
+            E::TimestampMalformed => Self::SignatureTimestampInvalid,
+            E::AlgorithmSymmetric | E::AlgorithmNotAllowed => Self::SignatureAlgorithmNotAllowed,
+            E::AlgorithmMismatch => Self::SignatureAlgorithmMismatch,
+            E::AlgorithmAmbiguous => Self::SignatureAlgorithmAmbiguous,
+            E::KeyForbidden => Self::SignatureKeyForbidden,
+            E::Invalid => Self::SignatureInvalid,
+            E::TagMismatch => Self::SignatureTagUnknown,
             E::CreatedInFuture => Self::SignatureCreatedInFuture,
             E::Expired => Self::SignatureExpired,
             E::ExpiresBeforeCreated | E::WindowTooLong => Self::SignatureWindowInvalid,
@@ -336,10 +349,12 @@ impl From<SignatureError> for Reason {
             | E::AgentUrlUserInfo
             | E::AgentUrlFragment
             | E::AgentUrlMalformed => Self::SignatureAgentMalformed,
-            // Made by signing, or by reading a signature for another profile than was selected.
-            E::InputMalformed | E::SignatureMalformed | E::LabelMalformed | E::TagMismatch => {
-                Self::SignatureMalformed
-            }
+            // The last three are made by signing and by asking for signatures only.
+            E::InputMalformed
+            | E::SignatureMalformed
+            | E::LabelMalformed
+            | E::CoversItself
+            | E::AcceptMalformed => Self::SignatureMalformed,
         }
     }
 }

@@ -17,7 +17,7 @@ pub const MAX_FIELD_BYTES: usize = 64 * 1024;
 /// Longest target in bytes: 16 KiB, the limit of a URL on Workers.
 pub const MAX_TARGET_BYTES: usize = 16 * 1024;
 
-/// Why a request cannot be viewed at all.
+/// Why a request or a response cannot be viewed at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RequestError {
     /// The method is not a token (RFC 9110 §9.1).
@@ -32,6 +32,8 @@ pub enum RequestError {
     Field,
     /// More than [`MAX_FIELD_LINES`] lines or [`MAX_FIELD_BYTES`] bytes of fields.
     FieldsTooLarge,
+    /// The status of a response has not three digits (RFC 9110 §15).
+    Status,
 }
 
 impl fmt::Display for RequestError {
@@ -43,6 +45,7 @@ impl fmt::Display for RequestError {
             Self::Authority => "authority is not host or host:port",
             Self::Field => "field name or value has a character that is not allowed",
             Self::FieldsTooLarge => "too many fields, or too long",
+            Self::Status => "status has not three digits",
         })
     }
 }
@@ -138,6 +141,17 @@ impl Target {
         self.query.as_deref()
     }
 
+    /// The same target with its query as the end of its path, as one deployed scheme signs it.
+    #[must_use]
+    pub(crate) fn with_query_in_path(&self) -> Self {
+        let mut path = self.path.clone();
+        if let Some(query) = &self.query {
+            path.push('?');
+            path.push_str(query);
+        }
+        Self { path, query: None, ..self.clone() }
+    }
+
     /// The same target as a client of `scheme://authority` plus `path_prefix` saw it before a proxy.
     #[must_use]
     pub fn seen_as(&self, scheme: Scheme, authority: &str, path_prefix: &str) -> Self {
@@ -205,7 +219,7 @@ fn is_host_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(&byte)
 }
 
-/// The field lines of a request, names in lower case, order kept.
+/// The field lines of a message, names in lower case, order kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fields {
     lines: Vec<(String, String)>,

@@ -22,8 +22,18 @@ algorithms = ["EdDSA", "ES256"]
 max_lifetime = "1h"
 
 [signatures]
+profiles = ["web-bot-auth", "rfc9421", "agent-headers"]
 trust = ["https://agents.example"]
+
+[signatures.rules.web-bot-auth]
 max_window = "1h"
+
+[signatures.rules.rfc9421]
+components = ["@method", "\"x-list\";sf"]
+keys = ["https://agents.example/keys.json"]
+
+[signatures.rules.agent-headers]
+signature_field = "X-Agent-Signature"
 
 [dpop]
 max_age = "60s"
@@ -91,7 +101,7 @@ fn a_document_that_cannot_be_read_is_refused() {
 fn a_field_that_is_not_there_is_refused_at_every_depth() {
     refused("clock_skew", "clock_scew", "clock_scew", "unknown field");
     refused("max_lifetime", "lifetime", "issuers[0].lifetime", "unknown field");
-    refused("max_window", "window", "signatures.window", "unknown field");
+    refused("max_window", "window", "signatures.rules.web-bot-auth.window", "unknown field");
     refused("max_age", "age", "dpop.age", "unknown field");
     refused("half_life", "halflife", "risk.halflife", "unknown field");
     refused("url =", "uri =", "events.uri", "unknown field");
@@ -120,7 +130,12 @@ fn lengths_of_time_have_a_unit_and_a_range() {
     refused("\"30s\"", "\"61s\"", "clock_skew", "to 1m");
     refused("\"1h\"\n\n[sig", "\"0s\"\n\n[sig", "issuers[0].max_lifetime", "write 1s to 30d");
     refused("\"1h\"\n\n[sig", "\"31d\"\n\n[sig", "issuers[0].max_lifetime", "write 1s to 30d");
-    refused("max_window = \"1h\"", "max_window = \"25h\"", "signatures.max_window", "write 1s to 1d");
+    refused(
+        "max_window = \"1h\"",
+        "max_window = \"25h\"",
+        "signatures.rules.web-bot-auth.max_window",
+        "write 1s to 1d",
+    );
     refused("\"60s\"", "\"6m\"", "dpop.max_age", "write 1s to 5m");
     refused("\"60s\"", "\"999ms\"", "dpop.max_age", "write 1s to 5m");
     refused("\"5m\"", "\"0s\"", "risk.half_life", "write 1s to 1d");
@@ -160,7 +175,12 @@ fn lists_have_a_length() {
     refused("max_age = \"60s\"", "algorithms = []", "dpop.algorithms", "at least one");
     refused("[\"https://agents.example\"]", "[]", "signatures.trust", "at least one");
     refused("[\"https://agents.example\"]", &origins(65), "signatures.trust", "at most 64");
-    refused("max_window = \"1h\"", "profiles = []", "signatures.profiles", "at least one");
+    refused(
+        "[\"@method\", \"\\\"x-list\\\";sf\"]",
+        "[]",
+        "signatures.rules.rfc9421.components",
+        "at least one",
+    );
     let limits = many(9, |i| format!("{{ per = \"agent\", limit = {}, window = \"1m\" }}", i + 1));
     let rate = "[{ per = \"agent\", limit = 60, window = \"1m\", burst = 10, store = \"kv\" }]";
     refused(rate, &format!("[{limits}]"), "routes[0].rate", "at most 8");
@@ -182,9 +202,42 @@ fn algorithms_and_profiles_are_those_of_this_gate() {
         refused("[\"EdDSA\", \"ES256\"]", &list, "issuers[0].algorithms[1]", advice);
         refused("max_age = \"60s\"", &format!("algorithms = {list}"), "dpop.algorithms[1]", advice);
     }
-    let profiles = "profiles = [\"web-bot-auth\", \"tap\"]";
-    refused("max_window = \"1h\"", profiles, "signatures.profiles[1]", "write \"web-bot-auth\"");
+    let names = r#"write one of "agent-headers", "rfc9421", "tap", "tap-deployed", "web-bot-auth""#;
+    let listed = "[\"web-bot-auth\", \"rfc9421\", \"agent-headers\"]";
+    let with = |name: &str| format!("[\"web-bot-auth\", \"rfc9421\", \"agent-headers\", \"{name}\"]");
+    refused(listed, &with("cavage"), "signatures.profiles[3]", names);
+    refused(listed, &with("rfc9421"), "signatures.profiles[3]", "twice");
+    refused(listed, "[\"web-bot-auth\", \"rfc9421\"]", "signatures.rules.agent-headers", "not in profiles");
     refused("max_lifetime = \"1h\"", "profile = \"id\"", "issuers[0].profile", "at+jwt");
+}
+
+#[test]
+fn rules_of_a_profile_tighten_what_it_demands() {
+    let rules = |old: &str, new: &str, path: &str, advice: &str| {
+        refused(old, new, &format!("signatures.rules.{path}"), advice);
+    };
+    let window = "max_window = \"1h\"";
+    rules(window, "tags = [\"x\"]", "web-bot-auth.tags", "profile's own");
+    rules(window, "keys = [\"https://a.example/k\"]", "web-bot-auth.keys", "use trust");
+    rules(window, "algorithms = [\"hmac-sha256\"]", "web-bot-auth.algorithms[0]", "write one of");
+    rules(window, "algorithms = [\"rsa-pss-sha256\"]", "web-bot-auth.algorithms[0]", "write one of");
+    rules(window, "parameters = [\"key\"]", "web-bot-auth.parameters[0]", "write one of");
+    rules(window, "components = [\"@status\"]", "web-bot-auth.components[0]", "not a component of a request");
+    rules(window, "components = ['\"x\";req']", "web-bot-auth.components[0]", "not a component of a request");
+    rules(window, "components = ['\"x\";tr']", "web-bot-auth.components[0]", "not a component of a request");
+    rules(window, "agent_field = \"x\"", "web-bot-auth", "are of \"agent-headers\"");
+    rules("keys.json\"]", "keys.json\", \"http://a.example/k\"]", "rfc9421.keys[1]", "not an https url");
+    let field = "signature_field = \"X-Agent-Signature\"";
+    rules(field, "signature_field = \"X Y\"", "agent-headers.signature_field", "not a field name");
+    rules(field, "signature_field = \"Agent-Id\"", "agent-headers", "same name");
+    rules(field, "components = [\"@method\"]", "agent-headers.components", "plain headers are not");
+    rules(field, "max_window = \"6m\"", "agent-headers.max_window", "write 1s to 5m");
+    rules(
+        field,
+        "algorithms = [\"ecdsa-p256-sha256\"]",
+        "agent-headers.algorithms[0]",
+        "\"ed25519\", \"rsa-v1_5-sha256\"",
+    );
 }
 
 #[test]

@@ -94,6 +94,10 @@ fn conclude(world: &World, draft: &Draft, host: Host, memory: &mut Memory) -> Op
                 }
                 Answer::Ready
             }
+            Step::Agents => {
+                memory.agents_failed(now);
+                Answer::Ready
+            }
             Step::Wait => {
                 now = now.plus(Duration::from_secs(1));
                 Answer::Ready

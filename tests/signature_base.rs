@@ -3,8 +3,8 @@
 
 mod signature_support;
 
-use countersign::request::{Scheme, Target};
-use countersign::signature::{SignatureError as E, signature_base};
+use countersign::request::{Fields, Scheme, Target};
+use countersign::signature::{Message, SignatureError as E, SignatureParams, prepare, signature_base};
 use signature_support::*;
 
 const URL: &str = "https://www.example.com/path?param=value";
@@ -156,7 +156,7 @@ fn behind_a_proxy_the_public_target_is_signed() {
         test_request(&[("Signature-Input", "s=(\"@authority\" \"@target-uri\")"), ("Signature", "s=:AA==:")]);
     let public = view.target().seen_as(Scheme::Https, "api.shop.example", "/v1");
     assert_eq!(
-        signature_base(&only(&view), &view, &public).unwrap(),
+        signature_base(&only(&view), &Message::request(&view, &public)).unwrap(),
         "\"@authority\": api.shop.example\n\
          \"@target-uri\": https://api.shop.example/v1/foo?param=Value&Pet=dog\n\
          \"@signature-params\": (\"@authority\" \"@target-uri\")"
@@ -198,16 +198,176 @@ fn values_outside_ascii_are_refused() {
 }
 
 #[test]
-fn what_only_a_response_has_is_refused() {
-    for identifier in ["\"@status\"", "\"@method\";req", "\"x\";req"] {
+fn what_only_a_response_has_is_refused_of_a_request() {
+    for identifier in ["\"@status\"", "\"@method\";req", "\"x\";req", "\"x\";req;tr"] {
         let refused = line(URL, &[("X", "1")], identifier);
         assert_eq!(refused, Err(E::ComponentNotOfRequest { index: 0 }), "{identifier}");
     }
 }
 
 #[test]
-fn trailers_are_refused() {
-    assert_eq!(line(URL, &[("X", "1")], "\"x\";tr"), Err(E::TrailersUnsupported { index: 0 }));
+fn a_response_has_a_status_and_fields_of_its_own() {
+    let view = response(503, &[("X", "of the response"), ("D", "a=1,  b=2")]);
+    let message = Message::response(&view, None);
+    for (identifier, value) in
+        [("\"@status\"", "503"), ("\"x\"", "of the response"), ("\"d\";key=\"b\"", "2")]
+    {
+        assert_eq!(value_of(&message, identifier).as_deref(), Ok(value), "{identifier}");
+    }
+    assert_eq!(value_of(&message, "\"y\""), Err(E::ComponentMissing { index: 0 }));
+}
+
+#[test]
+fn a_response_has_what_is_a_requests_only_with_req() {
+    let view = response(200, &[]);
+    let asked = request("GET", URL, &[]);
+    let message = Message::response(&view, Some((&asked, asked.target())));
+    for name in ["@method", "@target-uri", "@authority", "@scheme", "@request-target", "@path", "@query"] {
+        let refused = value_of(&message, &format!("\"{name}\""));
+        assert_eq!(refused, Err(E::ComponentNotOfResponse { index: 0 }), "{name}");
+        assert!(value_of(&message, &format!("\"{name}\";req")).is_ok(), "{name}");
+    }
+    let refused = value_of(&message, "\"@query-param\";name=\"param\"");
+    assert_eq!(refused, Err(E::ComponentNotOfResponse { index: 0 }));
+    assert_eq!(value_of(&message, "\"@status\";req"), Err(E::ComponentNotOfRequest { index: 0 }));
+}
+
+#[test]
+fn req_takes_everything_from_the_request_also_with_other_parameters() {
+    let fields = [
+        ("X", "of the request"),
+        ("Priority", "u=1,    i"),
+        ("D", "a=1, b=( 2  3 )"),
+        ("Set", "a, b"),
+        ("Set", "c"),
+    ];
+    let asked = request("POST", "https://www.example.com/path?q=a+b", &fields);
+    let answer = response(200, &[("X", "of the response"), ("Priority", "u=7"), ("D", "a=9")]);
+    let public = asked.target().seen_as(Scheme::Https, "public.example", "/v1");
+    let message = Message::response(&answer, Some((&asked, &public)));
+    for (identifier, value) in [
+        ("\"@method\";req", "POST"),
+        ("\"@authority\";req", "public.example"),
+        ("\"@target-uri\";req", "https://public.example/v1/path?q=a+b"),
+        ("\"@query-param\";req;name=\"q\"", "a%20b"),
+        ("\"x\";req", "of the request"),
+        ("\"x\"", "of the response"),
+        ("\"priority\";sf;req", "u=1, i"),
+        ("\"d\";req;key=\"b\"", "(2 3)"),
+        ("\"set\";bs;req", ":YSwgYg==:, :Yw==:"),
+    ] {
+        assert_eq!(value_of(&message, identifier).as_deref(), Ok(value), "{identifier}");
+    }
+    assert_eq!(value_of(&message, "\"set\""), Err(E::ComponentMissing { index: 0 }));
+    assert_eq!(value_of(&message, "\"y\";req"), Err(E::ComponentMissing { index: 0 }));
+}
+
+#[test]
+fn req_without_the_request_is_refused() {
+    let view = response(200, &[("X", "1")]);
+    for identifier in ["\"@method\";req", "\"x\";req", "\"x\";req;tr", "\"@status\";req"] {
+        let refused = value_of(&Message::response(&view, None), identifier);
+        assert_eq!(refused, Err(E::RequestUnavailable { index: 0 }), "{identifier}");
+    }
+}
+
+#[test]
+fn trailers_that_are_not_at_hand_are_refused() {
+    assert_eq!(line(URL, &[("X", "1")], "\"x\";tr"), Err(E::TrailersUnavailable { index: 0 }));
+    let (asked, trailers) = (request("GET", URL, &[("X", "1")]), lines(&[("X", "2")]));
+    let view = response(200, &[]);
+    let message = Message::response(&view, Some((&asked, asked.target()))).with_trailers(&trailers);
+    assert_eq!(value_of(&message, "\"x\";tr").as_deref(), Ok("2"));
+    assert_eq!(value_of(&message, "\"x\";tr;req"), Err(E::TrailersUnavailable { index: 0 }));
+}
+
+#[test]
+fn trailers_and_headers_are_never_taken_for_each_other() {
+    let view = request("POST", URL, &[("X", "header"), ("Only-Header", "1"), ("Trailer", "X")]);
+    let trailers = lines(&[("X", " tr "), ("X", "ailer"), ("Only-Trailer", "1"), ("Priority", "u=1,  i")]);
+    let message = Message::request(&view, view.target()).with_trailers(&trailers);
+    for (identifier, value) in [
+        ("\"x\"", "header"),
+        ("\"x\";tr", "tr, ailer"),
+        ("\"x\";tr;bs", ":dHI=:, :YWlsZXI=:"),
+        ("\"priority\";tr;sf", "u=1, i"),
+        ("\"priority\";key=\"u\";tr", "1"),
+    ] {
+        assert_eq!(value_of(&message, identifier).as_deref(), Ok(value), "{identifier}");
+    }
+    assert_eq!(value_of(&message, "\"only-header\";tr"), Err(E::ComponentMissing { index: 0 }));
+    assert_eq!(value_of(&message, "\"only-trailer\""), Err(E::ComponentMissing { index: 0 }));
+    // Trailers that were read and are empty are at hand.
+    let none = Fields::new();
+    let message = Message::request(&view, view.target()).with_trailers(&none);
+    assert_eq!(value_of(&message, "\"x\";tr"), Err(E::ComponentMissing { index: 0 }));
+}
+
+#[test]
+fn the_trailers_of_the_request_are_its_own() {
+    let (asked, answer) = (request("GET", URL, &[]), response(200, &[]));
+    let (of_request, of_response) = (lines(&[("X", "request")]), lines(&[("X", "response")]));
+    let message = Message::response(&answer, Some((&asked, asked.target())))
+        .with_trailers(&of_response)
+        .with_request_trailers(&of_request);
+    assert_eq!(value_of(&message, "\"x\";tr").as_deref(), Ok("response"));
+    assert_eq!(value_of(&message, "\"x\";req;tr").as_deref(), Ok("request"));
+}
+
+#[test]
+fn the_trailer_of_section_2_1_4_has_the_base_that_it_prints() {
+    let view = response(200, &[("Content-Type", "text/plain"), ("Trailer", "Expires")]);
+    let trailers = lines(&[("Expires", "Wed, 9 Nov 2022 07:28:00 GMT")]);
+    let message = Message::response(&view, None).with_trailers(&trailers);
+    let covered = components("\"@status\" \"trailer\" \"expires\";tr");
+    let base = prepare(&message, &covered, &SignatureParams::default()).unwrap().base;
+    let printed = "\"@status\": 200\n\"trailer\": Expires\n\"expires\";tr: Wed, 9 Nov 2022 07:28:00 GMT\n";
+    assert_eq!(base, format!("{printed}\"@signature-params\": (\"@status\" \"trailer\" \"expires\";tr)"));
+}
+
+#[test]
+fn strict_serialisation_knows_items_lists_and_dictionaries() {
+    for (name, received, strict) in [
+        ("Cache-Status", "a;hit ,   b ; fwd=miss", None),
+        ("Cache-Status", "a;hit ,   b; fwd=miss", Some("a;hit, b;fwd=miss")),
+        ("Client-Cert-Chain", ":AAA: ,:AA==:", Some(":AAA=:, :AA==:")),
+        ("Deprecation", "@1688169599", Some("@1688169599")),
+        ("Deprecation", "@1, @2", None),
+        ("Capsule-Protocol", "?1;  x=1.50", Some("?1;x=1.5")),
+        ("Priority", "u=1,    i=?1;x", Some("u=1, i;x")),
+        ("Accept-CH", "", Some("")),
+    ] {
+        let value = line(URL, &[(name, received)], &format!("\"{}\";sf", name.to_lowercase()));
+        assert_eq!(value.ok().as_deref(), strict, "{name}: {received}");
+    }
+    // Lines are combined before they are parsed.
+    let lines = [("Priority", "u=1"), ("Priority", "i")];
+    assert_eq!(line(URL, &lines, "\"priority\";sf").unwrap(), "u=1, i");
+    assert_eq!(
+        line(URL, &[("Deprecation", "@1"), ("Deprecation", "@2")], "\"deprecation\";sf"),
+        Err(E::FieldNotStructured { index: 0 })
+    );
+}
+
+#[test]
+fn a_member_of_a_field_that_is_known_to_be_no_dictionary_is_refused() {
+    for name in ["Accept-CH", "Deprecation"] {
+        let refused = line(URL, &[(name, "a=1")], &format!("\"{}\";key=\"a\"", name.to_lowercase()));
+        assert_eq!(refused, Err(E::FieldNotStructured { index: 0 }), "{name}");
+    }
+}
+
+#[test]
+fn white_space_at_the_ends_and_folds_are_no_part_of_a_value() {
+    for (received, value) in [
+        ("\t a \t", "a"),
+        ("a\tb", "a\tb"),
+        ("a\r\n b", "a b"),
+        ("a \t\r\n\t \tb", "a b"),
+        ("a\r\n b\r\n\tc", "a b c"),
+    ] {
+        assert_eq!(line(URL, &[("X", received)], "\"x\"").as_deref(), Ok(value), "{received:?}");
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@
 mod signature_support;
 
 use countersign::signature::{
-    Component, MAX_COMPONENTS, MAX_INPUT_BYTES, MAX_SIGNATURE_BYTES, MAX_SIGNATURES, Param,
+    Component, MAX_COMPONENTS, MAX_INPUT_BYTES, MAX_SIGNATURE_BYTES, MAX_SIGNATURES, Message, Param,
     SignatureError as E, SignatureParams, prepare, present,
 };
 use countersign::time::UnixSeconds;
@@ -15,7 +15,7 @@ fn outcome(inputs: &[&str], signatures: &[&str]) -> Result<Vec<String>, E> {
     let mut fields: Vec<_> = inputs.iter().map(|value| ("Signature-Input", *value)).collect();
     fields.extend(signatures.iter().map(|value| ("Signature", *value)));
     let view = request("GET", "https://a.example/", &fields);
-    present(&view).map(|all| all.iter().map(|one| one.label().to_string()).collect())
+    present(view.fields()).map(|all| all.iter().map(|one| one.label().to_string()).collect())
 }
 
 fn refusal(input: &str) -> E {
@@ -159,14 +159,15 @@ fn more_than_the_bounds_is_refused() {
 #[test]
 fn only_what_can_be_read_back_can_be_prepared() {
     let view = request("GET", "https://a.example/", &[]);
+    let message = Message::request(&view, view.target());
     let method = Component::parse("\"@method\"").unwrap();
     let plain = SignatureParams::default();
-    assert_eq!(prepare(&view, &[method.clone(), method.clone()], &plain), Err(E::ComponentDuplicate));
-    assert_eq!(prepare(&view, &vec![method.clone(); 65], &plain), Err(E::TooManyComponents));
+    assert_eq!(prepare(&message, &[method.clone(), method.clone()], &plain), Err(E::ComponentDuplicate));
+    assert_eq!(prepare(&message, &vec![method.clone(); 65], &plain), Err(E::TooManyComponents));
     let odd = SignatureParams { nonce: Some("\u{e9}".into()), ..SignatureParams::default() };
-    assert_eq!(prepare(&view, slice::from_ref(&method), &odd), Err(E::ParamType(Param::Nonce)));
+    assert_eq!(prepare(&message, slice::from_ref(&method), &odd), Err(E::ParamType(Param::Nonce)));
     let far = SignatureParams { created: Some(UnixSeconds(i64::MAX)), ..SignatureParams::default() };
-    assert_eq!(prepare(&view, slice::from_ref(&method), &far), Err(E::ParamType(Param::Created)));
-    let unsigned = prepare(&view, &[method], &plain).unwrap();
+    assert_eq!(prepare(&message, slice::from_ref(&method), &far), Err(E::ParamType(Param::Created)));
+    let unsigned = prepare(&message, &[method], &plain).unwrap();
     assert_eq!(unsigned.fields("Bad Label", &[1]), Err(E::LabelMalformed));
 }

@@ -3,9 +3,10 @@
 
 mod signature_support;
 
-use countersign::signature::profiles::web_bot_auth::{AgentForm, Rules, claim, select};
+use countersign::signature::profiles::web_bot_auth::AgentForm;
+use countersign::signature::profiles::{self, KeyPlace};
 use countersign::signature::{
-    Component, SignatureError, SignatureParams, is_published_test_key, prepare, present,
+    Component, Message, SignatureError, SignatureParams, is_published_test_key, prepare, present,
 };
 use countersign::time::UnixSeconds;
 use serde_json::Value;
@@ -46,7 +47,8 @@ fn signing_the_example_of_the_standard_gives_its_fields() {
         keyid: Some("test-key-ed25519".into()),
         ..SignatureParams::default()
     };
-    let unsigned = prepare(&test_request(&[]), &components, &params).unwrap();
+    let view = test_request(&[]);
+    let unsigned = prepare(&Message::request(&view, view.target()), &components, &params).unwrap();
     let fields = unsigned.fields("sig-b26", &sign(&unsigned.base)).unwrap();
     assert_eq!((fields.signature_input.as_str(), fields.signature.as_str()), (B26_INPUT, B26_SIGNATURE));
 }
@@ -61,8 +63,10 @@ fn check(version: u32, index: usize, case: &Value) {
         vec![("Signature-Input", text(case, "signature_input")), ("Signature", text(case, "signature"))];
     fields.extend(case["signature_agent"].as_str().map(|agent| ("Signature-Agent", agent)));
     let view = request("GET", text(case, "target_url"), &fields);
-    let presented = present(&view).unwrap();
-    let signature = select(&presented).next().unwrap();
+    let presented = present(view.fields()).unwrap();
+    let mut rules = profiles::rules("web-bot-auth").unwrap();
+    rules.max_window = Duration::MAX;
+    let signature = presented.iter().find(|signature| rules.selects(signature)).unwrap();
     assert_eq!(signature.label(), text(case, "label"));
     let base = base_of(&view).unwrap();
     let name = format!("v{version} case {index}");
@@ -70,8 +74,7 @@ fn check(version: u32, index: usize, case: &Value) {
     assert!(verifies(&base, signature.signature()), "{name}");
 
     let created = UnixSeconds(case["created_ms"].as_i64().unwrap() / 1000);
-    let any_window = Rules { max_window: Duration::MAX, ..Rules::default() };
-    let outcome = claim(signature, &view, created, &any_window);
+    let outcome = rules.claim(signature, view.fields(), created);
     let form = match (case["signature_agent"].as_str(), case["signature_agent_key"].as_str()) {
         (None, _) => {
             assert_eq!(outcome, Err(SignatureError::AgentMissing), "{name}");
@@ -81,12 +84,12 @@ fn check(version: u32, index: usize, case: &Value) {
         (Some(_), Some(_)) => AgentForm::DictionaryOrigin,
     };
     let claim = outcome.unwrap();
-    assert_eq!(claim.form, form, "{name}");
-    assert_eq!(claim.keyid, ED25519_KEYID, "{name}");
+    let KeyPlace::Directory { form: found, url } = &claim.place else { panic!("{name}") };
+    assert_eq!(*found, form, "{name}");
     assert_eq!(claim.nonce.as_deref(), case["nonce"].as_str(), "{name}");
-    assert_eq!(claim.origin(), "https://signature-agent.test", "{name}");
-    assert!(claim.source.is_well_known());
-    assert!(is_published_test_key(&claim.keyid));
+    assert_eq!(url.origin(), "https://signature-agent.test", "{name}");
+    assert!(url.is_well_known());
+    assert!(is_published_test_key(claim.keyid.as_deref().unwrap()));
 }
 
 #[test]

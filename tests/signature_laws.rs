@@ -4,8 +4,8 @@
 mod signature_support;
 
 use countersign::request::{Fields, RequestView, Target};
-use countersign::signature::profiles::web_bot_auth::{Rules, claim};
-use countersign::signature::{Component, SignatureParams, digest, prepare, present, signature_base};
+use countersign::signature::profiles;
+use countersign::signature::{Component, Message, SignatureParams, digest, prepare, present, signature_base};
 use countersign::time::UnixSeconds;
 use proptest::prelude::*;
 use signature_support::*;
@@ -23,8 +23,8 @@ fn parts() -> impl Strategy<Value = [String; 5]> {
     ["[A-Z]{1,6}", "[a-z/%]{0,8}", "[a-z=&]{0,8}", "[!-~]([ -~]{0,10}[!-~])?", "[!-~]([ -~]{0,10}[!-~])?"]
 }
 
-fn components(names: &[&str]) -> Vec<Component> {
-    names.iter().map(|name| Component::parse(&format!("\"{name}\"")).unwrap()).collect()
+fn named(names: &[&str]) -> Vec<Component> {
+    names.iter().map(|name| Component::named(name).unwrap()).collect()
 }
 
 fn with_fields(view: &RequestView, more: &[(&str, &str)]) -> RequestView {
@@ -52,14 +52,14 @@ proptest! {
         let params = SignatureParams {
             created: created.map(UnixSeconds), nonce, keyid: Some(ED25519_KEYID.into()), ..SignatureParams::default()
         };
-        let unsigned = prepare(&unsigned_view, &components(&names), &params).unwrap();
+        let unsigned = prepare(&Message::request(&unsigned_view, unsigned_view.target()), &named(&names), &params).unwrap();
         let fields = unsigned.fields("sig", &sign(&unsigned.base)).unwrap();
         let signed = with_fields(&unsigned_view, &[
             ("Signature-Input", &fields.signature_input), ("Signature", &fields.signature),
         ]);
         let presented = only(&signed);
         prop_assert_eq!(presented.params(), &params);
-        let base = signature_base(&presented, &signed, signed.target()).unwrap();
+        let base = signature_base(&presented, &Message::request(&signed, signed.target())).unwrap();
         prop_assert_eq!(&base, &unsigned.base);
         prop_assert!(verifies(&base, presented.signature()));
     }
@@ -72,7 +72,9 @@ proptest! {
     ) {
         let names = ["@method", "@path", "@query", "x-one", "x-two"];
         let base = |parts: &[String; 5]| {
-            prepare(&view(parts), &components(&names[covered..=covered]), &SignatureParams::default()).unwrap().base
+            let view = view(parts);
+            let message = Message::request(&view, view.target());
+            prepare(&message, &named(&names[covered..=covered]), &SignatureParams::default()).unwrap().base
         };
         prop_assert_eq!(base(&before) == base(&after), before[covered] == after[covered]);
     }
@@ -81,7 +83,7 @@ proptest! {
     fn another_authority_or_path_is_another_target(host in "[a-z]{1,8}\\.example", path in "[a-z]{0,8}") {
         let base = |target: &Target| {
             let view = RequestView::new("GET", target.clone(), Fields::new(), false).unwrap();
-            prepare(&view, &components(&["@target-uri"]), &SignatureParams::default()).unwrap().base
+            prepare(&Message::request(&view, view.target()), &named(&["@target-uri"]), &SignatureParams::default()).unwrap().base
         };
         let known = Target::parse("https://shop.example/cart").unwrap();
         let other = Target::parse(&format!("https://{host}/{path}")).unwrap();
@@ -95,9 +97,9 @@ proptest! {
         let view = request("GET", "https://shop.example/?a=1", &[
             ("Signature-Input", &input), ("Signature", &signature), ("Signature-Agent", &agent),
         ]);
-        for presented in present(&view).unwrap_or_default() {
-            let _ = signature_base(&presented, &view, view.target());
-            let _ = claim(&presented, &view, UnixSeconds(0), &Rules::default());
+        for presented in present(view.fields()).unwrap_or_default() {
+            let _ = signature_base(&presented, &Message::request(&view, view.target()));
+            let _ = profiles::rules("web-bot-auth").unwrap().claim(&presented, view.fields(), UnixSeconds(0));
         }
         let _ = digest::verify(&digest, b"");
     }
@@ -112,12 +114,12 @@ proptest! {
         let view = request("GET", "https://shop.example/?a=1&b", &[
             ("Signature-Input", &input), ("Signature", "s=:AA==:"), ("Signature-Agent", &agent), ("X-One", "s=1, t"),
         ]);
-        for presented in present(&view).unwrap_or_default() {
-            if let Ok(base) = signature_base(&presented, &view, view.target()) {
+        for presented in present(view.fields()).unwrap_or_default() {
+            if let Ok(base) = signature_base(&presented, &Message::request(&view, view.target())) {
                 prop_assert_eq!(base.lines().count(), presented.components().len() + 1);
                 prop_assert!(base.is_ascii());
             }
-            let _ = claim(&presented, &view, UnixSeconds(0), &Rules::default());
+            let _ = profiles::rules("web-bot-auth").unwrap().claim(&presented, view.fields(), UnixSeconds(0));
         }
     }
 
@@ -131,15 +133,16 @@ proptest! {
             let view = request("GET", "https://shop.example/", &[
                 ("Signature-Input", &input), ("Signature", "s=:AA==:"), ("Signature-Agent", agent),
             ]);
-            claim(&only(&view), &view, UnixSeconds(2), &Rules::default())
+            profiles::rules("web-bot-auth").unwrap().claim(&only(&view), view.fields(), UnixSeconds(2))
         };
         if let Ok(first) = claim_of(&agent) {
-            prop_assert!(first.identity().starts_with(first.origin()));
-            prop_assert!(first.source.as_str().starts_with(first.identity()));
-            prop_assert!(!first.identity().contains(['?', '#']));
-            prop_assert!(!first.identity().split('/').any(|segment| segment == "." || segment == ".."));
-            let again = claim_of(&format!("s=\"{}\"", first.source.as_str())).unwrap();
-            prop_assert_eq!(again.source, first.source);
+            let url = first.directory().unwrap();
+            prop_assert!(url.identity().starts_with(url.origin()));
+            prop_assert!(url.as_str().starts_with(url.identity()));
+            prop_assert!(!url.identity().contains(['?', '#']));
+            prop_assert!(!url.identity().split('/').any(|segment| segment == "." || segment == ".."));
+            let again = claim_of(&format!("s=\"{}\"", url.as_str())).unwrap();
+            prop_assert_eq!(again.directory(), Some(url));
         }
     }
 }

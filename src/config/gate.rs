@@ -3,23 +3,25 @@
 use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use super::signatures::Signatures;
 use super::{
-    Config, ConfigError, Disclosure, IssuerConfig, ProfileConfig, RateConfig, RateStore, ReplayConfig,
-    Requirement, RouteConfig, Span, list,
+    Admin, Config, ConfigError, Disclosure, IssuerConfig, MAX_ENTRIES, ProfileConfig, RateConfig, RateStore,
+    ReplayConfig, Requirement, RouteConfig, Span, list,
 };
-use crate::crypto::Algorithm;
+use crate::crypto::{Algorithm, SharedKey};
+use crate::encoding::json::{self, Value};
+use crate::jose::jwk::MAX_SET_BYTES;
 use crate::jose::jwt::{Profile, Rules};
 use crate::policy::{Limit, Pattern, Route};
+use crate::registry::Registry;
 use crate::request::{Scheme, Target};
-use crate::signature::{Component, ComponentName};
 use crate::state::rate::Quota;
 use crate::state::risk::Thresholds;
 
-/// Most public origins, issuers or trusted directories.
-const MAX_ENTRIES: usize = 64;
 /// Most routes.
 const MAX_ROUTES: usize = 1024;
 /// Most limits of one route.
@@ -41,6 +43,9 @@ pub struct Gate {
     pub(crate) dpop: Dpop,
     pub(crate) risk: Thresholds,
     events_url: Option<String>,
+    shared_keys: Vec<SharedKey>,
+    agents: Arc<Registry>,
+    admin: Option<Admin>,
     routes: Vec<Route>,
 }
 
@@ -91,14 +96,6 @@ impl Issuer {
     }
 }
 
-/// Which signatures are believed.
-#[derive(Clone, Debug)]
-pub(crate) struct Signatures {
-    pub(crate) trust: Vec<String>,
-    pub(crate) max_window: Duration,
-    pub(crate) require_nonce: bool,
-}
-
 /// How DPoP proofs are checked.
 #[derive(Clone, Debug)]
 pub(crate) struct Dpop {
@@ -110,6 +107,10 @@ impl Gate {
     /// Checks a configuration. Gives every fault that it has, not only the first.
     pub fn new(config: &Config) -> Result<Self, Vec<ConfigError>> {
         let mut faults = Faults::default();
+        let admin = faults.admin(config);
+        let mut routes = faults.routes(config);
+        // First, so that no route of the configuration opens the admin API or hides it.
+        routes.splice(..0, admin.as_ref().and_then(Admin::route));
         let gate = Self {
             origin: faults.origin("origin", &config.origin),
             public_origins: faults.public_origins(config),
@@ -124,9 +125,48 @@ impl Gate {
             dpop: faults.dpop(config),
             risk: faults.risk(config),
             events_url: faults.events(config),
-            routes: faults.routes(config),
+            shared_keys: Vec::new(),
+            agents: faults.agents(config),
+            admin,
+            routes,
         };
         if faults.0.is_empty() { Ok(gate) } else { Err(faults.0) }
+    }
+
+    /// The same gate with the secrets that it shares with clients: a JWK Set of symmetric keys, each with a `kid`. They
+    /// are no part of the configuration, which is not a secret. Refused is what is no such set.
+    pub fn with_shared_keys(self, document: &str) -> Result<Self, ConfigError> {
+        let fault = |message: &str| ConfigError::new("shared keys", message);
+        let object = json::parse_object(document.as_bytes(), MAX_SET_BYTES)
+            .map_err(|_| fault("are not strict JSON; write a JWK Set"))?;
+        let keys = object.get("keys").and_then(Value::as_array);
+        let keys = keys.ok_or_else(|| fault("are not a JWK Set; write {\"keys\": [...]}"))?;
+        let mut shared_keys: Vec<SharedKey> = Vec::new();
+        for key in keys {
+            let key = key.as_object().and_then(|key| SharedKey::from_jwk(key).ok());
+            let key = key.filter(|key| key.kid().is_some());
+            let key = key.ok_or_else(|| {
+                fault("have one that cannot be used; write kty \"oct\", a kid, and k of 32 to 128 bytes")
+            })?;
+            if shared_keys.iter().any(|other| other.kid() == key.kid()) {
+                return Err(fault("have a kid twice; a signature must name one of them"));
+            }
+            shared_keys.push(key);
+        }
+        Ok(Self { shared_keys, ..self })
+    }
+
+    /// Whether a profile accepts `hmac-sha256`, for which the host must bring keys ([`Self::with_shared_keys`]).
+    #[must_use]
+    pub fn needs_shared_keys(&self) -> bool {
+        self.signatures
+            .as_ref()
+            .is_some_and(|signatures| signatures.rules.iter().any(|rules| rules.shared_keys))
+    }
+
+    /// The key that a client shares under this name.
+    pub(crate) fn shared_key(&self, kid: &str) -> Option<&SharedKey> {
+        self.shared_keys.iter().find(|key| key.kid() == Some(kid))
     }
 
     /// Where allowed requests go, without a slash at the end.
@@ -181,6 +221,31 @@ impl Gate {
         self.events_url.as_deref()
     }
 
+    /// The agents of the configuration.
+    #[must_use]
+    pub fn agents(&self) -> &Arc<Registry> {
+        &self.agents
+    }
+
+    /// Who may change the registry at run time. Where this is `None`, the agents of the configuration are all there
+    /// are, and no store is read.
+    #[must_use]
+    pub fn admin(&self) -> Option<&Admin> {
+        self.admin.as_ref()
+    }
+
+    /// Whether an agent's signature is refused where the agent is not registered.
+    #[must_use]
+    pub fn requires_registration(&self) -> bool {
+        self.signatures.as_ref().is_some_and(|signatures| signatures.require_registered)
+    }
+
+    /// Whether loopback addresses are permitted where keys are fetched.
+    #[must_use]
+    pub fn allow_loopback(&self) -> bool {
+        self.allow_loopback
+    }
+
     /// The routes, in the order in which they are tried.
     #[must_use]
     pub fn routes(&self) -> &[Route] {
@@ -210,7 +275,7 @@ impl Gate {
     }
 }
 
-fn is_fetchable(url: &str, allow_loopback: bool) -> bool {
+pub(super) fn is_fetchable(url: &str, allow_loopback: bool) -> bool {
     Target::parse(url).is_ok_and(|target| match target.scheme() {
         Scheme::Https => true,
         Scheme::Http => allow_loopback && is_loopback(target.authority()),
@@ -227,14 +292,14 @@ fn is_loopback(authority: &str) -> bool {
 
 /// Collects faults; each method gives a usable value even where it found one, so that all are found.
 #[derive(Default)]
-struct Faults(Vec<ConfigError>);
+pub(super) struct Faults(Vec<ConfigError>);
 
 impl Faults {
-    fn add(&mut self, path: impl Into<String>, message: impl Into<String>) {
+    pub(super) fn add(&mut self, path: impl Into<String>, message: impl Into<String>) {
         self.0.push(ConfigError::new(path, message));
     }
 
-    fn span(&mut self, path: &str, value: Span, least: Span, most: Span) -> Duration {
+    pub(super) fn span(&mut self, path: &str, value: Span, least: Span, most: Span) -> Duration {
         if value < least || value > most {
             self.add(path, format!("is {value}; write {least} to {most}"));
         }
@@ -248,7 +313,7 @@ impl Faults {
         value
     }
 
-    fn count(&mut self, path: &str, count: usize, least: usize, most: usize) {
+    pub(super) fn count(&mut self, path: &str, count: usize, least: usize, most: usize) {
         if count < least {
             self.add(path, "is empty; write at least one entry");
         } else if count > most {
@@ -256,7 +321,7 @@ impl Faults {
         }
     }
 
-    fn origin(&mut self, path: &str, url: &str) -> String {
+    pub(super) fn origin(&mut self, path: &str, url: &str) -> String {
         match Target::parse(url) {
             Ok(target) if target.path() == "/" && target.query().is_none() => origin_of(&target),
             _ => {
@@ -367,35 +432,6 @@ impl Faults {
         }
     }
 
-    fn signatures(&mut self, config: &Config) -> Option<Signatures> {
-        let signatures = config.signatures.as_ref()?;
-        self.count("signatures.profiles", signatures.profiles.len(), 1, 8);
-        for (i, profile) in signatures.profiles.iter().enumerate() {
-            if profile != "web-bot-auth" {
-                self.add(
-                    format!("signatures.profiles[{i}]"),
-                    "is not a profile of this gate; write \"web-bot-auth\"",
-                );
-            }
-        }
-        self.count("signatures.trust", signatures.trust.len(), 1, MAX_ENTRIES);
-        let mut trust = Vec::new();
-        for (i, url) in signatures.trust.iter().enumerate() {
-            let path = format!("signatures.trust[{i}]");
-            let origin = self.origin(&path, url);
-            if !origin.is_empty() && !is_fetchable(&origin, config.allow_loopback) {
-                self.add(path, "is not https; write https://host[:port]");
-            }
-            trust.push(origin);
-        }
-        let (least, most) = (Span::from_secs(1), Span::from_secs(86_400));
-        Some(Signatures {
-            trust,
-            max_window: self.span("signatures.max_window", signatures.max_window, least, most),
-            require_nonce: signatures.require_nonce,
-        })
-    }
-
     fn dpop(&mut self, config: &Config) -> Dpop {
         Dpop {
             max_age: self.span("dpop.max_age", config.dpop.max_age, Span::from_secs(1), Span::from_secs(300)),
@@ -458,7 +494,7 @@ impl Faults {
         if !route.scope.is_empty() && !token {
             self.add(format!("{path}.scope"), "scopes are of a token; add \"token\" to require");
         }
-        if route.scope.iter().any(|scope| scope.is_empty() || !scope.bytes().all(is_scope_byte)) {
+        if route.scope.iter().any(|scope| !is_scope(scope)) {
             self.add(
                 format!("{path}.scope"),
                 "a scope has a character that RFC 6749 §3.3 does not allow; write one scope an entry",
@@ -501,17 +537,6 @@ impl Faults {
         })
     }
 
-    fn components(&mut self, path: &str, names: &[String]) -> Vec<Component> {
-        let mut components = Vec::new();
-        for (i, name) in names.iter().enumerate() {
-            match Component::named(name) {
-                Ok(component) if !component.is_derived(&ComponentName::Status) => components.push(component),
-                Ok(_) | Err(_) => self.add(format!("{path}[{i}]"), "is not a component of a request; write a field name in lower case, or such as \"@method\""),
-            }
-        }
-        components
-    }
-
     fn limit(&mut self, path: &str, rate: &RateConfig) -> Limit {
         let burst = rate.burst.unwrap_or(rate.limit);
         for (name, value) in [("limit", rate.limit), ("burst", burst)] {
@@ -532,6 +557,7 @@ fn origin_of(target: &Target) -> String {
     format!("{}://{}", target.scheme().as_str(), target.authority())
 }
 
-fn is_scope_byte(byte: u8) -> bool {
-    matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e)
+/// One scope (RFC 6749 §3.3).
+pub(super) fn is_scope(scope: &str) -> bool {
+    !scope.is_empty() && scope.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
 }

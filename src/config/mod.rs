@@ -5,11 +5,18 @@
 //! [`Gate`] that a running host can rely on. Unknown fields are refused: a misspelt `require` must not open a
 //! route.
 
+mod agents;
 mod gate;
+mod signatures;
 mod span;
 
+pub use agents::{Admin, AdminConfig, AgentConfig, AgentKeyConfig};
 pub use gate::{Gate, Issuer, PublicOrigin};
+pub use signatures::{RulesConfig, SignaturesConfig};
 pub use span::Span;
+
+/// Most public origins, issuers or trusted directories.
+const MAX_ENTRIES: usize = 64;
 
 use alloc::collections::BTreeSet;
 use alloc::string::{String, ToString};
@@ -64,6 +71,13 @@ pub struct Config {
     /// Which request signatures are believed. Needed where a route requires `signature`. Default: none.
     #[serde(default)]
     pub signatures: Option<SignaturesConfig>,
+    /// The agents that are known from the start. Default: none. Range: 0 to 256 entries.
+    #[serde(default)]
+    pub agents: Vec<AgentConfig>,
+    /// Who may register, rotate, suspend and revoke agents at run time. Without it there are only the configured ones.
+    /// Default: none.
+    #[serde(default)]
+    pub admin: Option<AdminConfig>,
     /// How DPoP proofs are checked. Default: that of each of its fields.
     #[serde(default)]
     pub dpop: DpopConfig,
@@ -83,6 +97,9 @@ pub struct Config {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Disclosure {
+    /// As `full`, and for a signature that does not hold the signature base that was expected and a hint at what its
+    /// signer did otherwise. For development: it costs up to some thirty verifications a refusal.
+    Explain,
     /// Code, title and the evidence of each check.
     Full,
     /// Code and title.
@@ -126,26 +143,6 @@ pub enum ProfileConfig {
     /// `typ` is `JWT` or absent, and `iss exp aud` are there.
     #[serde(rename = "jwt")]
     Jwt,
-}
-
-/// Which request signatures are believed.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct SignaturesConfig {
-    /// The profiles that are read: `web-bot-auth`. Range: 1 to 8 entries.
-    #[serde(default = "default_profiles")]
-    #[cfg_attr(feature = "schema", schemars(default = "default_profiles"))]
-    pub profiles: Vec<String>,
-    /// The origins whose directories may be fetched, and so whose agents are believed. Range: 1 to 64 entries.
-    pub trust: Vec<String>,
-    /// Longest time from `created` to `expires`. Range: `1s` to `24h`.
-    #[serde(default = "default_max_window")]
-    #[cfg_attr(feature = "schema", schemars(default = "default_max_window"))]
-    pub max_window: Span,
-    /// Refuse a signature that has no `nonce`.
-    #[serde(default)]
-    pub require_nonce: bool,
 }
 
 /// How DPoP proofs (RFC 9449) are checked.
@@ -319,14 +316,6 @@ fn default_max_body_bytes() -> usize {
 
 fn default_max_lifetime() -> Span {
     Span::from_secs(24 * 3600)
-}
-
-fn default_max_window() -> Span {
-    Span::from_secs(24 * 3600)
-}
-
-fn default_profiles() -> Vec<String> {
-    Vec::from([String::from("web-bot-auth")])
 }
 
 /// A fault in a configuration.

@@ -213,6 +213,12 @@ impl RsaKey {
         &self.0.e
     }
 
+    /// How many bits the modulus has.
+    #[must_use]
+    pub fn bits(&self) -> usize {
+        self.n().len() * 8 - self.n().first().map_or(0, |first| first.leading_zeros() as usize)
+    }
+
     #[cfg(feature = "rsa")]
     pub(super) fn modulus(&self) -> &super::rsa::Modulus {
         &self.0.modulus

@@ -884,9 +884,13 @@ fn push_display(value: &impl fmt::Display, out: &mut String) {
     let _ = fmt::Write::write_fmt(out, format_args!("{value}"));
 }
 
+/// Whether this is a key (RFC 9651 §4.1.1.3).
+pub(crate) fn is_key(text: &str) -> bool {
+    text.bytes().next().is_some_and(is_key_start) && text.bytes().all(is_key_byte)
+}
+
 fn write_key(key: &str, out: &mut String) -> Result<(), SerializeError> {
-    let begins = key.bytes().next().is_some_and(is_key_start);
-    if !begins || !key.bytes().all(is_key_byte) {
+    if !is_key(key) {
         return Err(SerializeError::Key);
     }
     out.push_str(key);

@@ -6,6 +6,7 @@
 //! | Step | The host | Answer |
 //! |---|---|---|
 //! | [`Step::Keys`] | brings these key sets into [`Memory`] | [`Answer::Ready`] |
+//! | [`Step::Agents`] | brings the registry of agents into [`Memory`] | [`Answer::Ready`] |
 //! | [`Step::Wait`] | waits some milliseconds | [`Answer::Ready`] |
 //! | [`Step::Checks`] | verifies these signatures, in order | [`Answer::Verdicts`] |
 //! | [`Step::Body`] | reads the body, up to [`Gate::max_body_bytes`] | [`Answer::Body`] and its kin |
@@ -15,7 +16,9 @@
 //! a signature that holds), then scopes, and last what is recorded: replay, limits, risk.
 
 mod challenge;
+mod needs;
 mod present;
+mod signer;
 mod ulid;
 mod verify;
 
@@ -42,6 +45,7 @@ use crate::policy::{Limit, Route, RoutePath};
 use crate::reason::{self, Reason};
 use crate::request::RequestView;
 use crate::signature::digest;
+use crate::signature::explain::Explanation;
 use crate::state::rate::{self, Quota};
 use crate::state::risk::{self, Level, Risk, UNIDENTIFIED};
 use crate::time::UnixMillis;
@@ -54,6 +58,8 @@ pub enum Step {
     /// The keys of these sources, through [`Memory::keys_loaded`], [`Memory::keys_fetched`] or
     /// [`Memory::keys_failed`]. Nobody else fetches them meanwhile.
     Keys(Vec<KeySource>),
+    /// The registry of agents, through [`Memory::agents_loaded`] or [`Memory::agents_failed`].
+    Agents,
     /// A few milliseconds: somebody else is fetching what is needed.
     Wait,
     /// The verdicts of these checks.
@@ -92,9 +98,25 @@ pub struct Conclusion {
     pub tell: Vec<(LimitKey, Quota)>,
     /// Key sets that should be fetched anew, after the response, as for [`Step::Keys`].
     pub refresh: Vec<KeySource>,
+    /// Whether the registry of agents should be read anew, after the response, as for [`Step::Agents`].
+    pub refresh_agents: bool,
     /// A key set that has just proven its worth, and of which the store should be told, after the response, through
     /// [`Memory::keys_to_store`].
     pub store: Option<KeySource>,
+}
+
+impl From<Decision> for Conclusion {
+    /// A decision that leaves nothing else to do.
+    fn from(decision: Decision) -> Self {
+        Self {
+            decision,
+            event: None,
+            tell: Vec::new(),
+            refresh: Vec::new(),
+            refresh_agents: false,
+            store: None,
+        }
+    }
 }
 
 /// How long a request waits for keys that others are fetching.
@@ -124,6 +146,8 @@ pub struct Session {
     fields: Vec<(&'static str, String)>,
     tell: Vec<(LimitKey, Quota)>,
     refresh: Vec<KeySource>,
+    refresh_agents: bool,
+    explanation: Option<Explanation>,
 }
 
 impl Session {
@@ -144,6 +168,8 @@ impl Session {
             fields: Vec::new(),
             tell: Vec::new(),
             refresh: Vec::new(),
+            refresh_agents: false,
+            explanation: None,
         }
     }
 
@@ -170,6 +196,7 @@ impl Session {
                 reasons: Vec::new(),
                 version: risk::WEIGHTS_VERSION,
             },
+            explanation: None,
             headers: Vec::new(),
         };
         refusal_fields(&mut decision);
@@ -201,6 +228,8 @@ impl Session {
                     // What was proven before a failure still says who failed.
                     self.evidence.extend(verification.take_evidence());
                     self.refresh.extend(verification.take_refresh());
+                    self.refresh_agents |= verification.refreshes_agents();
+                    verification.settle_agent();
                     self.verified = verification.verified().clone();
                     if let Some(step) = progress? {
                         self.stage = Stage::Verify(verification);
@@ -272,7 +301,9 @@ impl Session {
             return Ok(Stage::Permit);
         }
         self.scheme = present::scheme(&self.view);
-        let presented = present::present(&gate, route, &self.view, now.seconds())?;
+        let target = self.public.as_ref().map_or_else(|| target.clone(), |public| public.target(target));
+        let request = present::Request { view: &self.view, target: &target, now: now.seconds() };
+        let presented = present::present(&gate, route, &request, &mut self.explanation)?;
         Ok(Stage::Verify(Box::new(Verification::new(presented))))
     }
 
@@ -413,6 +444,12 @@ impl Session {
             evidence: core::mem::take(&mut self.evidence),
             guarantees: self.guarantees,
             risk,
+            explanation: self
+                .verified
+                .explanation
+                .take()
+                .or(self.explanation.take())
+                .filter(|_| enforced.is_some()),
             headers: core::mem::take(&mut self.fields),
         };
         if let Some(reason) = enforced {
@@ -425,7 +462,8 @@ impl Session {
         decision.headers.push((DECISION_FIELD, decision.id.clone()));
         let (tell, refresh) = (core::mem::take(&mut self.tell), core::mem::take(&mut self.refresh));
         let store = self.verified.to_store.take().filter(|source| memory.must_store(source));
-        Step::Done(Box::new(Conclusion { decision, event, tell, refresh, store }))
+        let refresh_agents = self.refresh_agents;
+        Step::Done(Box::new(Conclusion { decision, event, tell, refresh, refresh_agents, store }))
     }
 
     /// Takes the outcome into the risk of the agent that was proven, or of those that were not. Requests that go

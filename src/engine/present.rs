@@ -3,15 +3,20 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::config::Gate;
+use crate::config::{Disclosure, Gate};
 use crate::dpop::Proof;
 use crate::jose::jws::MAX_JWS_BYTES;
 use crate::policy::Route;
 use crate::reason::Reason;
-use crate::request::RequestView;
-use crate::signature::profiles::web_bot_auth::{self, AgentClaim};
-use crate::signature::{self, PresentedSignature, SignatureError};
+use crate::request::{RequestView, Target};
+use crate::signature::explain::{Explanation, explain};
+use crate::signature::profiles::agent_headers::{self, PlainSignature};
+use crate::signature::profiles::{Carrier, Claim, Rules};
+use crate::signature::{Component, Message, PresentedSignature, SignatureError, digest};
 use crate::time::UnixSeconds;
+
+/// Most signatures of one request that are tried: each may cost a look-up and a verification.
+const MAX_TRIED: usize = 4;
 
 /// The scheme of an `Authorization` field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,11 +25,33 @@ pub(super) enum AuthScheme {
     Dpop,
 }
 
-/// A signature and whom it claims to be from.
+/// A signature that a profile selects, and whom it claims to be from.
 #[derive(Clone, Debug)]
 pub(super) struct PresentedAgent {
-    pub(super) claim: AgentClaim,
-    pub(super) signature: PresentedSignature,
+    /// The place of the profile's rules among the gate's.
+    pub(super) rules: usize,
+    pub(super) claimed: Claimed,
+}
+
+/// How a request carries a signature, and what it claims.
+#[derive(Clone, Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "nearly all are the large one, and there are a few for a request"
+)]
+pub(super) enum Claimed {
+    Message { claim: Claim, signature: PresentedSignature },
+    Plain(PlainSignature),
+}
+
+impl Claimed {
+    /// The wire form, where the profile has several.
+    pub(super) fn form(&self) -> Option<&'static str> {
+        match self {
+            Self::Message { claim, .. } => claim.form(),
+            Self::Plain(_) => None,
+        }
+    }
 }
 
 /// An access token, as text.
@@ -37,65 +64,117 @@ pub(super) struct PresentedToken {
 /// What a request presents. Every part is a claim.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Presented {
-    pub(super) agent: Option<PresentedAgent>,
+    /// In the order in which they are tried.
+    pub(super) agents: Vec<PresentedAgent>,
     pub(super) token: Option<PresentedToken>,
     pub(super) proof: Option<Proof>,
 }
 
-/// Parses what the gate and the route can use.
+/// A request, as its client sent it, and when it came.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Request<'a> {
+    pub(super) view: &'a RequestView,
+    pub(super) target: &'a Target,
+    pub(super) now: UnixSeconds,
+}
+
+/// Parses what the gate and the route can use. Where a signature is refused, says why if the gate tells that.
 pub(super) fn present(
     gate: &Gate,
     route: &Route,
-    view: &RequestView,
-    now: UnixSeconds,
+    request: &Request<'_>,
+    explanation: &mut Option<Explanation>,
 ) -> Result<Presented, Reason> {
+    let view = request.view;
     let token = if gate.issuers().is_empty() { None } else { token(view, route.token)? };
     let proof = match &token {
         Some(token) => proof(gate, view, token)?,
         None => None,
     };
-    Ok(Presented { agent: agent(gate, route, view, now)?, token, proof })
+    Ok(Presented { agents: agents(gate, route, request, explanation)?, token, proof })
 }
 
-/// The first signature that an enabled profile can be about. Where none satisfies the profile, the reason is
-/// that of the first that has its tag.
-fn agent(
+/// The signatures that satisfy an enabled profile, as far as can be said without their keys. Where there is none, the
+/// reason is that of the first that has a profile's tag.
+fn agents(
     gate: &Gate,
     route: &Route,
-    view: &RequestView,
-    now: UnixSeconds,
-) -> Result<Option<PresentedAgent>, Reason> {
-    let Some(rules) = gate.signatures.as_ref() else { return Ok(None) };
-    let presented = match signature::present(view) {
-        Err(SignatureError::Missing) => Vec::new(),
-        presented => presented?,
-    };
-    let rules = web_bot_auth::Rules {
-        clock_skew: gate.clock_skew,
-        max_window: rules.max_window,
-        require_nonce: rules.require_nonce,
-        allow_loopback_http: gate.allow_loopback,
-    };
-    let mut refusal = None;
-    for signature in web_bot_auth::select(&presented) {
-        let claim = web_bot_auth::claim(signature, view, now, &rules).map_err(Reason::from);
-        match claim.and_then(|claim| covers(route, view, signature).map(|()| claim)) {
-            Ok(claim) => return Ok(Some(PresentedAgent { claim, signature: signature.clone() })),
-            Err(reason) => refusal = refusal.or(Some(reason)),
+    request: &Request<'_>,
+    explanation: &mut Option<Explanation>,
+) -> Result<Vec<PresentedAgent>, Reason> {
+    let Request { view, target, now } = *request;
+    let Some(signatures) = gate.signatures.as_ref() else { return Ok(Vec::new()) };
+    let mut found = Vec::new();
+    let (mut refusal, mut unreadable, mut untagged) = (None, None, false);
+    for (index, rules) in signatures.rules.iter().enumerate() {
+        if rules.profile().carrier == Carrier::PlainHeaders {
+            match plain(route, view, rules, now) {
+                Ok(Some(plain)) => {
+                    found.push(PresentedAgent { rules: index, claimed: Claimed::Plain(plain) });
+                }
+                Ok(None) => {}
+                Err(reason) => refusal = refusal.or(Some(reason)),
+            }
+            continue;
+        }
+        let presented = match rules.present(view.fields()) {
+            Ok(presented) => presented,
+            Err(SignatureError::Missing) => continue,
+            // Another profile may write signatures in another way.
+            Err(error) => {
+                unreadable = unreadable.or(Some(Reason::from(error)));
+                continue;
+            }
+        };
+        untagged |= !presented.is_empty();
+        for signature in presented.into_iter().filter(|signature| rules.selects(signature)) {
+            let claim = rules.claim(&signature, view.fields(), now).map_err(|error| {
+                if gate.disclosure() == Disclosure::Explain && explanation.is_none() {
+                    let message = Message::request(view, target);
+                    *explanation = Some(explain(rules, &signature, &message, None, error, now));
+                }
+                Reason::from(error)
+            });
+            match claim.and_then(|claim| covers(route, view, &signature).map(|()| claim)) {
+                Ok(claim) => found
+                    .push(PresentedAgent { rules: index, claimed: Claimed::Message { claim, signature } }),
+                Err(reason) => refusal = refusal.or(Some(reason)),
+            }
         }
     }
-    match refusal {
+    if !found.is_empty() {
+        found.truncate(MAX_TRIED);
+        return Ok(found);
+    }
+    let untagged = untagged.then_some(Reason::SignatureTagUnknown);
+    match refusal.or(unreadable) {
         Some(reason) => Err(reason),
-        None if route.signature => Err(Reason::SignatureMissing),
-        None => Ok(None),
+        None if route.signature => Err(untagged.unwrap_or(Reason::SignatureMissing)),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// A signature of the plain header scheme, which covers the content and nothing else that a route could demand.
+fn plain(
+    route: &Route,
+    view: &RequestView,
+    rules: &Rules,
+    now: UnixSeconds,
+) -> Result<Option<PlainSignature>, Reason> {
+    let Some(plain) = agent_headers::present(view.fields(), rules, now)? else { return Ok(None) };
+    let covers = |wanted: &Component| wanted.is_field(digest::CONTENT_DIGEST);
+    if route.components.iter().all(covers) {
+        Ok(Some(plain))
+    } else {
+        Err(Reason::SignatureComponentNotCovered)
     }
 }
 
 /// Whether a signature covers what the route demands. Content that is not there need not be covered.
 fn covers(route: &Route, view: &RequestView, signature: &PresentedSignature) -> Result<(), Reason> {
-    let covered = |wanted: &signature::Component| {
-        let absent = wanted.is_field(signature::digest::CONTENT_DIGEST) && !view.has_body();
-        absent || signature.components().iter().any(|c| c.identifier() == wanted.identifier())
+    let covered = |wanted: &Component| {
+        let absent = wanted.is_field(digest::CONTENT_DIGEST) && !view.has_body();
+        absent || signature.components().iter().any(|c| c.is_same_as(wanted))
     };
     if route.components.iter().all(covered) { Ok(()) } else { Err(Reason::SignatureComponentNotCovered) }
 }

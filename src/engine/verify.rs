@@ -9,23 +9,29 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::present::{AuthScheme, Presented, PresentedAgent, PresentedToken};
+use super::needs::{Found, Needs};
+use super::present::{AuthScheme, Presented, PresentedToken};
+use super::signer::Signer;
 use super::{Answer, MAX_WAIT_FOR_KEYS, Step, evidence};
 use crate::config::{Gate, Issuer};
 use crate::crypto::{Algorithm, PublicKey, SignatureCheck, Verdict, constant_time_eq, sha256};
-use crate::decision::{Agent, CheckResult, Evidence, Method, Principal};
+use crate::decision::{Agent, Evidence, Method, Principal};
 use crate::dpop::{Proof, ProofRules};
 use crate::encoding::json::Value;
 use crate::event::Subject;
 use crate::jose::jwk::Jwk;
 use crate::jose::jwt::{Claims, DecodedToken, VerifiedToken};
-use crate::jose::key_set::{Lookup, Wanted};
+use crate::jose::key_set::Wanted;
 use crate::keys::KeySource;
 use crate::memory::{CachedToken, Memory};
 use crate::policy::Route;
 use crate::reason::Reason;
+use crate::registry::Registry;
+use crate::registry::copy::Agents;
 use crate::request::{RequestView, Target};
-use crate::signature::{self, digest, is_published_test_key};
+use crate::signature::Message;
+use crate::signature::explain::Explanation;
+use crate::signature::profiles::Rules;
 use crate::state::replay::ReplayKey;
 use crate::time::{UnixMillis, UnixSeconds};
 
@@ -60,9 +66,28 @@ pub(super) struct Verified {
     pub(super) deadlines: Vec<(UnixSeconds, Reason)>,
     /// A directory that proved to have the key, and is not in the store: what agents merely name is not stored.
     pub(super) to_store: Option<KeySource>,
+    /// Why a signature does not hold, where the gate says that.
+    pub(super) explanation: Option<Explanation>,
     covers_authorization: bool,
     token: Option<Arc<VerifiedToken>>,
     subject: Option<String>,
+}
+
+impl Context<'_> {
+    /// The rules of a profile by their place.
+    pub(super) fn rules(&self, index: usize) -> Option<&Rules> {
+        self.gate.signatures.as_ref()?.rules.get(index)
+    }
+
+    /// Whether agents that are not registered are refused.
+    pub(super) fn must_be_registered(&self) -> bool {
+        self.gate.signatures.as_ref().is_some_and(|signatures| signatures.require_registered)
+    }
+
+    /// The request as its client sent it.
+    pub(super) fn message(&self) -> Message<'_> {
+        Message::request(self.view, self.target)
+    }
 }
 
 impl Verified {
@@ -79,13 +104,13 @@ impl Verified {
     }
 
     fn is_signed(&self) -> bool {
-        self.agent.as_ref().is_some_and(|agent| agent.method == Method::WebBotAuth)
+        self.agent.as_ref().is_some_and(|agent| matches!(agent.method, Method::Signature(_)))
     }
 
     /// Who it is about, for an event.
     pub(super) fn event_subject(&self) -> Subject {
         match (&self.agent, self.claims()) {
-            (Some(agent), _) if agent.method == Method::WebBotAuth => Subject::Agent(agent.id.clone()),
+            (Some(agent), _) if self.is_signed() => Subject::Agent(agent.id.clone()),
             (Some(agent), Some(claims)) => Subject::Client { iss: claims.iss.clone(), id: agent.id.clone() },
             _ => Subject::Unidentified,
         }
@@ -134,7 +159,8 @@ struct Pending {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Of {
-    Agent,
+    /// The agent's signature, with the key at this place.
+    Agent(usize),
     Token,
     Proof,
 }
@@ -142,6 +168,8 @@ enum Of {
 #[derive(Debug)]
 enum Phase {
     Begin,
+    Content,
+    ReadContent,
     Keys,
     Checks(Vec<Pending>),
     Done,
@@ -171,13 +199,15 @@ struct UnknownToken {
 /// A request's proofs on their way from presented to proven.
 #[derive(Debug)]
 pub(super) struct Verification {
-    agent: Option<PresentedAgent>,
+    signer: Signer,
     token: Option<PresentedToken>,
     proof: Option<Proof>,
     token_state: TokenState,
     /// Verified, and not yet held together with the proof.
     verified_token: Option<Arc<VerifiedToken>>,
-    agent_key: Option<Jwk>,
+    proof_holds: bool,
+    registry: Option<Arc<Registry>>,
+    refreshes_agents: bool,
     waiting_since: Option<UnixMillis>,
     refresh: Vec<KeySource>,
     phase: Phase,
@@ -188,12 +218,14 @@ pub(super) struct Verification {
 impl Verification {
     pub(super) fn new(presented: Presented) -> Self {
         Self {
-            agent: presented.agent,
+            signer: Signer::new(presented.agents),
             token: presented.token,
             proof: presented.proof,
             token_state: TokenState::Settled,
             verified_token: None,
-            agent_key: None,
+            proof_holds: false,
+            registry: None,
+            refreshes_agents: false,
             waiting_since: None,
             refresh: Vec::new(),
             phase: Phase::Begin,
@@ -212,7 +244,25 @@ impl Verification {
     }
 
     pub(super) fn take_evidence(&mut self) -> Vec<Evidence> {
-        core::mem::take(&mut self.evidence)
+        let mut evidence = self.signer.take_evidence();
+        evidence.append(&mut self.evidence);
+        evidence
+    }
+
+    /// Takes over what the signatures have proven by now.
+    pub(super) fn settle_agent(&mut self) {
+        self.verified.explanation = self.signer.take_explanation().or(self.verified.explanation.take());
+        if self.verified.is_signed() {
+            return;
+        }
+        let Some(proven) = self.signer.proven().cloned() else { return };
+        self.verified.agent = Some(proven.agent);
+        self.verified.subject = Some(proven.subject);
+        self.verified.covers_digest = proven.covers_digest;
+        self.verified.covers_authorization = proven.covers_authorization;
+        self.verified.deadlines.push((proven.until, Reason::SignatureExpired));
+        self.verified.single_use.extend(proven.single_use);
+        self.verified.to_store = proven.directory;
     }
 
     /// Goes on as far as possible; `None` where everything that was presented is proven.
@@ -225,9 +275,32 @@ impl Verification {
         loop {
             match core::mem::replace(&mut self.phase, Phase::Done) {
                 Phase::Begin => {
-                    self.trust_agent(context)?;
+                    self.signer.begin(context)?;
+                    if let Some(step) = self.find_agents(context, memory)? {
+                        self.phase = Phase::Begin;
+                        return Ok(Some(step));
+                    }
                     self.recognise_token(context, memory)?;
                     self.compare_proof(context)?;
+                    self.phase = Phase::Content;
+                }
+                Phase::Content => {
+                    if self.signer.needs_content(context) {
+                        if context.route.shadow {
+                            self.signer.without_content(context)?;
+                        } else {
+                            self.phase = Phase::ReadContent;
+                            return Ok(Some(Step::Body));
+                        }
+                    }
+                    self.phase = Phase::Keys;
+                }
+                Phase::ReadContent => {
+                    match answer {
+                        Answer::Body(content) => self.signer.take_content(content.to_vec()),
+                        Answer::BodyTooLarge => return Err(Reason::RequestBodyTooLarge),
+                        _ => return Err(Reason::RequestBodyUnreadable),
+                    }
                     self.phase = Phase::Keys;
                 }
                 Phase::Keys => {
@@ -240,7 +313,9 @@ impl Verification {
                         pending.into_iter().partition(|p| matches!(p.check.key(), PublicKey::Ed25519(_)));
                     self.believe_here(context, memory, here)?;
                     // Nothing is asked of the host for a request that is refused already.
-                    if !elsewhere.is_empty() {
+                    if elsewhere.is_empty() {
+                        self.phase = self.after_checks();
+                    } else {
                         let checks = elsewhere.iter().map(|pending| pending.check.clone()).collect();
                         self.phase = Phase::Checks(elsewhere);
                         return Ok(Some(Step::Checks(checks)));
@@ -249,8 +324,10 @@ impl Verification {
                 Phase::Checks(pending) => {
                     let verdicts = if let Answer::Verdicts(verdicts) = answer { *verdicts } else { &[] };
                     self.believe(context, memory, pending, verdicts)?;
+                    self.phase = self.after_checks();
                 }
                 Phase::Done => {
+                    self.settle_agent();
                     self.identify(context)?;
                     return Ok(None);
                 }
@@ -258,27 +335,34 @@ impl Verification {
         }
     }
 
-    /// Whether the agent's directory may be believed at all. A signature that the route does not require and that
-    /// cannot be verified is passed over; one that is required, or wrong, is not.
-    fn trust_agent(&mut self, context: &Context<'_>) -> Result<(), Reason> {
-        let Some(agent) = &self.agent else { return Ok(()) };
-        let trusted = context
-            .gate
-            .signatures
-            .as_ref()
-            .is_some_and(|s| s.trust.iter().any(|o| o == agent.claim.origin()));
-        if trusted { Ok(()) } else { self.unverified_agent(context, Reason::SignatureAgentUntrusted) }
+    /// Brings the registry of agents, where a signature is there to be judged by it.
+    fn find_agents(&mut self, context: &Context<'_>, memory: &mut Memory) -> Result<Option<Step>, Reason> {
+        if !self.signer.is_open() || self.registry.is_some() {
+            return Ok(None);
+        }
+        match memory.registry(context.gate, context.now) {
+            Agents::Fresh(registry) => self.registry = Some(registry),
+            Agents::Stale(registry) => (self.registry, self.refreshes_agents) = (Some(registry), true),
+            Agents::Ask => return Ok(Some(Step::Agents)),
+            Agents::Wait if !self.has_waited_too_long(context) => return Ok(Some(Step::Wait)),
+            Agents::Wait | Agents::Unavailable => self.signer.without_registry(context)?,
+        }
+        Ok(None)
     }
 
-    fn unverified_agent(&mut self, context: &Context<'_>, reason: Reason) -> Result<(), Reason> {
-        if context.route.signature {
-            return Err(reason);
-        }
-        self.agent = None;
-        let skipped =
-            Evidence { check: "signature", result: CheckResult::Skipped, code: reason.code(), detail: None };
-        self.evidence.push(skipped);
-        Ok(())
+    fn has_waited_too_long(&mut self, context: &Context<'_>) -> bool {
+        let since = *self.waiting_since.get_or_insert(context.now);
+        context.now.since(since) > MAX_WAIT_FOR_KEYS
+    }
+
+    /// Whether the registry should be read anew, after the response.
+    pub(super) fn refreshes_agents(&self) -> bool {
+        self.refreshes_agents
+    }
+
+    /// Another signature may have its turn, after one that did not hold.
+    fn after_checks(&self) -> Phase {
+        if self.signer.is_open() { Phase::Content } else { Phase::Done }
     }
 
     /// Finds a token among those verified before, or reads it.
@@ -307,8 +391,10 @@ impl Verification {
     /// Looks up the keys of agent and issuer at once, so that a cold request waits for the slower one only.
     fn find_keys(&mut self, context: &Context<'_>, memory: &mut Memory) -> Result<Option<Step>, Reason> {
         let mut needs = Needs::default();
+        let registry = self.registry.clone().unwrap_or_default();
         let found = self
-            .find_agent_key(context, memory, &mut needs)
+            .signer
+            .find_keys(context, memory, &registry, &mut needs)
             .and_then(|()| self.find_token_keys(context, memory, &mut needs));
         self.refresh.append(&mut needs.refresh);
         if found.is_err() {
@@ -319,32 +405,11 @@ impl Verification {
         if needs.fetch.is_empty() && !needs.wait {
             return Ok(None);
         }
-        let since = *self.waiting_since.get_or_insert(context.now);
-        if context.now.since(since) > MAX_WAIT_FOR_KEYS {
+        if self.has_waited_too_long(context) {
             self.refresh.append(&mut needs.fetch);
             return Err(Reason::KeysUnavailable);
         }
         Ok(Some(if needs.fetch.is_empty() { Step::Wait } else { Step::Keys(needs.fetch) }))
-    }
-
-    fn find_agent_key(
-        &mut self,
-        context: &Context<'_>,
-        memory: &mut Memory,
-        needs: &mut Needs,
-    ) -> Result<(), Reason> {
-        let Some(agent) = self.agent.as_ref().filter(|_| self.agent_key.is_none()) else { return Ok(()) };
-        let source = KeySource::directory(&agent.claim.source);
-        let wanted = Wanted { kid: Some(&agent.claim.keyid), algorithm: None };
-        match needs.look_up(memory, source, Some(wanted), context.now) {
-            Found::Keys { keys, .. } => self.agent_key = keys.into_iter().next(),
-            Found::NotYet => {}
-            Found::Refusal(Reason::KeysUnavailable) => {
-                self.unverified_agent(context, Reason::KeysUnavailable)?;
-            }
-            Found::Refusal(_) => self.unverified_agent(context, Reason::SignatureKeyUnknown)?,
-        }
-        Ok(())
     }
 
     fn find_token_keys(
@@ -385,11 +450,9 @@ impl Verification {
     }
 
     /// The signatures to verify. A token may have several keys to try.
-    fn checks(&self, context: &Context<'_>) -> Result<Vec<Pending>, Reason> {
-        let mut pending = Vec::new();
-        if let (Some(agent), Some(key)) = (&self.agent, &self.agent_key) {
-            pending.push(Pending { of: Of::Agent, check: agent_check(context, agent, key)? });
-        }
+    fn checks(&mut self, context: &Context<'_>) -> Result<Vec<Pending>, Reason> {
+        let of_agent = |(check, key)| Pending { of: Of::Agent(key), check };
+        let mut pending: Vec<_> = self.signer.checks(context)?.into_iter().map(of_agent).collect();
         if let TokenState::Unknown(token) = &self.token_state {
             let issuer = issuer(context, token.issuer)?;
             for key in &token.keys {
@@ -402,7 +465,7 @@ impl Verification {
                 return Err(Reason::TokenSignatureInvalid);
             }
         }
-        if let Some(proof) = &self.proof {
+        if let Some(proof) = self.proof.as_ref().filter(|_| !self.proof_holds) {
             pending.push(Pending { of: Of::Proof, check: proof.check()? });
         }
         Ok(pending)
@@ -421,12 +484,14 @@ impl Verification {
         while let Some((Pending { of, check }, valid)) = judged.next() {
             let another_key = judged.peek().is_some_and(|(next, _)| of == Of::Token && next.of == Of::Token);
             match (of, valid) {
-                (Of::Agent, true) => self.believe_agent(context),
-                (Of::Agent, false) => return Err(Reason::SignatureInvalid),
+                (Of::Agent(key), valid) => {
+                    let registry = self.registry.clone().unwrap_or_default();
+                    self.signer.judge(context, &registry, key, valid)?;
+                }
                 (Of::Token, true) => self.believe_token(context, memory, &check)?,
                 (Of::Token, false) if self.verified_token.is_some() || another_key => {}
                 (Of::Token, false) => return Err(Reason::TokenSignatureInvalid),
-                (Of::Proof, true) => {}
+                (Of::Proof, true) => self.proof_holds = true,
                 (Of::Proof, false) => return Err(Reason::DpopSignatureInvalid),
             }
         }
@@ -452,34 +517,6 @@ impl Verification {
             self.believe(context, memory, same, &verdicts)?;
         }
         Ok(())
-    }
-
-    fn believe_agent(&mut self, context: &Context<'_>) {
-        let (Some(agent), Some(key)) = (&self.agent, &self.agent_key) else { return };
-        let claim = &agent.claim;
-        self.verified.agent = Some(Agent {
-            id: claim.identity().to_owned(),
-            method: Method::WebBotAuth,
-            key: Some(key.thumbprint().to_owned()),
-            operator: Some(claim.origin().to_owned()),
-        });
-        self.verified.subject = Some(claim.identity().to_owned());
-        self.verified.covers_digest = digest::covers_digest(&agent.signature);
-        self.verified.covers_authorization = agent.signature.covers_field("authorization");
-        self.verified.deadlines.push((claim.expires, Reason::SignatureExpired));
-        self.verified.to_store = Some(KeySource::directory(&claim.source));
-        if let Some(nonce) = &claim.nonce {
-            self.verified.single_use.push(SingleUse {
-                key: ReplayKey::new(&["signature", claim.source.as_str(), &claim.keyid, nonce]),
-                until: claim.expires.plus(context.gate.clock_skew),
-                refusal: Reason::SignatureReplayed,
-            });
-        }
-        self.evidence.push(evidence(
-            "signature",
-            None,
-            Some(format!("web-bot-auth, {}", claim.form.as_str())),
-        ));
     }
 
     fn believe_token(
@@ -537,57 +574,10 @@ impl Verification {
             let method = if jkt.is_some() { Method::Dpop } else { Method::Token };
             let kind = if claims.client_id.is_some() { "client" } else { "subject" };
             self.verified.subject = Some(format!("{} {kind} {id}", claims.iss));
-            self.verified.agent = Some(Agent { id, method, key: jkt, operator: None });
+            self.verified.agent = Some(Agent { id, method, key: jkt, operator: None, purpose: None });
         }
         self.verified.token = Some(Arc::clone(&verified));
         Ok(())
-    }
-}
-
-/// What has to be done before keys can be found.
-#[derive(Debug, Default)]
-struct Needs {
-    fetch: Vec<KeySource>,
-    wait: bool,
-    refresh: Vec<KeySource>,
-}
-
-/// What a look-up of keys found.
-enum Found {
-    Keys { keys: Vec<Jwk>, version: u64 },
-    NotYet,
-    Refusal(Reason),
-}
-
-impl Needs {
-    fn look_up(
-        &mut self,
-        memory: &mut Memory,
-        source: KeySource,
-        wanted: Option<Wanted<'_>>,
-        now: UnixMillis,
-    ) -> Found {
-        match memory.look_up(&source, wanted, now) {
-            Lookup::Use { set, version, refresh, .. } => {
-                if refresh {
-                    self.refresh.push(source);
-                }
-                let named = |wanted: Wanted<'_>| {
-                    set.candidates(wanted.kid, wanted.algorithm).into_iter().cloned().collect()
-                };
-                Found::Keys { keys: wanted.map_or_else(Vec::new, named), version }
-            }
-            Lookup::Fetch { .. } => {
-                self.fetch.push(source);
-                Found::NotYet
-            }
-            Lookup::Wait { .. } => {
-                self.wait = true;
-                Found::NotYet
-            }
-            Lookup::UnknownKey { .. } => Found::Refusal(Reason::TokenKeyUnknown),
-            Lookup::Unavailable { .. } => Found::Refusal(Reason::KeysUnavailable),
-        }
     }
 }
 
@@ -603,24 +593,6 @@ fn unknown_token(context: &Context<'_>, token: &PresentedToken) -> Result<TokenS
     let algorithm = decoded.precheck(&issuer(context, index)?.rules, context.now.seconds())?;
     let unknown = UnknownToken { decoded, issuer: index, algorithm, keys: Vec::new(), key_set_version: 0 };
     Ok(TokenState::Unknown(Box::new(unknown)))
-}
-
-/// The check of an agent's signature with the key that its directory has.
-fn agent_check(context: &Context<'_>, agent: &PresentedAgent, key: &Jwk) -> Result<SignatureCheck, Reason> {
-    if is_published_test_key(key.thumbprint()) {
-        return Err(Reason::SignatureKeyForbidden);
-    }
-    let fitting = Algorithm::ALL.iter().copied().find(|algorithm| key.permits(*algorithm));
-    let algorithm =
-        fitting.filter(|a| *a == Algorithm::Ed25519).ok_or(Reason::SignatureAlgorithmNotAllowed)?;
-    let stated = agent.signature.params().alg.as_deref();
-    if stated.is_some_and(|alg| alg != algorithm.http_signatures()) {
-        return Err(Reason::SignatureAlgorithmMismatch);
-    }
-    let base = signature::signature_base(&agent.signature, context.view, context.target)?;
-    let value = agent.signature.signature().to_vec();
-    SignatureCheck::new(key.key().clone(), algorithm, base.into(), value)
-        .map_err(|_| Reason::SignatureInvalid)
 }
 
 /// The key that a token is bound to and that was proven, or `None` for a token that is not bound. Neither scheme

@@ -142,7 +142,7 @@ impl Jwk {
     }
 
     /// The public members again, with `kid` and `alg`.
-    fn to_json(&self) -> serde_json::Value {
+    pub(crate) fn to_json(&self) -> serde_json::Value {
         let mut members: serde_json::Map<_, _> =
             self.key.jwk_members().into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
         if let Some(kid) = &self.kid {

@@ -1,12 +1,13 @@
-//! The signature base (RFC 9421 §2.5): the bytes that must have been signed, for a given request.
+//! The signature base (RFC 9421 §2.5): the bytes that must have been signed, for a given message.
 //!
 //! Component identifiers are written in their canonical form, the parameters as they were received. A covered
-//! component that the request lacks, or that has more than one reading, refuses: a base made of guesses would
+//! component that the message lacks, or that has more than one reading, refuses: a base made of guesses would
 //! verify for somebody.
 
 use super::components::{Component, ComponentName, Form};
 use super::error::SignatureError;
 use super::field_types::{FieldType, field_type};
+use super::message::{Message, RequestParts, Source};
 use super::presented::PresentedSignature;
 use super::query::{self, NoValue};
 use crate::encoding::structured::{Dictionary, Item, Limits, List, write_bytes};
@@ -19,31 +20,26 @@ use core::fmt::Write;
 const FIELD_LIMITS: Limits = Limits { bytes: 16 * 1024, members: 128, ..Limits::STANDARD };
 
 /// The signature base of a presented signature.
-///
-/// `target` is the request's public target: the view's own, or behind a proxy the one that a configured public
-/// origin gives it ([`Target::seen_as`]).
 pub fn signature_base(
     presented: &PresentedSignature,
-    view: &RequestView,
-    target: &Target,
+    message: &Message<'_>,
 ) -> Result<String, SignatureError> {
-    write_base(presented.components(), presented.params_text(), view, target)
+    write_base(presented.components(), presented.params_text(), message)
 }
 
 /// The base for components and the text of `@signature-params`.
 pub(super) fn write_base(
     components: &[Component],
     params_text: &str,
-    view: &RequestView,
-    target: &Target,
+    message: &Message<'_>,
 ) -> Result<String, SignatureError> {
     const LAST: &str = "\"@signature-params\": ";
-    let lines: usize = components.iter().map(|c| size_of_line(c, view.fields(), target)).sum();
+    let lines: usize = components.iter().map(|c| size_of_line(c, message)).sum();
     let mut base = String::with_capacity(lines + LAST.len() + params_text.len());
     for (component, index) in components.iter().zip(0_u8..) {
         base.push_str(component.identifier());
         base.push_str(": ");
-        write_value(component, index, view, target, &mut base)?;
+        write_value(component, index, message, &mut base)?;
         base.push('\n');
     }
     base.push_str(LAST);
@@ -52,12 +48,13 @@ pub(super) fn write_base(
 }
 
 /// A guess that is exact for plain fields, so that the base is allocated once.
-fn size_of_line(component: &Component, fields: &Fields, target: &Target) -> usize {
+fn size_of_line(component: &Component, message: &Message<'_>) -> usize {
     let value = match component.name() {
-        ComponentName::Field(name) => fields.lines(name).map(|line| line.len() + 2).sum(),
-        ComponentName::Authority => target.authority().len(),
+        ComponentName::Field(name) => message.fields().lines(name).map(|line| line.len() + 2).sum(),
         ComponentName::Method | ComponentName::Scheme | ComponentName::Status => 8,
-        _ => target.authority().len() + target.path().len() + target.query().map_or(0, str::len) + 10,
+        _ => message.target().map_or(0, |target| {
+            target.authority().len() + target.path().len() + target.query().map_or(0, str::len) + 10
+        }),
     };
     component.identifier().len() + value + 3
 }
@@ -65,17 +62,40 @@ fn size_of_line(component: &Component, fields: &Fields, target: &Target) -> usiz
 fn write_value(
     component: &Component,
     index: u8,
-    view: &RequestView,
-    target: &Target,
+    message: &Message<'_>,
     base: &mut String,
 ) -> Result<(), SignatureError> {
-    if component.reading().req {
-        return Err(SignatureError::ComponentNotOfRequest { index });
+    let (source, trailers) = if component.reading().req {
+        if !message.is_response() {
+            return Err(SignatureError::ComponentNotOfRequest { index });
+        }
+        (message.answered().ok_or(SignatureError::RequestUnavailable { index })?, message.request_trailers())
+    } else {
+        (message.source(), message.trailers())
+    };
+    if let ComponentName::Field(name) = component.name() {
+        let fields = if component.reading().tr { trailers } else { Some(source.fields()) };
+        let fields = fields.ok_or(SignatureError::TrailersUnavailable { index })?;
+        return write_field(component, name, index, fields, base);
     }
-    if component.reading().tr {
-        return Err(SignatureError::TrailersUnsupported { index });
+    match (source, component.name()) {
+        (Source::Request(parts), name) => write_of_request(name, index, parts, base),
+        (Source::Response(view), ComponentName::Status) => {
+            push(base, format_args!("{:03}", view.status()));
+            Ok(())
+        }
+        (Source::Response(_), _) => Err(SignatureError::ComponentNotOfResponse { index }),
     }
-    match component.name() {
+}
+
+/// The derived components of a request (§2.2).
+fn write_of_request(
+    name: &ComponentName,
+    index: u8,
+    RequestParts { view, target }: RequestParts<'_>,
+    base: &mut String,
+) -> Result<(), SignatureError> {
+    match name {
         ComponentName::Method => base.push_str(view.method()),
         ComponentName::TargetUri => push(base, format_args!("{target}")),
         ComponentName::Authority => base.push_str(target.authority()),
@@ -91,7 +111,8 @@ fn write_value(
             })?);
         }
         ComponentName::Status => return Err(SignatureError::ComponentNotOfRequest { index }),
-        ComponentName::Field(name) => write_field(component, name, index, view.fields(), base)?,
+        // Fields are read where they stand, before this.
+        ComponentName::Field(_) => return Err(SignatureError::ComponentMissing { index }),
     }
     Ok(())
 }
@@ -163,6 +184,10 @@ fn write_member(
     fields: &Fields,
     base: &mut String,
 ) -> Result<(), SignatureError> {
+    // A List or an Item may parse as a Dictionary, too. Fields of unknown type are what the signer says they are.
+    if field_type(name).is_some_and(|kind| kind != FieldType::Dictionary) {
+        return Err(SignatureError::FieldNotStructured { index });
+    }
     let value = super::combined(fields, name).unwrap_or_default();
     let dictionary = Dictionary::parse_within(&value, FIELD_LIMITS)
         .map_err(|_| SignatureError::FieldNotStructured { index })?;

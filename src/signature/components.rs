@@ -1,7 +1,7 @@
 //! Component identifiers (RFC 9421 §2): which part of a message a signature covers, and how it is read.
 //!
 //! All of RFC 9421's names and parameters are understood; anything else refuses. Whether a component can be had
-//! from a request at all is decided where its value is needed (`base.rs`).
+//! from a message at all is decided where its value is needed (`base.rs`).
 
 use super::error::SignatureError;
 use crate::encoding::structured::{BareItem, Item, Parameters};
@@ -111,6 +111,12 @@ impl Component {
         self.reading.key.as_deref()
     }
 
+    /// Whether a request can have it before its content has been read: neither of another message, nor a trailer.
+    #[must_use]
+    pub fn may_be_of_request(&self) -> bool {
+        self.is_own()
+    }
+
     /// Whether it is this field of the message's own header section, the whole or one member of it.
     #[must_use]
     pub fn is_field(&self, field: &str) -> bool {
@@ -132,9 +138,16 @@ impl Component {
         &self.reading
     }
 
-    /// The same component as another, parameters compared in any order (§2).
-    pub(super) fn is_same_as(&self, other: &Self) -> bool {
-        self.name == other.name && self.reading == other.reading
+    /// The same component as another, parameters compared in any order (§2). With `key` the member is serialised
+    /// strictly anyway, and a member may be covered once (§2.1.2): there `sf` makes no other component.
+    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
+        let (own, others) = (&self.reading, &other.reading);
+        let same_form = own.form == others.form || own.key.is_some();
+        self.name == other.name
+            && own.key == others.key
+            && own.req == others.req
+            && own.tr == others.tr
+            && same_form
     }
 }
 
@@ -148,6 +161,19 @@ pub(super) fn refuse_duplicates(components: &[Component]) -> Result<(), Signatur
         rest = others;
     }
     Ok(())
+}
+
+/// Covered components as an Inner List without parameters: canonical identifiers in parentheses.
+pub(super) fn inner_list(components: &[Component]) -> String {
+    let mut list = String::from("(");
+    for (index, component) in components.iter().enumerate() {
+        if index > 0 {
+            list.push(' ');
+        }
+        list.push_str(component.identifier());
+    }
+    list.push(')');
+    list
 }
 
 fn read_name(text: &str, params: &Parameters<'_>) -> Result<ComponentName, SignatureError> {
@@ -282,8 +308,18 @@ mod tests {
         let list = |ids: &[&str]| ids.iter().map(|id| Component::parse(id).unwrap()).collect::<Vec<_>>();
         let twice = list(&["\"x\";sf;key=\"a\"", "\"@method\"", "\"x\";key=\"a\";sf"]);
         assert_eq!(refuse_duplicates(&twice), Err(SignatureError::ComponentDuplicate));
-        let distinct =
-            list(&["\"x\";key=\"a\"", "\"x\";key=\"b\"", "\"x\"", "\"@method\"", "\"@method\";req"]);
+        let same_member = list(&["\"x\";key=\"a\"", "\"x\";sf;key=\"a\""]);
+        assert_eq!(refuse_duplicates(&same_member), Err(SignatureError::ComponentDuplicate));
+        let distinct = list(&[
+            "\"x\";key=\"a\"",
+            "\"x\";key=\"b\"",
+            "\"x\"",
+            "\"x\";sf",
+            "\"x\";tr",
+            "\"x\";tr;req",
+            "\"@method\"",
+            "\"@method\";req",
+        ]);
         assert_eq!(refuse_duplicates(&distinct), Ok(()));
     }
 }

@@ -1,4 +1,4 @@
-//! Every cause for which a request signature is refused: [`SignatureError`].
+//! Every cause for which a message signature is refused: [`SignatureError`].
 
 use core::fmt;
 
@@ -20,6 +20,9 @@ pub enum Param {
 }
 
 impl Param {
+    /// Every one of them.
+    pub const ALL: [Self; 6] = [Self::Created, Self::Expires, Self::KeyId, Self::Alg, Self::Nonce, Self::Tag];
+
     /// The parameter's name.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -54,6 +57,8 @@ pub enum SignatureError {
     LabelUnmatched,
     /// A label that is not a structured-field key (only when signing).
     LabelMalformed,
+    /// The whole `Signature` or `Signature-Input` covered by a signature that goes into it (only when signing).
+    CoversItself,
     /// More signatures than the bound.
     TooManySignatures,
     /// One signature covers more components than the bound.
@@ -66,6 +71,14 @@ pub enum SignatureError {
     ParamDuplicate,
     /// A signature parameter is not of the type it must be.
     ParamType(Param),
+
+    // Accept-Signature (§5).
+    /// `Accept-Signature` is not a Dictionary of Inner Lists.
+    AcceptMalformed,
+    /// A signature is asked for with a parameter that RFC 9421 does not define.
+    RequestedParamUnknown,
+    /// A signature is asked for with a parameter that the signer does not have, or has another value of.
+    RequestedParamUnmet(Param),
 
     // Component identifiers (§2).
     /// A component identifier is neither a derived name nor a lower-case field name.
@@ -84,13 +97,23 @@ pub enum SignatureError {
     ComponentParamConflict,
 
     // Component values (§2, §2.5).
-    /// `@status` or `req`: only a response has those.
+    /// `@status` or `req` of a request: only a response has those.
     ComponentNotOfRequest {
         /// The component's place.
         index: u8,
     },
-    /// `tr`: trailers are not seen before the request is decided, so they cannot be verified.
-    TrailersUnsupported {
+    /// A derived component of a request on a response, without `req`.
+    ComponentNotOfResponse {
+        /// The component's place.
+        index: u8,
+    },
+    /// `req` on a response whose request the host does not have.
+    RequestUnavailable {
+        /// The component's place.
+        index: u8,
+    },
+    /// `tr` where the trailers were not read: they come after the content, and a request is decided before.
+    TrailersUnavailable {
         /// The component's place.
         index: u8,
     },
@@ -125,13 +148,15 @@ pub enum SignatureError {
         index: u8,
     },
 
-    // Content-Digest (RFC 9530).
-    /// `Content-Digest` is not a Dictionary of Byte Sequences.
+    // Content-Digest and Repr-Digest (RFC 9530).
+    /// A digest field is not a Dictionary of Byte Sequences (of Integers, where a digest is wanted).
     DigestMalformed,
-    /// `Content-Digest` names an algorithm twice.
+    /// A digest field names an algorithm twice.
     DigestDuplicate,
-    /// `Content-Digest` has neither `sha-256` nor `sha-512`.
+    /// A digest field has neither `sha-256` nor `sha-512`.
     DigestUnsupported,
+    /// `Repr-Digest` of a message whose content is not known to be the whole representation.
+    DigestOfPart,
     /// The content does not have the digest that the field states.
     DigestMismatch,
 
@@ -141,25 +166,35 @@ pub enum SignatureError {
     /// The signature names a symmetric algorithm.
     AlgorithmSymmetric,
     /// Neither `@authority` nor `@target-uri` is covered.
-    TargetNotCovered,
-    /// No `created`.
-    CreatedMissing,
+    ComponentNotCovered,
     /// `created` is in the future.
     CreatedInFuture,
-    /// No `expires`.
-    ExpiresMissing,
     /// `expires` has passed.
     Expired,
     /// `expires` is not after `created`.
     ExpiresBeforeCreated,
     /// From `created` to `expires` is longer than allowed.
     WindowTooLong,
-    /// No `keyid`.
-    KeyIdMissing,
+    /// A parameter that the profile demands is missing, or empty.
+    ParamMissing(Param),
     /// `keyid` is not a SHA-256 JWK thumbprint in base64url.
     KeyIdMalformed,
-    /// No `nonce`, where one is required.
-    NonceMissing,
+    /// Without `expires`, and `created` is longer ago than the profile allows.
+    TooOld,
+    /// The time of the plain header scheme is not ten digits of seconds.
+    TimestampMalformed,
+
+    // The key and its algorithm (§3.2 step 6).
+    /// The algorithm is not one that the profile allows.
+    AlgorithmNotAllowed,
+    /// `alg` disagrees with the key.
+    AlgorithmMismatch,
+    /// The key fits several algorithms, and `alg` does not say which.
+    AlgorithmAmbiguous,
+    /// The key is published in a standard for testing.
+    KeyForbidden,
+    /// The signature is not one of this key.
+    Invalid,
 
     // Signature-Agent (Web Bot Auth).
     /// No `Signature-Agent`.
@@ -194,8 +229,14 @@ impl fmt::Display for SignatureError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (text, index) = match *self {
             Self::ParamType(param) => return write!(f, "{} has the wrong type", param.as_str()),
+            Self::ParamMissing(param) => return write!(f, "{} is missing", param.as_str()),
+            Self::RequestedParamUnmet(param) => {
+                return write!(f, "requested {} cannot be had", param.as_str());
+            }
             Self::ComponentNotOfRequest { index } => ("only a response has this component", index),
-            Self::TrailersUnsupported { index } => ("trailers cannot be verified", index),
+            Self::ComponentNotOfResponse { index } => ("a response has this component only with req", index),
+            Self::RequestUnavailable { index } => ("request of this response is not at hand", index),
+            Self::TrailersUnavailable { index } => ("trailers are not at hand", index),
             Self::RequestTargetForm { index } => ("form of the request target is not known", index),
             Self::ComponentMissing { index } => ("covered component is not in the message", index),
             Self::ComponentAmbiguous { index } => ("covered component occurs more than once", index),
@@ -211,6 +252,24 @@ impl fmt::Display for SignatureError {
 }
 
 impl SignatureError {
+    /// The place of the covered component that it is about, where it is about one.
+    #[must_use]
+    pub fn component_index(self) -> Option<u8> {
+        match self {
+            Self::ComponentNotOfRequest { index }
+            | Self::ComponentNotOfResponse { index }
+            | Self::RequestUnavailable { index }
+            | Self::TrailersUnavailable { index }
+            | Self::RequestTargetForm { index }
+            | Self::ComponentMissing { index }
+            | Self::ComponentAmbiguous { index }
+            | Self::ComponentValue { index }
+            | Self::FieldNotStructured { index }
+            | Self::FieldTypeUnknown { index } => Some(index),
+            _ => None,
+        }
+    }
+
     fn plain_text(self) -> &'static str {
         match self {
             Self::Missing => "no signature",
@@ -220,10 +279,13 @@ impl SignatureError {
             Self::LabelDuplicate => "label occurs twice",
             Self::LabelUnmatched => "label is in only one of signature-input and signature",
             Self::LabelMalformed => "label is not a key",
+            Self::CoversItself => "signature covers the field that it goes into",
             Self::TooManySignatures => "too many signatures",
             Self::TooManyComponents => "too many covered components",
             Self::SignatureTooLong => "signature is too long",
             Self::ParamDuplicate => "signature parameter occurs twice",
+            Self::AcceptMalformed => "accept-signature is not a dictionary of inner lists",
+            Self::RequestedParamUnknown => "requested parameter is not known",
             Self::ComponentMalformed => "component is neither a derived name nor a lower-case field name",
             Self::ComponentUnknown => "derived component is not known",
             Self::ComponentDuplicate => "component is covered twice",
@@ -231,22 +293,26 @@ impl SignatureError {
             Self::ComponentParamDuplicate => "component parameter occurs twice",
             Self::ComponentParamMalformed => "component parameter has the wrong type or is missing",
             Self::ComponentParamConflict => "component cannot have these parameters",
-            Self::DigestMalformed => "content-digest is not a dictionary of byte sequences",
-            Self::DigestDuplicate => "content-digest names an algorithm twice",
-            Self::DigestUnsupported => "content-digest has no supported algorithm",
+            Self::DigestMalformed => "digest field is not a dictionary of its type",
+            Self::DigestDuplicate => "digest field names an algorithm twice",
+            Self::DigestUnsupported => "digest field has no supported algorithm",
+            Self::DigestOfPart => "content is not known to be the whole representation",
             Self::DigestMismatch => "content does not match its digest",
             Self::TagMismatch => "tag is not the profile's",
             Self::AlgorithmSymmetric => "symmetric algorithms are not accepted",
-            Self::TargetNotCovered => "neither @authority nor @target-uri is covered",
-            Self::CreatedMissing => "created is missing",
+            Self::ComponentNotCovered => "a component that the profile demands is not covered",
             Self::CreatedInFuture => "created is in the future",
-            Self::ExpiresMissing => "expires is missing",
             Self::Expired => "signature has expired",
             Self::ExpiresBeforeCreated => "expires is not after created",
             Self::WindowTooLong => "signature is valid for too long",
-            Self::KeyIdMissing => "keyid is missing",
             Self::KeyIdMalformed => "keyid is not a jwk thumbprint",
-            Self::NonceMissing => "nonce is missing",
+            Self::TooOld => "signature was made too long ago",
+            Self::TimestampMalformed => "timestamp is not ten digits of seconds",
+            Self::AlgorithmNotAllowed => "algorithm is not one that the profile allows",
+            Self::AlgorithmMismatch => "alg disagrees with the key",
+            Self::AlgorithmAmbiguous => "neither key nor signature says which algorithm it is",
+            Self::KeyForbidden => "key is published for testing",
+            Self::Invalid => "signature does not verify",
             Self::AgentMissing => "signature-agent is missing",
             Self::AgentMalformed => "signature-agent is neither a string nor a dictionary of strings",
             Self::AgentDuplicate => "signature-agent names a member twice",

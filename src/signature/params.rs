@@ -53,6 +53,20 @@ impl SignatureParams {
         Ok(())
     }
 
+    /// Whether a parameter is there, and not empty where it is a text.
+    #[must_use]
+    pub fn has(&self, param: Param) -> bool {
+        let text = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.is_empty());
+        match param {
+            Param::Created => self.created.is_some(),
+            Param::Expires => self.expires.is_some(),
+            Param::KeyId => text(&self.keyid),
+            Param::Alg => text(&self.alg),
+            Param::Nonce => text(&self.nonce),
+            Param::Tag => text(&self.tag),
+        }
+    }
+
     fn values(&self) -> [(Param, Option<BareItem<'_>>); 6] {
         [
             (Param::Created, self.created.map(|at| BareItem::Integer(at.0))),

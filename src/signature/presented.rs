@@ -1,18 +1,18 @@
-//! What a request claims to be signed with: `Signature-Input` and `Signature`, parsed and paired (RFC 9421 §4).
+//! What a message claims to be signed with: `Signature-Input` and `Signature`, parsed and paired (RFC 9421 §4).
 //!
 //! Nothing is verified here. Everything is bounded, so that a stranger's header costs little before any key is
 //! asked for; and what two readers could understand differently (a label or parameter given twice, a label in one
-//! field only) refuses the request, not just the signature.
+//! field only) refuses the message, not just the signature.
 
 use super::components::{Component, refuse_duplicates};
 use super::error::SignatureError;
 use super::params::SignatureParams;
 use crate::encoding::structured::{Dictionary, Entry, Fault, Limits};
-use crate::request::RequestView;
+use crate::request::Fields;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-/// Most signatures on one request.
+/// Most signatures on one message.
 pub const MAX_SIGNATURES: usize = 8;
 /// Most components that one signature covers.
 pub const MAX_COMPONENTS: usize = 64;
@@ -23,7 +23,7 @@ pub const MAX_SIGNATURE_BYTES: usize = 1024;
 /// Most bytes of `Signature`: room for eight of the longest, encoded, with labels.
 const MAX_SIGNATURE_FIELD_BYTES: usize = 16 * 1024;
 
-const INPUT_LIMITS: Limits = Limits {
+pub(super) const INPUT_LIMITS: Limits = Limits {
     bytes: MAX_INPUT_BYTES,
     members: MAX_SIGNATURES,
     inner_items: MAX_COMPONENTS,
@@ -80,17 +80,40 @@ impl PresentedSignature {
     }
 }
 
-/// Reads the signatures of a request, in the order of `Signature-Input`.
-pub fn present(view: &RequestView) -> Result<Vec<PresentedSignature>, SignatureError> {
-    let input = super::combined(view.fields(), "signature-input");
-    let signature = super::combined(view.fields(), "signature");
-    let (input, signature) = match (input, signature) {
-        (Some(input), Some(signature)) => (input, signature),
-        (None, None) => return Err(SignatureError::Missing),
-        _ => return Err(SignatureError::LabelUnmatched),
-    };
-    let inputs = parse(&input, INPUT_LIMITS, SignatureError::InputMalformed)?;
-    let signatures = parse(&signature, SIGNATURE_LIMITS, SignatureError::SignatureMalformed)?;
+/// Reads the signatures of a message from its header section, in the order of `Signature-Input`.
+pub fn present(fields: &Fields) -> Result<Vec<PresentedSignature>, SignatureError> {
+    present_respelt(fields, |_| None)
+}
+
+/// As [`present`], for a scheme whose `Signature-Input` is none before it is spelt anew: `respell` gives a text of the
+/// same length, place by place, or `None` for the same. What was signed stays as it was received.
+pub(crate) fn present_respelt(
+    fields: &Fields,
+    respell: impl FnOnce(&str) -> Option<String>,
+) -> Result<Vec<PresentedSignature>, SignatureError> {
+    let received = super::combined(fields, "signature-input");
+    let respelt = received.as_deref().and_then(respell);
+    let input = respelt.as_deref().or(received.as_deref());
+    let signature = super::combined(fields, "signature");
+    match (input, signature) {
+        (Some(input), Some(signature)) => read_as(input, received.as_deref(), &signature),
+        (None, None) => Err(SignatureError::Missing),
+        _ => Err(SignatureError::LabelUnmatched),
+    }
+}
+
+/// Reads the combined values of both fields.
+pub(super) fn read(input: &str, signature: &str) -> Result<Vec<PresentedSignature>, SignatureError> {
+    read_as(input, None, signature)
+}
+
+fn read_as(
+    input: &str,
+    received: Option<&str>,
+    signature: &str,
+) -> Result<Vec<PresentedSignature>, SignatureError> {
+    let inputs = parse(input, INPUT_LIMITS, SignatureError::InputMalformed)?;
+    let signatures = parse(signature, SIGNATURE_LIMITS, SignatureError::SignatureMalformed)?;
     if inputs.entries().len() != signatures.entries().len() {
         return Err(SignatureError::LabelUnmatched);
     }
@@ -100,11 +123,20 @@ pub fn present(view: &RequestView) -> Result<Vec<PresentedSignature>, SignatureE
     inputs
         .entries()
         .iter()
-        .map(|input| pair(input, signatures.get(input.key).ok_or(SignatureError::LabelUnmatched)?))
+        .map(|entry| {
+            let signature = signatures.get(entry.key).ok_or(SignatureError::LabelUnmatched)?;
+            let received = as_received(entry.text, input, received).unwrap_or(entry.text);
+            pair(entry, received, signature)
+        })
         .collect()
 }
 
-fn parse(value: &str, limits: Limits, malformed: SignatureError) -> Result<Dictionary<'_>, SignatureError> {
+/// A Dictionary of labels, each once.
+pub(super) fn parse(
+    value: &str,
+    limits: Limits,
+    malformed: SignatureError,
+) -> Result<Dictionary<'_>, SignatureError> {
     let dictionary = Dictionary::parse_within(value, limits).map_err(|error| match error.fault {
         Fault::TooLong => SignatureError::FieldTooLong,
         Fault::TooManyMembers => SignatureError::TooManySignatures,
@@ -117,7 +149,17 @@ fn parse(value: &str, limits: Limits, malformed: SignatureError) -> Result<Dicti
     Ok(dictionary)
 }
 
-fn pair(input: &Entry<'_>, signature: &Entry<'_>) -> Result<PresentedSignature, SignatureError> {
+/// The part of the received text that stands where `part` stands in the text that was parsed.
+fn as_received<'a>(part: &str, parsed: &str, received: Option<&'a str>) -> Option<&'a str> {
+    let start = part.as_ptr().addr().checked_sub(parsed.as_ptr().addr())?;
+    received?.get(start..start.checked_add(part.len())?)
+}
+
+fn pair(
+    input: &Entry<'_>,
+    received: &str,
+    signature: &Entry<'_>,
+) -> Result<PresentedSignature, SignatureError> {
     let covered = input.member.as_inner_list().ok_or(SignatureError::InputMalformed)?;
     let components = covered.items.iter().map(Component::read).collect::<Result<Vec<_>, _>>()?;
     refuse_duplicates(&components)?;
@@ -125,7 +167,7 @@ fn pair(input: &Entry<'_>, signature: &Entry<'_>) -> Result<PresentedSignature, 
         label: input.key.into(),
         components,
         params: SignatureParams::read(&covered.params)?,
-        params_text: input.text.into(),
+        params_text: received.into(),
         signature: signature_value(signature)?,
     })
 }

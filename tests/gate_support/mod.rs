@@ -16,7 +16,7 @@ use countersign::keys::{DIRECTORY_MEDIA_TYPE, KeyResponse};
 use countersign::memory::Memory;
 use countersign::request::{Fields, RequestView, Target};
 use countersign::signature::digest::content_digest;
-use countersign::signature::{Component, SignatureParams, prepare};
+use countersign::signature::{Component, Message, SignatureParams, prepare};
 use countersign::time::{UnixMillis, UnixSeconds};
 use ed25519_dalek::Signer as _;
 use serde_json::{Value, json};
@@ -181,7 +181,8 @@ impl Draft {
             ..SignatureParams::default()
         };
         change(&mut params);
-        let unsigned = prepare(&draft.view(), &components, &params).unwrap();
+        let view = draft.view();
+        let unsigned = prepare(&Message::request(&view, view.target()), &components, &params).unwrap();
         let signature = key.sign(unsigned.base.as_bytes());
         let fields = unsigned.fields("sig1", &signature).unwrap();
         draft.field("signature-input", &fields.signature_input).field("signature", &fields.signature)
@@ -224,6 +225,8 @@ pub(crate) struct World {
     pub(crate) now: UnixMillis,
     /// How many checks the core asked the host for.
     pub(crate) host_checks: RefCell<usize>,
+    /// What the store has of the registry of agents.
+    pub(crate) agents: Option<String>,
 }
 
 impl World {
@@ -245,6 +248,7 @@ impl World {
             fetches: RefCell::default(),
             now: UnixMillis(u64::try_from(NOW).unwrap() * 1000),
             host_checks: RefCell::default(),
+            agents: None,
         }
     }
 
@@ -308,6 +312,10 @@ impl World {
                             None => memory.keys_failed(&source, self.now),
                         }
                     }
+                    Answer::Ready
+                }
+                Step::Agents => {
+                    memory.agents_loaded(self.agents.as_deref(), self.now);
                     Answer::Ready
                 }
                 Step::Wait => Answer::Ready,

@@ -1,10 +1,11 @@
-//! Risk events, pushed to where the configuration says (RFC 8935), after the response.
+//! Security events, pushed to where the configuration says (RFC 8935), after the response.
 
 use std::rc::Rc;
 use std::time::Duration;
 
 use countersign::config::PublicOrigin;
 use countersign::event::{RiskEvent, SET_MEDIA_TYPE};
+use serde_json::Value;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortSignal, Headers, RequestInit, RequestRedirect, Response, WorkerGlobalScope};
@@ -18,10 +19,15 @@ const PAUSES: [Duration; 4] =
 /// How long the receiver may take to answer.
 const TIMEOUT_MILLIS: u32 = 3_000;
 
-/// Logs an event and pushes it, trying again while the receiver may still take it.
-pub(crate) fn push(isolate: &Rc<Isolate>, event: RiskEvent, context: &Context) {
+/// The claims of a changed risk level.
+pub(crate) fn of_risk(isolate: &Isolate, event: &RiskEvent) -> Value {
     let issuer = isolate.gate.public_origins().first().map(PublicOrigin::url).unwrap_or_default();
-    let claims = event.claims(&issuer, isolate.gate.origin());
+    event.claims(&issuer, isolate.gate.origin())
+}
+
+/// Logs an event, by its claims, and pushes it, trying again while the receiver may still take it.
+pub(crate) fn push(isolate: &Rc<Isolate>, claims: Value, context: &Context) {
+    let id = claims.get("jti").and_then(Value::as_str).unwrap_or_default().to_owned();
     console_log!("{claims}");
     let Some(url) = isolate.gate.events_url().map(ToOwned::to_owned) else { return };
     let Ok(token) = isolate.signer.event(claims) else { return };
@@ -33,7 +39,7 @@ pub(crate) fn push(isolate: &Rc<Isolate>, event: RiskEvent, context: &Context) {
                 (Delivery::Failed, Some(pause)) => Delay::from(pause).await,
             }
         }
-        console_error!("countersign could not deliver event {}", event.id());
+        console_error!("countersign could not deliver event {id}");
     });
 }
 

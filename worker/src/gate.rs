@@ -13,7 +13,7 @@ use worker::{Context, Delay, Env, Result, console_log};
 use crate::facts::{self, Body};
 use crate::isolate::{Isolate, isolate, now, random};
 use crate::well_known::respond;
-use crate::{events, keys, limits, origin, webcrypto, well_known};
+use crate::{admin, events, keys, limits, origin, webcrypto, well_known};
 
 /// How long a request waits before it looks again whether another has fetched what it needs.
 const PATIENCE: Duration = Duration::from_millis(10);
@@ -29,7 +29,7 @@ pub(crate) async fn answer(request: Request, env: &Env, context: Context) -> Res
     let (conclusion, body) = decide(&isolate, &request, env, &context).await;
     let Conclusion { decision, event, tell, refresh, store } = conclusion;
     if let Some(event) = event {
-        events::push(&isolate, event, &context);
+        events::push(&isolate, events::of_risk(&isolate, &event), &context);
     }
     if !tell.is_empty() {
         limits::tell(&isolate, env, tell, &context);
@@ -43,7 +43,9 @@ pub(crate) async fn answer(request: Request, env: &Env, context: Context) -> Res
     if decision.reason.is_some() {
         console_log!("{}", decision.to_json());
     }
-    if decision.is_allowed() {
+    if decision.is_allowed() && admin::is_asked_by(&isolate, &decision) {
+        admin::answer(&isolate, &request, body, &decision, env, &context).await
+    } else if decision.is_allowed() {
         origin::forward(&isolate, &request, body, &decision).await
     } else {
         refuse(&isolate, &decision)

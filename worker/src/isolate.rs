@@ -12,6 +12,7 @@ use js_sys::{JSON, Reflect};
 use wasm_bindgen::JsValue;
 use worker::{Date, Env, KvStore, console_error};
 
+use crate::registry;
 use crate::signer::Signer;
 use crate::webcrypto::{self, ImportedKeys};
 
@@ -64,6 +65,11 @@ fn make(env: &Env) -> Result<Isolate, Vec<ConfigError>> {
     if kv(env).is_none() {
         let message = "is not bound; bind a KV namespace under this name";
         return Err(vec![ConfigError { path: KV.into(), message: message.into() }]);
+    }
+    if gate.admin().is_some() && !registry::is_bound(env) {
+        let message =
+            "is not bound, and [admin] needs it; bind the Durable Object class AgentRegistry under this name";
+        return Err(vec![ConfigError { path: registry::AGENT_REGISTRY.into(), message: message.into() }]);
     }
     let seed = u64::from_le_bytes(random());
     Ok(Isolate {

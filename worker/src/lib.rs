@@ -13,9 +13,12 @@
 //! | `limits` | what isolates tell each other of limits through KV |
 //! | `signer` | assertions and events, signed; the gate's own key set |
 //! | `origin` | forwarding, and the way back |
-//! | `events` | risk events, pushed after the response |
+//! | `registry` | the Durable Object that has the registry of agents, and its copies in KV |
+//! | `admin` | the admin API, from the gate to that object |
+//! | `events` | security events, pushed after the response |
 //! | `well_known` | what the gate serves itself |
 
+mod admin;
 mod events;
 mod facts;
 mod gate;
@@ -23,10 +26,13 @@ mod isolate;
 mod keys;
 mod limits;
 mod origin;
+#[allow(missing_docs, reason = "what the macro for Durable Objects writes has none")]
+mod registry;
 mod signer;
 mod webcrypto;
 mod well_known;
 
+pub use registry::AgentRegistry;
 use web_sys::{Request, Response};
 use worker::{Context, Env, Result, event};
 

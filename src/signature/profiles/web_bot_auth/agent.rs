@@ -7,7 +7,7 @@
 
 use super::source::{KeySourceUrl, Source};
 use crate::encoding::structured::{BareItem, Dictionary, Entry, Item, Limits, Parameters};
-use crate::request::RequestView;
+use crate::request::Fields;
 use crate::signature::{PresentedSignature, SignatureError, combined};
 
 const SIGNATURE_AGENT: &str = "signature-agent";
@@ -42,10 +42,10 @@ type Agent = (AgentForm, KeySourceUrl);
 /// Reads the agent that `presented` speaks for.
 pub(super) fn resolve(
     presented: &PresentedSignature,
-    view: &RequestView,
+    fields: &Fields,
     allow_loopback: bool,
 ) -> Result<Agent, SignatureError> {
-    let value = combined(view.fields(), SIGNATURE_AGENT).ok_or(SignatureError::AgentMissing)?;
+    let value = combined(fields, SIGNATURE_AGENT).ok_or(SignatureError::AgentMissing)?;
     if value.starts_with('"') {
         return legacy(presented, &value, allow_loopback);
     }

@@ -42,6 +42,11 @@ impl KeySourceUrl {
         Self { url, origin_end: origin.len(), identity_end }
     }
 
+    /// Reads a URL as it is, also one that is no more than an origin; loopback addresses where they are permitted.
+    pub fn parse(url: &str, allow_loopback: bool) -> Result<Self, SignatureError> {
+        Source::parse(url, allow_loopback).map(|source| source.itself())
+    }
+
     /// The URL to fetch.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -1,0 +1,134 @@
+//! [`Copy`]: an isolate's copy of the registry, and when to read it anew.
+//!
+//! The store answers with what it had at most 60 s ago (KV), and a copy serves for at most [`MAX_AGE`] without being
+//! read anew, so that a suspension acts everywhere within 90 s. Shortly before that age one request has it read anew
+//! in the background, so that under load nobody waits. While the store fails, the copy serves on up to
+//! [`MAX_AGE_WHILE_FAILING`]; after that, and where there never was one, there is no registry, and what needs it is
+//! refused. A store that has no registry fails too: else losing it would resume every suspended agent.
+
+use alloc::sync::Arc;
+use core::time::Duration;
+
+use super::Registry;
+use crate::crypto::sha256;
+use crate::time::UnixMillis;
+
+/// How old a copy may be: 30 s.
+pub const MAX_AGE: Duration = Duration::from_secs(30);
+/// From which age on a copy is read anew in the background: 20 s.
+pub const REFRESH_FROM: Duration = Duration::from_secs(20);
+/// How old a copy may be while the store fails: 15 min.
+pub const MAX_AGE_WHILE_FAILING: Duration = Duration::from_mins(15);
+/// How long after a failure the store is left alone: 5 s.
+pub const RETRY_AFTER: Duration = Duration::from_secs(5);
+/// How long a reader may take before another tries: 10 s.
+pub const LEASE: Duration = Duration::from_secs(10);
+
+/// What an isolate has of the registry.
+#[derive(Clone, Debug)]
+pub enum Agents {
+    /// The registry.
+    Fresh(Arc<Registry>),
+    /// The registry, which whoever gets this reads anew, after the response.
+    Stale(Arc<Registry>),
+    /// Nothing that may be used: whoever gets this reads it.
+    Ask,
+    /// Somebody else is reading it.
+    Wait,
+    /// It cannot be had now.
+    Unavailable,
+}
+
+/// The copy. It knows nothing of where it is read from.
+#[derive(Clone, Debug, Default)]
+pub struct Copy {
+    held: Option<Held>,
+    asked: Option<UnixMillis>,
+    failed: Option<UnixMillis>,
+}
+
+#[derive(Clone, Debug)]
+struct Held {
+    stored: Registry,
+    /// Of the text it was read from: the same text is not parsed again.
+    digest: [u8; 32],
+    read_at: UnixMillis,
+    /// The configuration's part, and both laid over each other.
+    merged: Option<(Arc<Registry>, Arc<Registry>)>,
+}
+
+impl Copy {
+    /// What there is, laid over what the configuration says.
+    pub fn agents(&mut self, configured: &Arc<Registry>, now: UnixMillis) -> Agents {
+        self.forget_the_too_old(now);
+        let failing = self.failed.is_some_and(|failed| now.since(failed) < RETRY_AFTER);
+        let asking = self.asked.is_some_and(|asked| now.since(asked) < LEASE);
+        let Some(held) = &mut self.held else {
+            return match (failing, asking) {
+                (true, _) => Agents::Unavailable,
+                (_, true) => Agents::Wait,
+                _ => self.ask(now),
+            };
+        };
+        let age = now.since(held.read_at);
+        if age < REFRESH_FROM || failing || (asking && age < MAX_AGE) {
+            Agents::Fresh(held.over(configured))
+        } else if age < MAX_AGE {
+            let registry = held.over(configured);
+            self.asked = Some(now);
+            Agents::Stale(registry)
+        } else if asking {
+            Agents::Wait
+        } else {
+            self.ask(now)
+        }
+    }
+
+    fn ask(&mut self, now: UnixMillis) -> Agents {
+        self.asked = Some(now);
+        Agents::Ask
+    }
+
+    /// Takes in what the store has.
+    pub fn loaded(&mut self, text: Option<&str>, now: UnixMillis) {
+        let Some(text) = text else { return self.failed(now) };
+        self.forget_the_too_old(now);
+        let digest = sha256(text.as_bytes());
+        // The store was read some time after it was asked, at the least.
+        let read_at = self.asked.unwrap_or(now);
+        let known = self.held.as_mut().filter(|held| held.digest == digest);
+        if let Some(held) = known {
+            held.read_at = held.read_at.max(read_at);
+        } else {
+            let Ok(stored) = Registry::from_json(text) else { return self.failed(now) };
+            // A store that is only eventually consistent may go back in time; what was suspended stays so.
+            if self.held.as_ref().is_some_and(|held| held.stored.revision() > stored.revision()) {
+                return self.failed(now);
+            }
+            self.held = Some(Held { stored, digest, read_at, merged: None });
+        }
+        (self.asked, self.failed) = (None, None);
+    }
+
+    /// Takes in that the store did not answer.
+    pub fn failed(&mut self, now: UnixMillis) {
+        (self.asked, self.failed) = (None, Some(now));
+    }
+
+    fn forget_the_too_old(&mut self, now: UnixMillis) {
+        self.held.take_if(|held| now.since(held.read_at) >= MAX_AGE_WHILE_FAILING);
+    }
+}
+
+impl Held {
+    fn over(&mut self, configured: &Arc<Registry>) -> Arc<Registry> {
+        match &self.merged {
+            Some((base, merged)) if Arc::ptr_eq(base, configured) => Arc::clone(merged),
+            _ => {
+                let merged = Arc::new(self.stored.over(configured));
+                self.merged = Some((Arc::clone(configured), Arc::clone(&merged)));
+                merged
+            }
+        }
+    }
+}

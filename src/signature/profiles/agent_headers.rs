@@ -1,0 +1,167 @@
+//! The plain header scheme of first deployments: an agent's name, a time, and a signature over body ‖ time.
+//!
+//! Weaker than a message signature, and opt-in: it binds neither method nor URL nor any other field, so that whoever
+//! sees a request can send the same body elsewhere until its time has passed. The time is in whole seconds since 1970;
+//! the signature is Base64 (RFC 4648 §4, padded). Keys are those of the registered agent.
+
+use alloc::borrow::{Cow, ToOwned};
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::{Carrier, Profile, Rules, own_target};
+use crate::crypto::{Algorithm, CheckError, SignatureCheck};
+use crate::encoding::structured::Item;
+use crate::jose::jwk::Jwk;
+use crate::request::Fields;
+use crate::signature::{MAX_SIGNATURE_BYTES, SignatureError, is_published_test_key};
+use crate::time::UnixSeconds;
+
+/// Longest name of an agent, in bytes.
+pub const MAX_AGENT_BYTES: usize = 256;
+
+/// The plain header scheme.
+pub(super) const PROFILE: Profile = Profile {
+    name: "agent-headers",
+    carrier: Carrier::PlainHeaders,
+    tags: &[],
+    components: &[],
+    parameters: &[],
+    // How far the time may lie from the verifier's, before and after.
+    max_window: Duration::from_mins(5),
+    algorithms: &[Algorithm::Ed25519, Algorithm::RsaV15Sha256],
+    may_share_keys: false,
+    refuses_published_keys: true,
+    min_rsa_bits: 4096,
+    present: None,
+    target: own_target,
+    locate: None,
+};
+
+/// The names of the fields, in lower case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeaderNames {
+    /// Who it is. Default: `agent-id`.
+    pub agent: String,
+    /// When it was made. Default: `timestamp`.
+    pub timestamp: String,
+    /// The signature. Default: `signature`.
+    pub signature: String,
+}
+
+impl Default for HeaderNames {
+    fn default() -> Self {
+        let [agent, timestamp, signature] = ["agent-id", "timestamp", "signature"].map(ToOwned::to_owned);
+        Self { agent, timestamp, signature }
+    }
+}
+
+/// A signature as the plain header scheme carries it: well-formed, and not verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlainSignature {
+    /// Who claims to have signed: the name of a registered agent.
+    pub agent: String,
+    /// When.
+    pub created: UnixSeconds,
+    /// Until when it is good.
+    pub until: UnixSeconds,
+    timestamp: String,
+    signature: Vec<u8>,
+}
+
+/// Reads the fields of the scheme. `None` where the request has none for an agent's name, or carries a message
+/// signature: one field name may serve both schemes.
+pub fn present(
+    fields: &Fields,
+    rules: &Rules,
+    now: UnixSeconds,
+) -> Result<Option<PlainSignature>, SignatureError> {
+    let names = &rules.headers;
+    if !fields.contains(&names.agent) || fields.contains("signature-input") {
+        return Ok(None);
+    }
+    let agent = only(fields, &names.agent)?;
+    if agent.is_empty() || agent.len() > MAX_AGENT_BYTES || !agent.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err(SignatureError::AgentMalformed);
+    }
+    let timestamp = only(fields, &names.timestamp)?;
+    let created = seconds(timestamp).ok_or(SignatureError::TimestampMalformed)?;
+    if created > now.plus(rules.max_window) {
+        return Err(SignatureError::CreatedInFuture);
+    }
+    let until = created.plus(rules.max_window);
+    if until <= now {
+        return Err(SignatureError::TooOld);
+    }
+    let signature = base64(only(fields, &names.signature)?)?;
+    Ok(Some(PlainSignature { agent: agent.into(), created, until, timestamp: timestamp.into(), signature }))
+}
+
+/// The one line of a field. Lines that a host joined have a comma, which none of these values has.
+fn only<'a>(fields: &'a Fields, name: &'a str) -> Result<&'a str, SignatureError> {
+    let mut lines = fields.lines(name);
+    match (lines.next(), lines.next()) {
+        (Some(line), None) if !line.contains(',') => Ok(line),
+        (None, _) => Err(SignatureError::Missing),
+        _ => Err(SignatureError::LabelDuplicate),
+    }
+}
+
+/// Ten digits: seconds since 1970, from 2001 to 2286. Milliseconds have more, and are refused, not guessed at.
+fn seconds(text: &str) -> Option<UnixSeconds> {
+    let is_time = text.len() == 10 && text.bytes().all(|b| b.is_ascii_digit()) && !text.starts_with('0');
+    text.parse().ok().filter(|_| is_time).map(UnixSeconds)
+}
+
+fn base64(text: &str) -> Result<Vec<u8>, SignatureError> {
+    if text.len() > MAX_SIGNATURE_BYTES * 2 {
+        return Err(SignatureError::SignatureTooLong);
+    }
+    let item = format!(":{text}:");
+    let item = Item::parse(&item).map_err(|_| SignatureError::SignatureMalformed)?;
+    match item.value.as_bytes() {
+        None | Some([]) => Err(SignatureError::SignatureMalformed),
+        Some(bytes) if bytes.len() > MAX_SIGNATURE_BYTES => Err(SignatureError::SignatureTooLong),
+        Some(bytes) => Ok(bytes.into()),
+    }
+}
+
+impl PlainSignature {
+    /// The signature, which is what makes a request single-use: the scheme has no nonce.
+    #[must_use]
+    pub fn signature(&self) -> &[u8] {
+        &self.signature
+    }
+
+    /// What must have been signed: the content, then the time as it was received.
+    #[must_use]
+    pub fn message(&self, content: &[u8]) -> Vec<u8> {
+        [content, self.timestamp.as_bytes()].concat()
+    }
+
+    /// The checks with each key of the agent that may have made it. Which of them did is not said.
+    pub fn checks(
+        &self,
+        content: &[u8],
+        keys: &[Cow<'_, Jwk>],
+        rules: &Rules,
+    ) -> Result<Vec<(SignatureCheck, usize)>, SignatureError> {
+        let mut refusal = SignatureError::AlgorithmNotAllowed;
+        let mut checks = Vec::new();
+        for (index, key) in keys.iter().enumerate() {
+            if rules.refuses_published_keys && is_published_test_key(key.thumbprint()) {
+                refusal = SignatureError::KeyForbidden;
+                continue;
+            }
+            let Ok(algorithm) = rules.algorithm(key, None) else { continue };
+            let message = self.message(content);
+            match SignatureCheck::new(key.key().clone(), algorithm, message, self.signature.clone()) {
+                Ok(check) => checks.push((check, index)),
+                Err(CheckError::Algorithm) => {}
+                Err(_) => refusal = SignatureError::Invalid,
+            }
+        }
+        if checks.is_empty() { Err(refusal) } else { Ok(checks) }
+    }
+}

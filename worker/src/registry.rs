@@ -1,0 +1,327 @@
+//! The registry of agents: the Durable Object that has it, and the copies of it in KV that every isolate reads.
+//!
+//! There is one object. It applies changes one after another, so that none is lost to another; it keeps the audit trail;
+//! and it puts each new registry into KV, trying again by alarm until KV has it. Isolates ask the object itself only
+//! where KV has nothing, as before the first change.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use countersign::memory::AGENTS_NAME;
+use countersign::registry::admin::{self, Answer, Command, MAX_EVENTS};
+use countersign::registry::{Actor, Registry, RegistryError, RegistryErrorKind};
+use futures_channel::oneshot;
+use serde_json::{Value, json};
+use worker::{
+    Context, DurableObject, Env, Error, Method, Request, RequestInit, Response, Result, SqlStorage,
+    SqlStorageValue, State, Stub, console_error, durable_object,
+};
+
+use crate::isolate::{Isolate, isolate, kv, now};
+
+/// The Durable Object namespace of the registry.
+pub(crate) const AGENT_REGISTRY: &str = "AGENT_REGISTRY";
+/// The one object in it.
+const NAME: &str = "agents";
+/// Where the object answers; no host is asked.
+const DOCUMENT_URL: &str = "https://registry.internal/document";
+const ADMIN_URL: &str = "https://registry.internal/admin";
+/// How many events the audit trail keeps. The oldest are forgotten.
+const KEPT_EVENTS: i64 = 10_000;
+/// KV takes one write of a name a second.
+const PAUSE: Duration = Duration::from_millis(1_100);
+/// How long after a failure KV is tried again.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// Whether the namespace is bound.
+pub(crate) fn is_bound(env: &Env) -> bool {
+    env.durable_object(AGENT_REGISTRY).is_ok()
+}
+
+/// Brings the registry into memory. Others wait for it too, so that it goes on where the client goes away.
+#[allow(dead_code, reason = "the gate asks for it once the engine does")]
+pub(crate) async fn bring(isolate: &Rc<Isolate>, env: &Env, context: &Context) {
+    let (isolate, env) = (Rc::clone(isolate), env.clone());
+    let (done, brought) = oneshot::channel();
+    context.wait_until(async move {
+        read(&isolate, &env).await;
+        // The receiver is gone where the client is.
+        let _ = done.send(());
+    });
+    let _ = brought.await;
+}
+
+/// Brings the registry into memory, after the response.
+#[allow(dead_code, reason = "the gate asks for it once the engine does")]
+pub(crate) fn refresh(isolate: &Rc<Isolate>, env: &Env, context: &Context) {
+    let (isolate, env) = (Rc::clone(isolate), env.clone());
+    context.wait_until(async move { read(&isolate, &env).await });
+}
+
+async fn read(isolate: &Isolate, env: &Env) {
+    let published = match kv(env) {
+        Some(kv) => kv.get(AGENTS_NAME).text().await.ok().flatten(),
+        None => None,
+    };
+    let document = match published {
+        Some(document) => Some(document),
+        None => document(env).await.ok(),
+    };
+    let mut memory = isolate.memory.borrow_mut();
+    if let Some(document) = document {
+        memory.agents_loaded(Some(&document), now());
+    } else {
+        console_error!("countersign cannot read the registry of agents");
+        memory.agents_failed(now());
+    }
+}
+
+fn stub(env: &Env) -> Result<Stub> {
+    env.durable_object(AGENT_REGISTRY)?.get_by_name(NAME)
+}
+
+async fn document(env: &Env) -> Result<String> {
+    let mut response = stub(env)?.fetch_with_str(DOCUMENT_URL).await?;
+    if response.status_code() != 200 {
+        return Err(Error::from("the registry has no document"));
+    }
+    response.text().await
+}
+
+/// A request to the admin API on its way to the object.
+pub(crate) struct AdminRequest<'a> {
+    pub(crate) method: &'a str,
+    pub(crate) path: &'a str,
+    pub(crate) query: Option<&'a str>,
+    pub(crate) if_match: Option<&'a str>,
+    pub(crate) body: &'a str,
+    pub(crate) actor: &'a Actor,
+}
+
+/// What the object answers: an [`Answer`], and the claims of the event that it was, if it changed anything.
+pub(crate) struct Answered {
+    pub(crate) status: u16,
+    pub(crate) fields: Vec<(&'static str, String)>,
+    pub(crate) body: Value,
+    pub(crate) event: Option<Value>,
+}
+
+impl Answered {
+    pub(crate) fn new(answer: Answer, event: Option<Value>) -> Self {
+        let fields =
+            [("ETag", answer.etag), ("Location", answer.location), ("Allow", answer.allow.map(Into::into))];
+        let fields = fields.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+        Self { status: answer.status, fields, body: answer.body, event }
+    }
+
+    fn to_json(&self) -> Value {
+        let fields: serde_json::Map<_, _> =
+            self.fields.iter().map(|(name, value)| ((*name).to_owned(), value.as_str().into())).collect();
+        json!({ "status": self.status, "fields": fields, "body": self.body, "event": self.event })
+    }
+
+    fn from_json(mut value: Value) -> Option<Self> {
+        let status = value.get("status")?.as_u64()?;
+        let field = |name: &'static str| Some((name, value.get("fields")?.get(name)?.as_str()?.to_owned()));
+        let fields = ["ETag", "Location", "Allow"].into_iter().filter_map(field).collect();
+        let event = value.get_mut("event").map(Value::take).filter(|event| !event.is_null());
+        Some(Self { status: u16::try_from(status).ok()?, fields, body: value.get_mut("body")?.take(), event })
+    }
+}
+
+/// Lets the object answer a request to the admin API.
+pub(crate) async fn ask(env: &Env, request: &AdminRequest<'_>) -> Result<Answered> {
+    let message = json!({
+        "method": request.method,
+        "path": request.path,
+        "query": request.query,
+        "if_match": request.if_match,
+        "body": request.body,
+        "actor": request.actor,
+    });
+    let mut init = RequestInit::new();
+    init.with_method(Method::Post).with_body(Some(message.to_string().into()));
+    let mut response = stub(env)?.fetch_with_request(Request::new_with_init(ADMIN_URL, &init)?).await?;
+    let answered =
+        if response.status_code() == 200 { Answered::from_json(response.json().await?) } else { None };
+    answered.ok_or_else(|| Error::from("the registry did not answer"))
+}
+
+/// The object.
+#[durable_object(alarm)]
+pub struct AgentRegistry {
+    state: State,
+    env: Env,
+    /// When KV was last written, in milliseconds.
+    written_at: Cell<u64>,
+}
+
+impl DurableObject for AgentRegistry {
+    fn new(state: State, env: Env) -> Self {
+        Self { state, env, written_at: Cell::new(0) }
+    }
+
+    async fn fetch(&self, mut request: Request) -> Result<Response> {
+        match request.url()?.as_str() {
+            DOCUMENT_URL => {
+                let document = self.document()?;
+                // KV had nothing, or this would not have been asked.
+                self.forget_published()?;
+                self.publish_soon().await?;
+                Response::ok(document)
+            }
+            ADMIN_URL => {
+                let message: Value = request.json().await?;
+                let (answered, changed) = self.answer(&message)?;
+                if changed {
+                    self.publish_soon().await?;
+                }
+                Response::from_json(&answered.to_json())
+            }
+            _ => Response::error("no such thing", 404),
+        }
+    }
+
+    async fn alarm(&self) -> Result<Response> {
+        let published = self.publish().await;
+        if published.is_err() {
+            console_error!("countersign cannot write the registry of agents to KV; trying again");
+            self.state.storage().set_alarm(RETRY).await?;
+        }
+        Response::empty()
+    }
+}
+
+impl AgentRegistry {
+    fn sql(&self) -> Result<SqlStorage> {
+        let sql = self.state.storage().sql();
+        sql.exec(
+            "CREATE TABLE IF NOT EXISTS registry (one INTEGER PRIMARY KEY CHECK (one = 1), document TEXT NOT NULL,
+             revision INTEGER NOT NULL, published INTEGER)",
+            None,
+        )?;
+        sql.exec(
+            "CREATE TABLE IF NOT EXISTS audit (revision INTEGER PRIMARY KEY, event TEXT NOT NULL)",
+            None,
+        )?;
+        Ok(sql)
+    }
+
+    /// The document; that of an empty registry before the first change.
+    fn document(&self) -> Result<String> {
+        let row = self.sql()?.exec("SELECT document FROM registry", None)?.raw().next().transpose()?;
+        match row.as_deref() {
+            None => {
+                let document = Registry::default().to_json();
+                self.store(&document, 0)?;
+                Ok(document)
+            }
+            Some([SqlStorageValue::String(document)]) => Ok(document.clone()),
+            Some(_) => Err(Error::from("the registry has no document")),
+        }
+    }
+
+    fn store(&self, document: &str, revision: u64) -> Result<()> {
+        let values = vec![document.into(), integer(revision)?];
+        self.sql()?.exec(
+            "INSERT INTO registry (one, document, revision) VALUES (1, ?, ?)
+             ON CONFLICT (one) DO UPDATE SET document = excluded.document, revision = excluded.revision",
+            values,
+        )?;
+        Ok(())
+    }
+
+    /// Answers a request to the admin API. Nothing waits in here, so that no other change comes between, and what is
+    /// written is written whole.
+    fn answer(&self, message: &Value) -> Result<(Answered, bool)> {
+        let isolate = isolate(&self.env).ok_or_else(|| Error::from("the gate is not configured"))?;
+        let text = |name: &str| message.get(name).and_then(Value::as_str);
+        let actor = message.get("actor").cloned().and_then(|actor| serde_json::from_value(actor).ok());
+        let path = text("path").unwrap_or_default();
+        let request = admin::Request {
+            method: text("method").unwrap_or_default(),
+            path,
+            query: text("query"),
+            if_match: text("if_match"),
+            body: text("body").unwrap_or_default().as_bytes(),
+            actor: actor.ok_or_else(|| Error::from("nobody asks"))?,
+            allow_loopback: isolate.gate.allow_loopback(),
+        };
+        let refused = |error: &RegistryError| Ok((Answered::new(Answer::problem(error, path), None), false));
+        let command = match Command::parse(&request, now()) {
+            Ok(command) => command,
+            Err(error) => return refused(&error),
+        };
+        if let Command::Audit { after } = command {
+            return Ok((Answered::new(Answer::audit(&self.events(after)?), None), false));
+        }
+        let stored = Registry::from_json(&self.document()?);
+        let answer = stored.and_then(|stored| command.answer(&stored.over(isolate.gate.agents()), now()));
+        match answer {
+            Err(error) => refused(&error),
+            Ok((answer, None)) => Ok((Answered::new(answer, None), false)),
+            Ok((answer, Some((next, event)))) => {
+                self.store(&next.to_json(), next.revision())?;
+                self.append(event.revision, &event.to_json())?;
+                let issuer =
+                    isolate.gate.public_origins().first().map(countersign::config::PublicOrigin::url);
+                let claims = event.claims(&issuer.unwrap_or_default(), isolate.gate.origin());
+                Ok((Answered::new(answer, Some(claims)), true))
+            }
+        }
+    }
+
+    fn append(&self, revision: u64, event: &Value) -> Result<()> {
+        let sql = self.sql()?;
+        let revision = integer(revision)?;
+        sql.exec("INSERT INTO audit VALUES (?, ?)", vec![revision.clone(), event.to_string().into()])?;
+        sql.exec("DELETE FROM audit WHERE revision <= ? - ?", vec![revision, KEPT_EVENTS.into()])?;
+        Ok(())
+    }
+
+    /// The events after a revision, oldest first.
+    fn events(&self, after: u64) -> Result<Vec<Value>> {
+        let most = i64::try_from(MAX_EVENTS).unwrap_or(i64::MAX);
+        let query = "SELECT event FROM audit WHERE revision > ? ORDER BY revision LIMIT ?";
+        let rows = self.sql()?.exec(query, vec![integer(after)?, most.into()])?;
+        let event = |row: Result<Vec<SqlStorageValue>>| match row?.as_slice() {
+            [SqlStorageValue::String(event)] => Ok(serde_json::from_str(event)?),
+            _ => Err(Error::from("an event is no text")),
+        };
+        rows.raw().map(event).collect()
+    }
+
+    fn forget_published(&self) -> Result<()> {
+        self.sql()?.exec("UPDATE registry SET published = NULL", None).map(drop)
+    }
+
+    /// Has KV written as soon as it takes another write. An alarm that is set already gives way to this one.
+    async fn publish_soon(&self) -> Result<()> {
+        let pause = Duration::from_millis(now().0.saturating_sub(self.written_at.get()));
+        self.state.storage().set_alarm(PAUSE.saturating_sub(pause)).await
+    }
+
+    /// Puts the newest registry into KV, if it is not there.
+    async fn publish(&self) -> Result<()> {
+        let query = "SELECT document, revision FROM registry WHERE published IS NOT revision";
+        let row = self.sql()?.exec(query, None)?.raw().next().transpose()?;
+        let Some([SqlStorageValue::String(document), revision]) = row.as_deref() else { return Ok(()) };
+        let kv = kv(&self.env).ok_or_else(|| Error::from("no KV"))?;
+        self.written_at.set(now().0);
+        kv.put(AGENTS_NAME, document)?.execute().await?;
+        // Where another change came meanwhile, its revision is another, and its alarm is set.
+        self.sql()?.exec("UPDATE registry SET published = ?", vec![revision.clone()])?;
+        Ok(())
+    }
+}
+
+fn integer(number: u64) -> Result<SqlStorageValue> {
+    let number = i64::try_from(number).map_err(|_| Error::from("the number is too large"))?;
+    SqlStorageValue::try_from_i64(number)
+}
+
+/// The answer where the object cannot be reached.
+pub(crate) fn unavailable(path: &str) -> Answered {
+    Answered::new(Answer::problem(&RegistryErrorKind::Unavailable.into(), path), None)
+}
