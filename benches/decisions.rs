@@ -1,5 +1,5 @@
-//! What a decision costs, and its parts: parsing, the signature base, one verification of each kind, and whole
-//! decisions of an isolate whose caches are warm.
+//! What a decision costs, and its parts: parsing, the signature base, and whole decisions of an isolate whose caches
+//! are warm. What one verification costs is in verification.rs.
 //!
 //! `cargo bench --package countersign`; a name after `--` runs what contains it.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
@@ -10,33 +10,23 @@ mod gate_support;
 use std::cell::Cell;
 use std::hint::black_box;
 
-use countersign::crypto::{Algorithm, PublicKey, SignatureCheck, Verdict, WarmKeys, sha256_base64url};
+use countersign::crypto::{PublicKey, sha256_base64url};
 use countersign::decision::Outcome;
 use countersign::encoding::base64url;
-use countersign::jose::{Jwk, JwkSet, Jws, thumbprint};
+use countersign::jose::{JwkSet, Jws, thumbprint};
 use countersign::signature::{Message, present, signature_base};
-use criterion::measurement::WallTime;
-use criterion::{BatchSize, BenchmarkGroup, Criterion, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use gate_support::{CONFIG, Draft, Key, NOW, World};
 use p256::ecdsa::signature::Signer as _;
 use serde_json::{Value, json};
 
-/// RFC 7515 A.2: a key, and a JWS signed with it.
+/// The key of RFC 7515 A.2.
 const RSA_KEY: &str = concat!(
     r#"{"kty":"RSA","e":"AQAB","n":"ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp"#,
     "-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0",
     "LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9k",
     r#"G4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ"}"#,
 );
-const RSA_JWS: &str = concat!(
-    "eyJhbGciOiJSUzI1NiJ9.",
-    "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.",
-    "cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujG",
-    "bds9uJdbF9CUAr7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K",
-    "0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6",
-    "LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_IoypGlUPQGe77Rw",
-);
-
 /// A P-256 key pair, for proofs under ES256.
 struct P256(p256::ecdsa::SigningKey);
 
@@ -54,10 +44,6 @@ impl P256 {
         let signature: p256::ecdsa::Signature = self.0.sign(message);
         signature.to_bytes().to_vec()
     }
-}
-
-fn jwk(document: &str) -> Jwk {
-    JwkSet::parse(format!("{{\"keys\":[{document}]}}").as_bytes()).unwrap().keys()[0].clone()
 }
 
 fn parse(c: &mut Criterion) {
@@ -79,37 +65,6 @@ fn base(c: &mut Criterion) {
     c.bench_function("base", |b| {
         b.iter(|| signature_base(black_box(&presented[0]), &message).unwrap());
     });
-}
-
-/// A check of a signature over as many bytes as a base usually has.
-fn check(key: PublicKey, algorithm: Algorithm, sign: impl Fn(&[u8]) -> Vec<u8>) -> SignatureCheck {
-    let message = [b'm'; 400].to_vec();
-    let signature = sign(&message);
-    SignatureCheck::new(key, algorithm, message, signature).unwrap()
-}
-
-fn verify(c: &mut Criterion) {
-    let mut group = c.benchmark_group("verify");
-    let key = Key::of(1);
-    let ed25519 = check(key.public(), Algorithm::Ed25519, |message| key.sign(message));
-    verifies(&mut group, "ed25519_cold", || ed25519.verify());
-    let mut warm = WarmKeys::default();
-    while warm.is_empty() {
-        assert_eq!(ed25519.verify_with(&mut warm), Verdict::Valid);
-    }
-    verifies(&mut group, "ed25519_warm", || ed25519.verify_with(&mut warm));
-    let key = P256::new();
-    let es256 = check(key.public(), Algorithm::EcdsaP256Sha256, |message| key.sign(message));
-    verifies(&mut group, "p256", || es256.verify());
-    let jws = Jws::parse(RSA_JWS).unwrap();
-    let rs256 = jws.check(jwk(RSA_KEY).key().clone(), Algorithm::RsaV15Sha256).unwrap();
-    verifies(&mut group, "rsa_2048", || rs256.verify());
-    group.finish();
-}
-
-fn verifies(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, mut verdict: impl FnMut() -> Verdict) {
-    assert_eq!(verdict(), Verdict::Valid);
-    group.bench_function(name, |b| b.iter(|| black_box(verdict())));
 }
 
 /// Requests of one agent with one token, each with a signature and a proof of its own: none is a replay.
@@ -184,5 +139,5 @@ fn decide(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, parse, base, verify, decide);
+criterion_group!(benches, parse, base, decide);
 criterion_main!(benches);

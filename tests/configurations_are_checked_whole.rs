@@ -128,8 +128,13 @@ fn lengths_of_time_have_a_unit_and_a_range() {
         refused("\"30s\"", &format!("\"{text}\""), "clock_skew", "write \"30s\"");
     }
     refused("\"30s\"", "\"61s\"", "clock_skew", "to 1m");
-    refused("\"1h\"\n\n[sig", "\"0s\"\n\n[sig", "issuers[0].max_lifetime", "write 1s to 30d");
-    refused("\"1h\"\n\n[sig", "\"31d\"\n\n[sig", "issuers[0].max_lifetime", "write 1s to 30d");
+    refused("\"1h\"\n\n[signatures]", "\"0s\"\n\n[signatures]", "issuers[0].max_lifetime", "write 1s to 30d");
+    refused(
+        "\"1h\"\n\n[signatures]",
+        "\"31d\"\n\n[signatures]",
+        "issuers[0].max_lifetime",
+        "write 1s to 30d",
+    );
     refused(
         "max_window = \"1h\"",
         "max_window = \"25h\"",

@@ -4,7 +4,7 @@
 mod signature_support;
 
 use countersign::signature::{
-    AcceptSignature, MAX_COMPONENTS, MAX_INPUT_BYTES, MAX_SIGNATURES, Message, Param, Requested,
+    AcceptSignature, Component, MAX_COMPONENTS, MAX_INPUT_BYTES, MAX_SIGNATURES, Message, Param, Requested,
     RequestedParams, SignatureError as E, SignatureParams, prepare,
 };
 use countersign::time::UnixSeconds;
@@ -25,22 +25,22 @@ fn one(value: &str) -> AcceptSignature {
     all.remove(0)
 }
 
-fn value(text: &str) -> Option<Requested> {
-    Some(Requested::Value(text.into()))
+fn exactly(text: &str) -> Requested {
+    Requested::Value(text.into())
 }
 
 #[test]
 fn the_example_of_section_5_1_is_understood() {
     let asked = one(EXAMPLE);
     assert_eq!(asked.label(), "sig1");
-    let names: Vec<_> = asked.components().iter().map(|one| one.identifier()).collect();
+    let names: Vec<_> = asked.components().iter().map(Component::identifier).collect();
     let covered =
         ["\"@method\"", "\"@target-uri\"", "\"@authority\"", "\"content-digest\"", "\"cache-control\""];
     assert_eq!(names, covered);
     let params = RequestedParams {
         created: true,
-        keyid: value("test-key-rsa-pss"),
-        tag: value("app-123"),
+        keyid: Some(exactly("test-key-rsa-pss")),
+        tag: Some(exactly("app-123")),
         ..RequestedParams::default()
     };
     assert_eq!(*asked.params(), params);
@@ -197,7 +197,7 @@ fn what_is_written_is_what_a_gate_asks_for() {
         created: true,
         expires: true,
         keyid: Some(Requested::Any),
-        tag: value("web-bot-auth"),
+        tag: Some(exactly("web-bot-auth")),
         ..RequestedParams::default()
     };
     let asked =
@@ -217,14 +217,14 @@ fn what_could_not_be_read_back_is_not_written() {
         AcceptSignature::new("a", vec![component("\"x\""); MAX_COMPONENTS + 1], none()),
         Err(E::TooManyComponents)
     );
-    let odd = RequestedParams { tag: value("\u{e9}"), ..none() };
+    let odd = RequestedParams { tag: Some(exactly("\u{e9}")), ..none() };
     assert_eq!(asking("a", "", odd), Err(E::ParamType(Param::Tag)));
     let a = asking("a", "", none()).unwrap();
     assert_eq!(AcceptSignature::write_all(&[]), Err(E::Missing));
     assert_eq!(AcceptSignature::write_all(&[a.clone(), a.clone()]), Err(E::LabelDuplicate));
     let many: Vec<_> = (0..=MAX_SIGNATURES).map(|i| asking(&format!("s{i}"), "", none()).unwrap()).collect();
     assert_eq!(AcceptSignature::write_all(&many), Err(E::TooManySignatures));
-    let long = RequestedParams { nonce: value(&"n".repeat(MAX_INPUT_BYTES)), ..none() };
+    let long = RequestedParams { nonce: Some(exactly(&"n".repeat(MAX_INPUT_BYTES))), ..none() };
     assert_eq!(AcceptSignature::write_all(&[asking("a", "", long).unwrap()]), Err(E::FieldTooLong));
 }
 

@@ -82,6 +82,9 @@ fn derived_components_have_the_values_of_section_2_2() {
     for (url, identifier, value) in [
         ("http://www.EXAMPLE.com:80", "\"@authority\"", "www.example.com"),
         ("http://www.example.com:443", "\"@authority\"", "www.example.com:443"),
+        ("https://[2001:DB8::1]:443/", "\"@authority\"", "[2001:db8::1]"),
+        ("https://[2001:db8::1]:8443/", "\"@authority\"", "[2001:db8::1]:8443"),
+        ("https://www.example.com/a/../%2e/%2F%c3//b", "\"@path\"", "/a/../%2e/%2F%c3//b"),
         ("http://www.example.com", "\"@scheme\"", "http"),
         ("https://www.example.com", "\"@path\"", "/"),
         ("https://www.example.com", "\"@request-target\"", "/"),
@@ -165,6 +168,21 @@ fn behind_a_proxy_the_public_target_is_signed() {
 }
 
 #[test]
+fn no_field_of_the_request_names_its_authority_or_scheme() {
+    let fields = [
+        ("Host", "other.example"),
+        ("X-Forwarded-Host", "other.example"),
+        ("X-Forwarded-Proto", "http"),
+        ("Forwarded", "host=other.example;proto=http"),
+    ];
+    for (identifier, value) in
+        [("\"@authority\"", "www.example.com"), ("\"@scheme\"", "https"), ("\"@target-uri\"", URL)]
+    {
+        assert_eq!(line(URL, &fields, identifier).unwrap(), value);
+    }
+}
+
+#[test]
 fn a_covered_field_that_is_absent_is_refused_and_not_empty() {
     assert_eq!(base_for("GET", URL, &[("A", "1")], "(\"a\" \"b\")"), Err(E::ComponentMissing { index: 1 }));
 }
@@ -181,8 +199,22 @@ fn what_occurs_twice_has_no_single_value() {
     assert_eq!(line(URL, &twice, "\"d\";key=\"a\""), Err(E::ComponentAmbiguous { index: 0 }));
     let url = "https://a.example/?q=1&q=2";
     assert_eq!(line(url, &[], "\"@query-param\";name=\"q\""), Err(E::ComponentAmbiguous { index: 0 }));
-    let priority = [("Priority", "u=1, u=2")];
-    assert_eq!(line(URL, &priority, "\"priority\";sf"), Err(E::ComponentAmbiguous { index: 0 }));
+    for (name, value, reading) in [
+        ("Priority", "u=1, u=2", "sf"),
+        // A parameter that is kept out of the base by the one after it.
+        ("Priority", "u=1;x=1;x=2", "sf"),
+        ("Deprecation", "@1;x=1;x=2", "sf"),
+        ("Accept-CH", "a, b;x;x", "sf"),
+        ("Accept-CH", "(a;x=1;x=2 b)", "sf"),
+        ("Accept-CH", "(a b);x;x", "sf"),
+        ("D", "a=(1 2;x;x)", "key=\"a\""),
+        ("D", "a=1;x=1;x=2", "key=\"a\""),
+    ] {
+        let refused = line(URL, &[(name, value)], &format!("\"{}\";{reading}", name.to_lowercase()));
+        assert_eq!(refused, Err(E::ComponentAmbiguous { index: 0 }), "{value}");
+    }
+    // As received they are all there.
+    assert_eq!(line(URL, &[("D", "a;x;x")], "\"d\"").unwrap(), "a;x;x");
 }
 
 #[test]

@@ -79,6 +79,41 @@ fn an_input_that_is_no_dictionary_of_inner_lists_is_refused() {
 }
 
 #[test]
+fn white_space_in_an_input_is_read_strictly_and_kept_as_received() {
+    // RFC 9651: spaces between items and after semicolons, nowhere else, and no tabs inside a member.
+    for input in [
+        "a=(\"@method\"\t\"@path\")",
+        "a=();\tcreated=1",
+        "a=() ;created=1",
+        "a =()",
+        "a= ()",
+        "a=();created= 1",
+    ] {
+        assert_eq!(refusal(input), E::InputMalformed, "{input:?}");
+    }
+    for (lines, text) in [
+        (&["a=( \"@method\"  \"@path\" );  created=1"][..], "( \"@method\"  \"@path\" );  created=1"),
+        (&[" \ta=(\"@method\");created=1\t "], "(\"@method\");created=1"),
+        (&["a=(\"@method\"\r\n\t\"@path\");created=1"], "(\"@method\" \"@path\");created=1"),
+        (&["b=() \t,\ta=();tag=\"x, y\"  "], "();tag=\"x, y\""),
+        (&["b=()", "a=();created=007"], "();created=007"),
+    ] {
+        let mut fields: Vec<_> = lines.iter().map(|line| ("Signature-Input", *line)).collect();
+        fields.push(("Signature", if text.starts_with("();") { "a=:AA==:, b=:AA==:" } else { "a=:AA==:" }));
+        let view = request("GET", "https://a.example/", &fields);
+        let signature = present(view.fields()).unwrap().into_iter().find(|one| one.label() == "a").unwrap();
+        assert_eq!(signature.params_text(), text);
+    }
+}
+
+#[test]
+fn a_member_is_covered_once_with_or_without_sf() {
+    assert_eq!(refusal("a=(\"x\";key=\"k\" \"x\";key=\"k\";sf)"), E::ComponentDuplicate);
+    assert!(outcome(&["a=(\"x\";key=\"k\" \"x\";key=\"l\" \"x\" \"x\";sf)"], &["a=:AA==:"]).is_ok());
+    assert!(outcome(&["a=(\"@method\" \"@method\";req \"x\";tr \"x\")"], &["a=:AA==:"]).is_ok());
+}
+
+#[test]
 fn a_signature_that_is_no_byte_sequence_is_refused() {
     for signature in
         ["a", "a=1", "a=\"AA==\"", "a=(:AA==:)", "a=::", "a=:A:", "a=:AA==", "a=:A-_=:", ":AA==:"]

@@ -102,7 +102,7 @@ fn signatures_are_refused_each_for_its_own_reason() {
         (signed(&world, |p| p.keyid = Some("key-1".into())), "signature.parameter_invalid"),
         (signed(&world, |p| p.alg = Some("hmac-sha256".into())), "signature.algorithm_not_allowed"),
         (signed(&world, |p| p.alg = Some("ecdsa-p256-sha256".into())), "signature.algorithm_mismatch"),
-        (signed(&world, |p| p.tag = Some("other".into())), "signature.missing"),
+        (signed(&world, |p| p.tag = Some("other".into())), "signature.tag_unknown"),
         (signed(&world, |p| p.keyid = Some(Key::of(9).thumbprint())), "signature.key_unknown"),
         (
             Draft::new("GET", "/signed").signed_with(&world.agent, &["\"@authority\""], |_| {}),

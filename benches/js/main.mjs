@@ -6,6 +6,7 @@ import { makeKey } from "../../js-tests/lib/keys.mjs";
 import { benchInNode } from "./in-node.mjs";
 import { benchInWorkerd } from "./in-workerd.mjs";
 import { benchStartUp } from "./start-up.mjs";
+import { benchVerification } from "./verification.mjs";
 
 const ROUNDS = Number(process.env.ROUNDS ?? 7);
 
@@ -21,12 +22,24 @@ const proven = (alg) => ({
 
 console.log(`${availableParallelism()} cores, Node ${process.versions.node}, median of ${ROUNDS} rounds`);
 await startUp();
+await verification();
 await inNode();
 await inWorkerd();
 
 async function startUp() {
   const { compileMs, firstMs, secondMs } = await benchStartUp(ROUNDS);
   console.log(`\nstart-up: module compiled by V8 in ${compileMs.toFixed(1)} ms; first answer of a new gate ${firstMs.toFixed(1)} ms, second ${secondMs.toFixed(1)} ms`);
+}
+
+/** One verification of each algorithm, where the peers have it; what a peer lacks is left out. */
+async function verification() {
+  console.log("\none verification, keys imported before, in µs; Ed25519 is ours in wasm, there with the whole decision around it");
+  for (const [alg, figures] of Object.entries(await benchVerification(ROUNDS))) {
+    const { ours, workerd, "Node's WebCrypto": webcrypto, ...peers } = figures;
+    const best = Math.min(...Object.values(peers));
+    const cells = Object.entries(figures).map(([name, micros]) => `${name} ${micros.toFixed(0)}`);
+    console.log(`  ${alg.padEnd(12)}${cells.join(", ")}${best < Infinity ? `; best peer to ours ${(best / ours).toFixed(2)}` : ""}`);
+  }
 }
 
 async function inNode() {

@@ -28,12 +28,13 @@ const OUTSIDE = `export default {
  * @property {number} port
  * @property {Record<string, string>} [hosts] origins, and the loopback servers that answer for them
  * @property {string} [build] the folder of another built Worker
+ * @property {boolean} [registry] `false` binds no registry of agents
  */
 
 /**
  * @param {GateOptions} options
  */
-export async function startGate({ config, port, hosts = {}, build = BUILD }) {
+export async function startGate({ config, port, hosts = {}, build = BUILD, registry = true }) {
   if (!existsSync(`${build}/index.js`)) throw new Error(`no Worker in ${build}; run: cargo xtask build`);
   const signing = await makeKey("EdDSA");
   const miniflare = new Miniflare({
@@ -62,6 +63,7 @@ export async function startGate({ config, port, hosts = {}, build = BUILD }) {
           GATE_SIGNING_KEY: JSON.stringify({ ...signing.privateJwk, kid: signing.kid, alg: "EdDSA" }),
         },
         kvNamespaces: ["COUNTERSIGN_KV"],
+        durableObjects: registry ? { AGENT_REGISTRY: { className: "AgentRegistry", useSQLite: true } } : {},
         outboundService: "outside",
       },
       { name: "outside", modules: true, script: OUTSIDE, compatibilityDate: COMPATIBILITY_DATE, bindings: { HOSTS: hosts } },

@@ -1,9 +1,10 @@
 import { setTimeout as pause } from "node:timers/promises";
+import { type AgentsHost, type AgentsReader, bringAgents } from "./agents.js";
 import { ImportedKeys } from "./checks.js";
 import type { Decision, Problem } from "./decision.js";
 import { CountersignError } from "./error.js";
 import { entropy } from "./entropy.js";
-import { bringKeys, type Host } from "./keys.js";
+import { askWith, bringKeys, type Host } from "./keys.js";
 import { type Facts, factsOf, type RequestDescriptor } from "./request.js";
 import { Gate as CoreGate, Memory, Session, type Step } from "./wasm.js";
 
@@ -12,10 +13,22 @@ const PATIENCE = 10;
 
 /** What a gate takes from its host. */
 export interface GateOptions {
-  /** Fetches key sets. Default: the global one. */
+  /**
+   * Fetches key sets. Default: a client that connects to public addresses only where an agent chose the name. A `fetch`
+   * of yours must see to that itself: agents name URLs below the origins that `signatures.trust` lists.
+   */
   readonly fetch?: typeof globalThis.fetch;
+  /** Takes lines on key sets that cannot be used, and why. Default: nobody. */
+  readonly log?: (line: string) => void;
   /** The time in milliseconds since 1970. Default: `Date.now`. */
   readonly now?: () => number;
+  /**
+   * Reads the registry of agents as the Worker's store has it, where the configuration has `[admin]`. It is read anew
+   * every 30 seconds. Without it such a gate refuses what the registry must be asked for.
+   */
+  readonly agents?: AgentsReader;
+  /** The secrets shared with clients that sign with `hmac-sha256`: a JWK Set of `oct` keys, each with a `kid`. */
+  readonly sharedKeys?: string | object;
 }
 
 /** A gate in this process. */
@@ -33,12 +46,13 @@ export function createGate(config: string | object, options: GateOptions = {}): 
 }
 
 class InProcessGate implements Gate {
-  readonly #host: Host;
-  readonly #imported = new ImportedKeys();
+  readonly #host: Host & AgentsHost;
 
-  constructor(config: string | object, { fetch = globalThis.fetch, now = Date.now }: GateOptions) {
+  constructor(config: string | object, options: GateOptions) {
+    const { fetch, log = () => {}, now = Date.now, agents, sharedKeys } = options;
     const [seed = 0] = crypto.getRandomValues(new Uint32Array(1));
-    this.#host = { gate: coreGate(config), memory: new Memory(seed), fetch, now };
+    const core = { gate: coreGate(config, sharedKeys), memory: new Memory(seed) };
+    this.#host = { ...core, imported: new ImportedKeys(), ask: askWith(fetch), log, now, agents };
   }
 
   async check(request: RequestDescriptor | Request): Promise<Decision> {
@@ -59,6 +73,7 @@ class InProcessGate implements Gate {
     while (next.step !== "done") next = await this.#answer(session, next, facts);
     // After the decision, so that no request waits for what only later ones need.
     if (next.refresh.length > 0) void bringKeys(this.#host, next.refresh);
+    if (next.refreshAgents) void bringAgents(this.#host);
     const decision = JSON.parse(next.decision) as Decision;
     return next.problem === undefined ? decision : { ...decision, problem: JSON.parse(next.problem) as Problem } as Decision;
   }
@@ -69,10 +84,12 @@ class InProcessGate implements Gate {
     switch (next.step) {
       case "keys":
         return bringKeys(this.#host, next.sources).then(() => session.step(memory, now()));
+      case "agents":
+        return bringAgents(this.#host).then(() => session.step(memory, now()));
       case "wait":
         return pause(PATIENCE).then(() => session.step(memory, now()));
       case "checks": {
-        const verdicts = new Uint8Array(next.checks.map((check) => Number(this.#imported.verify(check))));
+        const verdicts = new Uint8Array(next.checks.map((check) => Number(this.#host.imported.verify(check))));
         return session.stepWithVerdicts(memory, now(), verdicts);
       }
       case "body":
@@ -92,10 +109,17 @@ class InProcessGate implements Gate {
   }
 }
 
-function coreGate(config: string | object): CoreGate {
+function coreGate(config: string | object, sharedKeys: string | object | undefined): CoreGate {
   try {
-    return new CoreGate(typeof config === "string" ? config : JSON.stringify(config));
+    const gate = new CoreGate(text(config));
+    if (sharedKeys !== undefined) return gate.withSharedKeys(text(sharedKeys));
+    if (!gate.needsSharedKeys) return gate;
   } catch (cause) {
     throw new CountersignError("config.invalid", (cause as Error).message, { cause });
   }
+  throw new CountersignError("config.invalid", "a profile accepts hmac-sha256, and there are no sharedKeys");
+}
+
+function text(document: string | object): string {
+  return typeof document === "string" ? document : JSON.stringify(document);
 }

@@ -10,7 +10,7 @@ use super::field_types::{FieldType, field_type};
 use super::message::{Message, RequestParts, Source};
 use super::presented::PresentedSignature;
 use super::query::{self, NoValue};
-use crate::encoding::structured::{Dictionary, Item, Limits, List, write_bytes};
+use crate::encoding::structured::{Dictionary, Item, Limits, List, Member, Parameters, write_bytes};
 use crate::request::{Fields, RequestView, Target};
 use alloc::string::String;
 use core::fmt::Write;
@@ -195,6 +195,7 @@ fn write_member(
         return Err(SignatureError::ComponentAmbiguous { index });
     }
     let entry = dictionary.get(key).ok_or(SignatureError::ComponentMissing { index })?;
+    refuse_repeated([&entry.member], index)?;
     entry.member.write(base).map_err(|_| SignatureError::FieldNotStructured { index })
 }
 
@@ -204,15 +205,43 @@ fn write_strictly(name: &str, index: u8, fields: &Fields, base: &mut String) -> 
     let kind = field_type(name).ok_or(SignatureError::FieldTypeUnknown { index })?;
     let value = super::combined(fields, name).unwrap_or_default();
     let written = match kind {
-        FieldType::Item => Item::parse_within(&value, FIELD_LIMITS).map_err(|_| malformed)?.write(base),
-        FieldType::List => List::parse_within(&value, FIELD_LIMITS).map_err(|_| malformed)?.write(base),
+        FieldType::Item => {
+            let item = Item::parse_within(&value, FIELD_LIMITS).map_err(|_| malformed)?;
+            refuse_repeated_params(&item.params, index)?;
+            item.write(base)
+        }
+        FieldType::List => {
+            let list = List::parse_within(&value, FIELD_LIMITS).map_err(|_| malformed)?;
+            refuse_repeated(&list.members, index)?;
+            list.write(base)
+        }
         FieldType::Dictionary => {
             let dictionary = Dictionary::parse_within(&value, FIELD_LIMITS).map_err(|_| malformed)?;
             if dictionary.duplicate().is_some() {
                 return Err(SignatureError::ComponentAmbiguous { index });
             }
+            refuse_repeated(dictionary.entries().iter().map(|entry| &entry.member), index)?;
             dictionary.write(base)
         }
     };
     written.map_err(|_| malformed)
+}
+
+/// Refuses parameters given twice. Strict serialisation keeps the last one only (RFC 9651 §4.2.3.2), so that anyone
+/// on the way could put another one before it, for an application that takes the first, and the signature would hold.
+fn refuse_repeated<'a>(
+    members: impl IntoIterator<Item = &'a Member<'a>>,
+    index: u8,
+) -> Result<(), SignatureError> {
+    members.into_iter().try_for_each(|member| match member {
+        Member::Item(item) => refuse_repeated_params(&item.params, index),
+        Member::InnerList(list) => {
+            refuse_repeated_params(&list.params, index)?;
+            list.items.iter().try_for_each(|item| refuse_repeated_params(&item.params, index))
+        }
+    })
+}
+
+fn refuse_repeated_params(params: &Parameters<'_>, index: u8) -> Result<(), SignatureError> {
+    if params.duplicate().is_some() { Err(SignatureError::ComponentAmbiguous { index }) } else { Ok(()) }
 }

@@ -127,7 +127,8 @@ pub enum SignatureError {
         /// The component's place.
         index: u8,
     },
-    /// A covered query parameter or dictionary member occurs more than once.
+    /// A covered query parameter or dictionary member, or a parameter in what is serialised strictly, occurs more than
+    /// once.
     ComponentAmbiguous {
         /// The component's place.
         index: u8,

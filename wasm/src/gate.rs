@@ -21,6 +21,20 @@ impl Gate {
         gate.map(|gate| Self(Arc::new(gate))).map_err(|faults| JsError::new(&lines(&faults)))
     }
 
+    /// Whether a profile accepts `hmac-sha256`, for which the host must bring keys.
+    #[wasm_bindgen(getter, js_name = needsSharedKeys)]
+    #[must_use]
+    pub fn needs_shared_keys(&self) -> bool {
+        self.0.needs_shared_keys()
+    }
+
+    /// Takes the secrets that it shares with clients: a JWK Set of symmetric keys, each with a `kid`.
+    #[wasm_bindgen(js_name = withSharedKeys)]
+    pub fn with_shared_keys(&self, document: &str) -> Result<Self, JsError> {
+        let gate = config::Gate::clone(&self.0).with_shared_keys(document);
+        gate.map(|gate| Self(Arc::new(gate))).map_err(|fault| JsError::new(&fault.to_string()))
+    }
+
     /// Most bytes of a body that the host reads.
     #[wasm_bindgen(getter, js_name = maxBodyBytes)]
     #[must_use]

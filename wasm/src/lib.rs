@@ -8,11 +8,13 @@
 //! | `gate` | a configuration, and what is wrong with it |
 //! | `memory` | key sets that the host fetched |
 //! | `session` | the facts of a request, and the host's answers |
+//! | `signature` | one message and the keys for it, or what to sign on it |
 //! | `step` | what a session needs next, and the decision |
 
 mod gate;
 mod memory;
 mod session;
+mod signature;
 mod step;
 
 use countersign::keys::MAX_KEY_DOCUMENT_BYTES;
@@ -24,6 +26,13 @@ use wasm_bindgen::prelude::*;
 #[must_use]
 pub fn max_key_document_bytes() -> usize {
     MAX_KEY_DOCUMENT_BYTES
+}
+
+/// Whether an address, IPv6 without brackets, is one of the internet.
+#[wasm_bindgen(js_name = isPublicAddress)]
+#[must_use]
+pub fn is_public_address(address: &str) -> bool {
+    countersign::net::is_public(address)
 }
 
 /// `Date.now()`, or what the host takes for it.

@@ -49,13 +49,7 @@ impl Session {
             Ok(view) => Ok(engine::Session::new(Arc::clone(gate.inner()), view, now, entropy)),
             Err(error) => {
                 let decision = engine::Session::refuse_unviewable(Reason::from(error), now, entropy);
-                Err(Some(Conclusion {
-                    decision,
-                    event: None,
-                    tell: Vec::new(),
-                    refresh: Vec::new(),
-                    store: None,
-                }))
+                Err(Some(Conclusion::from(decision)))
             }
         };
         Ok(Self { inner, disclosure: gate.inner().disclosure(), asked: Vec::new() })
@@ -127,18 +121,29 @@ impl Session {
     }
 }
 
-fn view(method: &str, url: &str, lines: &[&str], has_body: bool) -> Result<RequestView, RequestError> {
+/// A request as the host describes it, its field lines as names and values in turn.
+pub(crate) fn view(
+    method: &str,
+    url: &str,
+    lines: &[&str],
+    has_body: bool,
+) -> Result<RequestView, RequestError> {
+    RequestView::new(method, Target::parse(url)?, fields_of(lines)?, has_body)
+}
+
+/// Field lines, from names and values in turn.
+pub(crate) fn fields_of(lines: &[&str]) -> Result<Fields, RequestError> {
     let mut fields = Fields::new();
     for line in lines.chunks_exact(2) {
         if let [name, value] = line {
             fields.push(name, value)?;
         }
     }
-    RequestView::new(method, Target::parse(url)?, fields, has_body)
+    Ok(fields)
 }
 
 /// The strings that were joined; `None` where the lengths are not theirs.
-fn split<'a>(joined: &'a [u8], lengths: &[u32]) -> Option<Vec<&'a str>> {
+pub(crate) fn split<'a>(joined: &'a [u8], lengths: &[u32]) -> Option<Vec<&'a str>> {
     let mut rest = str::from_utf8(joined).ok()?;
     let mut strings = Vec::with_capacity(lengths.len());
     for length in lengths {

@@ -15,6 +15,7 @@ const TYPES: &str = r#"
 /** What a session needs next. */
 export type Step =
   | { readonly step: "keys"; readonly sources: readonly KeySource[] }
+  | { readonly step: "agents" }
   | { readonly step: "wait" }
   | { readonly step: "checks"; readonly checks: readonly Check[] }
   | { readonly step: "body" }
@@ -27,6 +28,8 @@ export type Step =
       readonly problem: string | undefined;
       /** Key sets that should be fetched anew, after the response. */
       readonly refresh: readonly KeySource[];
+      /** Whether the registry of agents should be read anew, after the response. */
+      readonly refreshAgents: boolean;
     };
 
 /** Where to fetch keys, as `Memory` knows it by name. */
@@ -34,6 +37,8 @@ export interface KeySource {
   readonly name: string;
   readonly url: string;
   readonly accept: string;
+  /** Whether no address may be connected to but those that `isPublicAddress` lets through. */
+  readonly publicOnly: boolean;
 }
 
 /** A signature to verify. Key, lengths and ranges are checked already. */
@@ -67,6 +72,8 @@ extern "C" {
     fn set_problem(this: &Step, problem: Option<String>);
     #[wasm_bindgen(method, setter)]
     fn set_refresh(this: &Step, refresh: Vec<Source>);
+    #[wasm_bindgen(method, setter, js_name = refreshAgents)]
+    fn set_refresh_agents(this: &Step, refresh_agents: bool);
 
     type Source;
     #[wasm_bindgen(method, setter)]
@@ -75,8 +82,13 @@ extern "C" {
     fn set_url(this: &Source, url: &str);
     #[wasm_bindgen(method, setter)]
     fn set_accept(this: &Source, accept: &str);
+    #[wasm_bindgen(method, setter, js_name = publicOnly)]
+    fn set_public_only(this: &Source, public_only: bool);
 
-    type Check;
+    /// A signature to verify.
+    #[wasm_bindgen(typescript_type = "Check")]
+    #[derive(Debug)]
+    pub type Check;
     #[wasm_bindgen(method, setter)]
     fn set_algorithm(this: &Check, algorithm: &str);
     #[wasm_bindgen(method, setter)]
@@ -94,6 +106,7 @@ pub(crate) fn to_js(step: engine::Step, memory: &mut Memory, disclosure: Disclos
             value.set_sources(sources_to_js(sources, memory));
             "keys"
         }
+        engine::Step::Agents => "agents",
         engine::Step::Wait => "wait",
         engine::Step::Checks(checks) => {
             value.set_checks(checks.iter().map(check_to_js).collect());
@@ -109,6 +122,7 @@ pub(crate) fn to_js(step: engine::Step, memory: &mut Memory, disclosure: Disclos
             value.set_decision(&decision.to_json());
             value.set_problem((!decision.is_allowed()).then(|| decision.problem(disclosure).to_string()));
             value.set_refresh(sources_to_js(conclusion.refresh, memory));
+            value.set_refresh_agents(conclusion.refresh_agents);
             "done"
         }
     };
@@ -127,10 +141,11 @@ fn source_to_js(source: &KeySource) -> Source {
     value.set_name(&source.name());
     value.set_url(source.url());
     value.set_accept(source.accept());
+    value.set_public_only(source.is_public_only());
     value
 }
 
-fn check_to_js(check: &SignatureCheck) -> Check {
+pub(crate) fn check_to_js(check: &SignatureCheck) -> Check {
     let value: Check = Object::new().unchecked_into();
     value.set_algorithm(check.algorithm().jose());
     value.set_key(&check.key().to_jwk());

@@ -13,7 +13,7 @@ use worker::{Context, Delay, Env, Result, console_log};
 use crate::facts::{self, Body};
 use crate::isolate::{Isolate, isolate, now, random};
 use crate::well_known::respond;
-use crate::{admin, events, keys, limits, origin, webcrypto, well_known};
+use crate::{admin, events, keys, limits, origin, registry, webcrypto, well_known};
 
 /// How long a request waits before it looks again whether another has fetched what it needs.
 const PATIENCE: Duration = Duration::from_millis(10);
@@ -27,7 +27,7 @@ pub(crate) async fn answer(request: Request, env: &Env, context: Context) -> Res
         return response;
     }
     let (conclusion, body) = decide(&isolate, &request, env, &context).await;
-    let Conclusion { decision, event, tell, refresh, store } = conclusion;
+    let Conclusion { decision, event, tell, refresh, refresh_agents, store } = conclusion;
     if let Some(event) = event {
         events::push(&isolate, events::of_risk(&isolate, &event), &context);
     }
@@ -39,6 +39,9 @@ pub(crate) async fn answer(request: Request, env: &Env, context: Context) -> Res
     }
     if !refresh.is_empty() {
         keys::refresh(&isolate, env, refresh, &context);
+    }
+    if refresh_agents {
+        registry::refresh(&isolate, env, &context);
     }
     if decision.reason.is_some() {
         console_log!("{}", decision.to_json());
@@ -68,10 +71,15 @@ async fn decide(
         Ok(view) => view,
         Err(error) => {
             let decision = Session::refuse_unviewable(Reason::from(error), now(), random());
-            return (
-                Conclusion { decision, event: None, tell: Vec::new(), refresh: Vec::new(), store: None },
-                Body::Untouched,
-            );
+            let conclusion = Conclusion {
+                decision,
+                event: None,
+                tell: Vec::new(),
+                refresh: Vec::new(),
+                refresh_agents: false,
+                store: None,
+            };
+            return (conclusion, Body::Untouched);
         }
     };
     let mut session = Session::new(Arc::clone(&isolate.gate), view, now(), random());
@@ -84,6 +92,10 @@ async fn decide(
             Step::Done(conclusion) => return (*conclusion, body),
             Step::Keys(sources) => {
                 keys::bring(isolate, env, sources, context).await;
+                Answer::Ready
+            }
+            Step::Agents => {
+                registry::bring(isolate, env, context).await;
                 Answer::Ready
             }
             Step::Wait => {

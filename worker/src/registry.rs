@@ -40,7 +40,6 @@ pub(crate) fn is_bound(env: &Env) -> bool {
 }
 
 /// Brings the registry into memory. Others wait for it too, so that it goes on where the client goes away.
-#[allow(dead_code, reason = "the gate asks for it once the engine does")]
 pub(crate) async fn bring(isolate: &Rc<Isolate>, env: &Env, context: &Context) {
     let (isolate, env) = (Rc::clone(isolate), env.clone());
     let (done, brought) = oneshot::channel();
@@ -53,7 +52,6 @@ pub(crate) async fn bring(isolate: &Rc<Isolate>, env: &Env, context: &Context) {
 }
 
 /// Brings the registry into memory, after the response.
-#[allow(dead_code, reason = "the gate asks for it once the engine does")]
 pub(crate) fn refresh(isolate: &Rc<Isolate>, env: &Env, context: &Context) {
     let (isolate, env) = (Rc::clone(isolate), env.clone());
     context.wait_until(async move { read(&isolate, &env).await });

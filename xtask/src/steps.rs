@@ -42,6 +42,7 @@ const STEPS: &[Step] = &[
     Step { name: "js types", run: js_types },
     Step { name: "js tests: worker", run: |w| js_tests(w, "worker") },
     Step { name: "js tests: node", run: |w| js_tests(w, "node") },
+    Step { name: "js tests: backends", run: |w| js_tests(w, "backends") },
     Step { name: "js tests: peers", run: |w| js_tests(w, "peers") },
     Step { name: "demo", run: demo },
 ];
