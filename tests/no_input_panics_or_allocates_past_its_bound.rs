@@ -184,7 +184,7 @@ fn no_input_panics_or_allocates_past_its_bound() {
         }
         check(&a_dictionary_parsed_for_each_component());
         let check = std::cell::RefCell::new(check);
-        let config = Config { cases: 1500, failure_persistence: None, ..Config::default() };
+        let config = Config { cases: 800, failure_persistence: None, ..Config::default() };
         let result = TestRunner::new(config).run(&input(seeds.clone()), |input| {
             (check.borrow_mut())(&input);
             Ok(())

@@ -11,7 +11,7 @@ use countersign::config::{Config, Gate};
 use countersign::crypto::{Algorithm, Verdict};
 use countersign::decision::Decision;
 use countersign::engine::{Answer, Session, Step};
-use countersign::keys::{KeyResponse, KeySource};
+use countersign::keys::{KeyResponse, KeySource, MAX_KEY_DOCUMENT_BYTES};
 use countersign::memory::Memory;
 use countersign::reason::Reason;
 use countersign::request::{Fields, RequestError, RequestView, Scheme, Target};
@@ -158,18 +158,14 @@ fn gate(input: &Value) -> Arc<Gate> {
 /// What the directory at the source's URL answers; what the vector does not have cannot be reached.
 fn fetch(memory: &mut Memory, source: &KeySource, directories: &Value, now: UnixMillis) {
     let Some(answer) = directories.get(source.url()) else { return memory.keys_failed(source, now) };
-    let field = |name: &str| {
-        let mut fields = answer["fields"].as_array().unwrap().iter();
-        fields.find_map(|pair| pair[0].as_str()?.eq_ignore_ascii_case(name).then(|| pair[1].as_str())?)
-    };
-    let response = KeyResponse {
-        status: answer["status"].as_u64().unwrap().try_into().unwrap(),
-        content_type: field("content-type"),
-        retry_after: field("retry-after"),
-        body: text(answer, "body").unwrap().as_bytes(),
-        ..KeyResponse::default()
-    };
-    memory.keys_fetched(source, &response, now);
+    let status = answer["status"].as_u64().unwrap().try_into().unwrap();
+    // A host reads no more than the bound.
+    let body = text(answer, "body").map(str::as_bytes).filter(|body| body.len() <= MAX_KEY_DOCUMENT_BYTES);
+    let mut response = KeyResponse::new(status, body);
+    for pair in answer["fields"].as_array().unwrap() {
+        response = response.with(pair[0].as_str().unwrap(), pair[1].as_str().unwrap());
+    }
+    memory.keys_read(source, source.read(&response, now.seconds()), &[], now);
 }
 
 fn decide(gate: &Arc<Gate>, memory: &mut Memory, request: &str, input: &Value) -> Decision {
