@@ -170,7 +170,8 @@ fn each_fault_of_the_fields_has_its_code() {
         assert!(whole.contains(from), "{from}");
         whole.replacen(from, to, 1)
     };
-    let many: String = (0..100).map(|n| format!("\"x-{n}\" ")).collect();
+    let many: Vec<_> = (0..100).map(|n| format!("\"x-{n}\"")).collect();
+    let many = many.join(" ");
     for (name, message, outcome, code) in [
         ("unsigned", without(&input).replace(&signature, ""), "unverified", "signature.missing"),
         ("no-input", without(&input), "invalid", "signature.unpaired_label"),
@@ -194,7 +195,7 @@ fn each_fault_of_the_fields_has_its_code() {
         ("short", changed(&signature, "Signature: sig1=:AAAA:\r\n"), "invalid", "signature.invalid"),
         (
             "too-many",
-            changed("(\"@method\"", &format!("({many}\"@method\"")),
+            changed("(\"@method\"", &format!("({many} \"@method\"")),
             "invalid",
             "signature.too_large",
         ),

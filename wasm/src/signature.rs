@@ -78,6 +78,7 @@ impl Message {
 
     /// What a signature over these components signs, under a label that the message does not have yet.
     #[expect(clippy::too_many_arguments, reason = "an object of them would have to be read member by member")]
+    #[expect(clippy::needless_pass_by_value, reason = "lists of strings come by value")]
     pub fn prepare(
         &self,
         label: &str,
@@ -274,6 +275,7 @@ impl Inspection {
 
 /// The value of a `Content-Digest`.
 #[wasm_bindgen(js_name = digestField)]
+#[expect(unreachable_pub, reason = "public functions only are exported")]
 pub fn digest_field(content: &[u8], algorithm: &str) -> Result<String, JsError> {
     let known = [DigestAlgorithm::Sha256, DigestAlgorithm::Sha512].into_iter();
     let algorithm = known.into_iter().find(|known| known.as_str() == algorithm);
@@ -283,6 +285,7 @@ pub fn digest_field(content: &[u8], algorithm: &str) -> Result<String, JsError> 
 
 /// What the `Accept-Signature` among these fields asks for, in JSON.
 #[wasm_bindgen(js_name = acceptedSignatures)]
+#[expect(unreachable_pub, reason = "public functions only are exported")]
 pub fn accepted_signatures(fields: &[u8], lengths: &[u32]) -> Result<String, JsError> {
     let asked = AcceptSignature::parse(&read_fields(fields, lengths)??)?;
     let asked: Vec<_> = asked.iter().map(accepted).collect();
