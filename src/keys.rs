@@ -1,15 +1,31 @@
 //! Where verification keys come from, and what a response must be to be believed: [`KeySource`].
 //!
-//! Two kinds of sources never mix: the key set that the configuration pins for an issuer, and the directory that
-//! an agent names itself, below an origin that the configuration trusts. Fetching is the host's: `https`, no
-//! redirects, at most [`MAX_KEY_DOCUMENT_BYTES`] read.
+//! Three kinds of sources never mix: the key set that the configuration pins for an issuer, the directory that an agent
+//! names itself, below an origin that the configuration trusts, and the key set that a registered agent has. Fetching is the host's: `https`, no
+//! redirects, at most [`MAX_KEY_DOCUMENT_BYTES`] read, `Accept` as [`KeySource::accept`] says, `Accept-Encoding:
+//! identity` as digests are those of what was sent, and for [`KeySource::is_public_only`] no address but those that
+//! [`net::is_public`](crate::net::is_public) lets through.
+//!
+//! A host gives [`KeySource::read`] what it got, verifies the [`KeyReading::checks`] that this leaves to it, and gives
+//! the reading to [`Memory::keys_read`](crate::memory::Memory::keys_read). Keys are looked up by source *and* name.
+
+mod signed;
 
 use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
 use core::time::Duration;
 
+use crate::crypto::SignatureCheck;
 use crate::jose::jwk::{JwkSet, JwkSetError, MAX_SET_BYTES};
-use crate::jose::key_set;
+use crate::jose::key_set::{self, CachingFields, Freshness};
+use crate::net;
+use crate::request::{Fields, Target};
 use crate::signature::profiles::web_bot_auth::KeySourceUrl;
+use crate::time::UnixSeconds;
+use signed::{Exchange, Judged};
+
+pub use signed::{KeyRefusal, TAG as DIRECTORY_TAG};
 
 /// Most bytes of a response that a host reads: 64 KiB.
 pub const MAX_KEY_DOCUMENT_BYTES: usize = MAX_SET_BYTES;
@@ -21,6 +37,8 @@ pub const DIRECTORY_MEDIA_TYPE: &str = "application/http-message-signatures-dire
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Kind {
     Issuer,
+    /// Of a registered agent: known by `kid`, and fetched under the rules of directories.
+    Agent,
     WellKnownDirectory,
     Directory,
 }
@@ -31,56 +49,175 @@ pub struct KeySource {
     kind: Kind,
     url: String,
     origin: String,
+    /// Where only keys are kept that signed the response: how far its clock may be ahead.
+    signed_within: Option<Duration>,
 }
 
 /// Why a response brought no keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyResponseError {
     /// The status is not 200. Redirects are not followed.
-    Status,
+    Status(u16),
     /// A directory at the well-known path has another media type.
     MediaType,
     /// The body is no key set.
     Document(JwkSetError),
+    /// A directory that must be signed is signed by none of its keys.
+    Unsigned,
 }
+
+impl KeyResponseError {
+    /// Whether the answer is that there is no key set, rather than that it cannot be had now. Of the statuses these are
+    /// 404 and 410, a redirect, and success without the document; a refusal (401, 403) or overload may pass.
+    #[must_use]
+    pub fn is_definite(self) -> bool {
+        match self {
+            Self::Status(status) => matches!(status, 200..=399 | 404 | 410),
+            Self::MediaType | Self::Document(_) | Self::Unsigned => true,
+        }
+    }
+}
+
+impl fmt::Display for KeyResponseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status(status) => write!(f, "key set was answered with status {status}"),
+            Self::MediaType => f.write_str("directory has another media type"),
+            Self::Document(error) => error.fmt(f),
+            Self::Unsigned => f.write_str("directory is signed by none of its keys"),
+        }
+    }
+}
+
+impl core::error::Error for KeyResponseError {}
 
 /// What a host got from a source.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct KeyResponse<'a> {
-    /// The status.
-    pub status: u16,
-    /// `Content-Type`.
-    pub content_type: Option<&'a str>,
-    /// `Cache-Control`, lines joined.
-    pub cache_control: Option<&'a str>,
-    /// `Age`.
-    pub age: Option<&'a str>,
-    /// `Retry-After`.
-    pub retry_after: Option<&'a str>,
-    /// The body.
-    pub body: &'a [u8],
+    status: u16,
+    fields: Fields,
+    /// `None` where it is longer than a key document may be.
+    body: Option<&'a [u8]>,
 }
 
-impl KeyResponse<'_> {
-    pub(crate) fn fresh_for(&self) -> Option<Duration> {
-        key_set::freshness(self.cache_control, self.age)
+impl<'a> KeyResponse<'a> {
+    /// A response without fields. `body` is `None` where it is longer than [`MAX_KEY_DOCUMENT_BYTES`].
+    #[must_use]
+    pub fn new(status: u16, body: Option<&'a [u8]>) -> Self {
+        Self { status, fields: Fields::new(), body }
+    }
+
+    /// The same with a field line. What no field can be, or is too much of them, is left out: a signature that covers
+    /// it does not verify.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        let _ = self.fields.push(name, value);
+        self
+    }
+
+    fn freshness(&self, now: UnixSeconds) -> Freshness {
+        let [cache_control, age, date, expires] =
+            ["cache-control", "age", "date", "expires"].map(|name| self.fields.combined(name));
+        let fields = CachingFields {
+            cache_control: cache_control.as_deref(),
+            age: age.as_deref(),
+            date: date.as_deref(),
+            expires: expires.as_deref(),
+        };
+        Freshness::read(&fields, now)
+    }
+}
+
+/// What a response came to: keys or a reason why not, and how long to believe it.
+#[derive(Clone, Debug)]
+pub struct KeyReading {
+    found: Result<Found, KeyResponseError>,
+    freshness: Freshness,
+    retry_after: Option<Duration>,
+}
+
+#[derive(Clone, Debug)]
+enum Found {
+    Keys(JwkSet),
+    Signed(Judged),
+}
+
+impl KeyReading {
+    /// The signatures of keys on the response that the host has to verify, in order: those of other algorithms than
+    /// Ed25519, which the core does. None, mostly.
+    #[must_use]
+    pub fn checks(&self) -> Vec<SignatureCheck> {
+        match &self.found {
+            Ok(Found::Signed(judged)) => judged.checks().cloned().collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The keys, with the host's verdicts on the checks; one that is missing is that the signature is not valid. Beside
+    /// them is why keys were refused that had to sign, by thumbprint.
+    pub(crate) fn conclude(
+        self,
+        verdicts: &[bool],
+    ) -> (Result<JwkSet, KeyResponseError>, Vec<(String, KeyRefusal)>) {
+        match self.found {
+            Ok(Found::Keys(set)) => (Ok(set), Vec::new()),
+            Ok(Found::Signed(judged)) => {
+                let (set, refusals) = judged.conclude(verdicts);
+                let none_signed = set.keys().is_empty() && !refusals.is_empty();
+                (if none_signed { Err(KeyResponseError::Unsigned) } else { Ok(set) }, refusals)
+            }
+            Err(error) => (Err(error), Vec::new()),
+        }
+    }
+
+    pub(crate) fn freshness(&self) -> Freshness {
+        self.freshness
     }
 
     pub(crate) fn retry_after(&self) -> Option<Duration> {
-        self.retry_after.and_then(key_set::retry_after)
+        self.retry_after
+    }
+}
+
+/// What became of a reading.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeysTaken {
+    /// What to store under [`KeySource::name`], and for how long, where it is to be stored.
+    pub store: Option<(String, Duration)>,
+    /// Why the response brought no keys.
+    pub error: Option<KeyResponseError>,
+    /// The keys that had to sign the response and are not believed, by thumbprint, for the operator to see.
+    pub refusals: Vec<(String, KeyRefusal)>,
+}
+
+impl KeysTaken {
+    /// Lines for a log. They name no URL, which a stranger may have chosen.
+    pub fn lines(&self) -> impl Iterator<Item = String> + '_ {
+        let error = self.error.iter().map(|error| alloc::format!("{error}"));
+        error.chain(self.refusals.iter().map(|(thumbprint, why)| alloc::format!("key {thumbprint}: {why}")))
     }
 }
 
 impl KeySource {
     /// The key set of a configured issuer.
     pub(crate) fn issuer(url: &str) -> Self {
-        Self { kind: Kind::Issuer, url: url.into(), origin: String::new() }
+        Self { kind: Kind::Issuer, url: url.into(), origin: String::new(), signed_within: None }
+    }
+
+    /// The key set of a registered agent.
+    pub(crate) fn agent(url: &str) -> Self {
+        Self { kind: Kind::Agent, ..Self::issuer(url) }
     }
 
     /// The directory that an agent named.
     pub(crate) fn directory(url: &KeySourceUrl) -> Self {
         let kind = if url.is_well_known() { Kind::WellKnownDirectory } else { Kind::Directory };
-        Self { kind, url: url.as_str().into(), origin: url.origin().into() }
+        Self { kind, url: url.as_str().into(), origin: url.origin().into(), signed_within: None }
+    }
+
+    /// The same, from which only keys are kept that have signed the response, with a clock at most so far ahead.
+    pub(crate) fn signed_within(self, clock_skew: Option<Duration>) -> Self {
+        Self { signed_within: clock_skew, ..self }
     }
 
     /// The URL to fetch.
@@ -93,7 +230,7 @@ impl KeySource {
     #[must_use]
     pub fn accept(&self) -> &'static str {
         match self.kind {
-            Kind::Issuer => "application/jwk-set+json, application/json",
+            Kind::Issuer | Kind::Agent => "application/jwk-set+json, application/json",
             Kind::WellKnownDirectory => DIRECTORY_MEDIA_TYPE,
             Kind::Directory => {
                 "application/jwk-set+json, application/json, application/http-message-signatures-directory+json"
@@ -101,9 +238,33 @@ impl KeySource {
         }
     }
 
+    /// Whether the host may connect to public addresses only: an agent chose the name. What the configuration names is
+    /// the operator's to choose, and may be in his own network; loopback is named where the configuration permits it, for tests.
+    #[must_use]
+    pub fn is_public_only(&self) -> bool {
+        let names_loopback = |url: Target| net::names_loopback(url.authority());
+        self.kind != Kind::Issuer && !Target::parse(&self.url).is_ok_and(names_loopback)
+    }
+
+    /// The part of the URL that the operator has named, for logs: the rest of a directory's an agent chose.
+    #[must_use]
+    pub fn configured(&self) -> &str {
+        if self.is_directory() { &self.origin } else { &self.url }
+    }
+
     /// The origin of a directory, by which fetches of new ones are limited; `None` for issuers.
     pub(crate) fn directory_origin(&self) -> Option<&str> {
-        (self.kind != Kind::Issuer).then_some(&self.origin)
+        self.is_directory().then_some(&self.origin)
+    }
+
+    /// Whether it is a directory, which agents name themselves.
+    pub(crate) fn is_directory(&self) -> bool {
+        matches!(self.kind, Kind::WellKnownDirectory | Kind::Directory)
+    }
+
+    /// Whether it is the configuration that names it: an issuer, or a profile's own.
+    pub(crate) fn is_configured(&self) -> bool {
+        self.kind == Kind::Issuer
     }
 
     /// Whether it is a directory at an origin's well-known path, of which there are as many as trusted origins.
@@ -116,25 +277,60 @@ impl KeySource {
         self.kind == Kind::Directory
     }
 
-    /// The name in a store. Issuers and directories are apart: nobody's directory becomes an issuer's key set.
+    /// The name in a store. The kinds are apart: nobody's directory becomes an issuer's key set. So are directories that must be signed: what was stored without that rule is not found under it.
     #[must_use]
     pub fn name(&self) -> String {
-        let prefix = if self.kind == Kind::Issuer { "issuer" } else { "directory" };
+        let prefix = match (self.kind, self.signed_within) {
+            (Kind::Issuer, _) => "issuer",
+            (Kind::Agent, _) => "agent",
+            (_, None) => "directory",
+            (_, Some(_)) => "signed-directory",
+        };
         alloc::format!("{prefix}:{}", crate::crypto::sha256_base64url(self.url.as_bytes()))
     }
 
     /// Reads the keys from a response.
-    pub fn read(&self, response: &KeyResponse<'_>) -> Result<JwkSet, KeyResponseError> {
-        if response.status != 200 {
-            return Err(KeyResponseError::Status);
+    #[must_use]
+    pub fn read(&self, response: &KeyResponse<'_>, now: UnixSeconds) -> KeyReading {
+        let retry_after = response.fields.combined("retry-after");
+        KeyReading {
+            found: self.find(response, now),
+            freshness: response.freshness(now),
+            retry_after: retry_after.and_then(|value| key_set::retry_after(&value, now)),
         }
+    }
+
+    fn find(&self, response: &KeyResponse<'_>, now: UnixSeconds) -> Result<Found, KeyResponseError> {
+        if response.status != 200 {
+            return Err(KeyResponseError::Status(response.status));
+        }
+        let set = self.document(response)?;
+        let (Some(clock_skew), Some(body)) = (self.signed_within, response.body) else {
+            return Ok(Found::Keys(set));
+        };
+        let exchange = Exchange {
+            url: &self.url,
+            accept: self.accept(),
+            status: response.status,
+            fields: &response.fields,
+            body,
+            received_at: now,
+            clock_skew,
+        };
+        Ok(Found::Signed(Judged::new(set, &exchange)))
+    }
+
+    fn document(&self, response: &KeyResponse<'_>) -> Result<JwkSet, KeyResponseError> {
+        let body = response.body.ok_or(KeyResponseError::Document(JwkSetError::TooLong))?;
         match self.kind {
-            Kind::Issuer => JwkSet::parse(response.body).map_err(KeyResponseError::Document),
-            Kind::WellKnownDirectory if !is_directory_type(response.content_type) => {
+            Kind::Issuer | Kind::Agent => JwkSet::parse(body).map_err(KeyResponseError::Document),
+            Kind::WellKnownDirectory
+                if !is_directory_type(response.fields.combined("content-type").as_deref()) =>
+            {
                 Err(KeyResponseError::MediaType)
             }
             Kind::WellKnownDirectory | Kind::Directory => {
-                let set = JwkSet::parse_directory(response.body).map_err(KeyResponseError::Document)?;
+                let set = JwkSet::parse_directory(body).map_err(KeyResponseError::Document)?;
                 Ok(set.named_by_thumbprint(self.kind == Kind::WellKnownDirectory))
             }
         }
@@ -151,21 +347,22 @@ fn is_directory_type(content_type: Option<&str>) -> bool {
 mod tests {
     use super::*;
 
+    const NOW: UnixSeconds = UnixSeconds(1_800_000_000);
     const BARE: &str = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
     const THUMBPRINT: &str = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k";
 
     fn source(kind: Kind) -> KeySource {
-        KeySource { kind, url: "https://a.example/x".into(), origin: "https://a.example".into() }
+        KeySource {
+            kind,
+            url: "https://a.example/x".into(),
+            origin: "https://a.example".into(),
+            signed_within: None,
+        }
     }
 
     fn read(kind: Kind, content_type: &str, body: &str) -> Result<JwkSet, KeyResponseError> {
-        let response = KeyResponse {
-            status: 200,
-            content_type: Some(content_type),
-            body: body.as_bytes(),
-            ..Default::default()
-        };
-        source(kind).read(&response)
+        let response = KeyResponse::new(200, Some(body.as_bytes())).with("Content-Type", content_type);
+        source(kind).read(&response, NOW).conclude(&[]).0
     }
 
     #[test]
@@ -174,6 +371,10 @@ mod tests {
             read(Kind::WellKnownDirectory, "application/json", BARE),
             Err(KeyResponseError::MediaType)
         );
+        let untyped = source(Kind::WellKnownDirectory)
+            .read(&KeyResponse::new(200, Some(BARE.as_bytes())), NOW)
+            .conclude(&[]);
+        assert_eq!(untyped.0, Err(KeyResponseError::MediaType));
         let typed = alloc::format!("{}; charset=utf-8", DIRECTORY_MEDIA_TYPE.to_uppercase());
         assert!(read(Kind::WellKnownDirectory, &typed, BARE).is_ok());
         assert!(read(Kind::Directory, "text/plain", BARE).is_ok());
@@ -198,15 +399,58 @@ mod tests {
 
     #[test]
     fn anything_but_200_brings_nothing() {
-        for status in [204, 301, 302, 304, 404, 500] {
-            let response = KeyResponse { status, body: b"{\"keys\":[]}", ..Default::default() };
-            assert_eq!(source(Kind::Issuer).read(&response), Err(KeyResponseError::Status));
+        for (status, definite) in [
+            (204, true),
+            (206, true),
+            (301, true),
+            (302, true),
+            (304, true),
+            (400, false),
+            (401, false),
+            (403, false),
+            (404, true),
+            (408, false),
+            (410, true),
+            (429, false),
+            (500, false),
+            (503, false),
+            (599, false),
+            (0, false),
+        ] {
+            let error = KeyResponseError::Status(status);
+            let response = KeyResponse::new(status, Some(b"{\"keys\":[]}"));
+            assert_eq!(source(Kind::Issuer).read(&response, NOW).conclude(&[]).0, Err(error));
+            assert_eq!(error.is_definite(), definite, "{status}");
         }
     }
 
     #[test]
-    fn issuers_and_directories_have_different_names() {
+    fn what_is_longer_than_it_may_be_is_no_key_set() {
+        let error = KeyResponseError::Document(JwkSetError::TooLong);
+        let reading = source(Kind::Directory).read(&KeyResponse::new(200, None), NOW);
+        assert_eq!(reading.conclude(&[]).0, Err(error));
+        assert!(error.is_definite());
+    }
+
+    #[test]
+    fn sources_under_different_rules_have_different_names() {
+        let signed = source(Kind::Directory).signed_within(Some(Duration::ZERO)).name();
         assert_ne!(source(Kind::Issuer).name(), source(Kind::Directory).name());
+        assert_ne!(signed, source(Kind::Directory).name());
+        assert_ne!(source(Kind::Agent).name(), source(Kind::Directory).name());
+        assert_ne!(source(Kind::Agent).name(), source(Kind::Issuer).name());
         assert_eq!(source(Kind::WellKnownDirectory).name(), source(Kind::Directory).name());
+    }
+
+    #[test]
+    fn agents_lead_to_public_addresses_only_and_operators_where_they_like() {
+        let at = |kind, url: &str| KeySource { url: url.into(), ..source(kind) }.is_public_only();
+        for url in ["https://a.example/x", "https://203.0.112.7/x", "https://[2606:4700::1]:8443/x"] {
+            assert!(at(Kind::Directory, url) && at(Kind::WellKnownDirectory, url), "{url}");
+            assert!(at(Kind::Agent, url) && !at(Kind::Issuer, url), "{url}");
+        }
+        for url in ["http://127.0.0.1:8080/x", "http://localhost/x", "http://[::1]:1/x"] {
+            assert!(!at(Kind::Directory, url) && !at(Kind::Agent, url), "{url}");
+        }
     }
 }

@@ -22,6 +22,7 @@ pub mod event;
 pub mod jose;
 pub mod keys;
 pub mod memory;
+pub mod net;
 pub mod policy;
 pub mod reason;
 pub mod registry;

@@ -11,7 +11,7 @@ use crate::crypto::{WarmKeys, sha256_parts};
 use crate::encoding::base64url;
 use crate::jose::jwt::VerifiedToken;
 use crate::jose::key_set::{self, KeySets, Lookup, Snapshot, Wanted};
-use crate::keys::{KeyResponse, KeySource};
+use crate::keys::{KeyReading, KeySource, KeysTaken};
 use crate::policy::{Limit, Route};
 use crate::reason::Reason;
 use crate::registry::copy::{Agents, Copy};
@@ -59,6 +59,8 @@ pub struct Memory {
     issuers: KeySets,
     /// Apart from issuers, so that no agent can push an issuer's keys out.
     directories: KeySets,
+    /// Apart from directories, where keys have other names: one URL may be both.
+    agents_keys: KeySets,
     new_directories: Bounded<String, Gcra>,
     /// The versions of directories that the store has been told.
     stored: Bounded<String, u64>,
@@ -114,6 +116,7 @@ impl Memory {
         Self {
             issuers: KeySets::new(key_set::Limits::default(), seed),
             directories: KeySets::new(key_set::Limits::default(), seed),
+            agents_keys: KeySets::new(key_set::Limits::default(), seed),
             new_directories: Bounded::new(TRUSTED_ORIGINS),
             stored: Bounded::new(STORED_DIRECTORIES),
             warm_keys: WarmKeys::new(WARM_KEYS),
@@ -127,7 +130,11 @@ impl Memory {
     }
 
     fn key_sets(&mut self, source: &KeySource) -> &mut KeySets {
-        if source.directory_origin().is_some() { &mut self.directories } else { &mut self.issuers }
+        match () {
+            () if source.is_configured() => &mut self.issuers,
+            () if source.is_directory() => &mut self.directories,
+            () => &mut self.agents_keys,
+        }
     }
 
     /// What to do for the keys of a source.
@@ -144,7 +151,7 @@ impl Memory {
     /// themselves, so that only so many new ones are fetched a minute; well-known ones are as few as trusted origins.
     pub fn may_fetch(&mut self, source: &KeySource, now: UnixMillis) -> bool {
         let Some(origin) = source.directory_origin() else { return true };
-        if source.is_well_known() || self.directories.snapshot(source.url()).is_some() {
+        if source.is_well_known() || self.directories.has_set(source.url()) {
             return true;
         }
         let origin = String::from(origin);
@@ -160,31 +167,42 @@ impl Memory {
         snapshot.is_ok_and(|snapshot| self.key_sets(source).loaded(source.url(), snapshot, now.seconds()))
     }
 
-    /// Takes in what a source answered; what is no key set is a failure. Gives what to store under
-    /// [`KeySource::name`], and for how long, where the source is one that the configuration names: what an agent
-    /// named is stored once it has proven its worth ([`Self::keys_to_store`]).
-    pub fn keys_fetched(
+    /// Takes in what a source answered, with the host's verdicts on [`KeyReading::checks`]. Says what to store, where the
+    /// source is one that the configuration names: what an agent named is stored once it has proven its worth
+    /// ([`Self::keys_to_store`]). That a source has no keys is never stored.
+    pub fn keys_read(
         &mut self,
         source: &KeySource,
-        response: &KeyResponse<'_>,
+        reading: KeyReading,
+        verdicts: &[bool],
         now: UnixMillis,
-    ) -> Option<(String, Duration)> {
+    ) -> KeysTaken {
         let sets = self.key_sets(source);
         let now = now.seconds();
-        match source.read(response) {
-            Ok(set) => sets.fetched(source.url(), set, response.fresh_for(), now),
-            Err(_) => sets.failed(source.url(), response.retry_after(), now),
+        let (freshness, retry_after) = (reading.freshness(), reading.retry_after());
+        let (found, refusals) = reading.conclude(verdicts);
+        match found {
+            Ok(set) => {
+                sets.fetched(source.url(), set, freshness, now);
+                let snapshot = sets.snapshot(source.url()).filter(|_| !source.is_named_by_agent());
+                let store = snapshot.map(|snapshot| (snapshot.to_text(), snapshot.keep_for(now)));
+                KeysTaken { store, error: None, refusals }
+            }
+            // That keys are not where the configuration says is no fault of a client's.
+            Err(error) if error.is_definite() && !source.is_configured() => {
+                sets.invalid(source.url(), retry_after.or(freshness.fresh_for), now);
+                KeysTaken { store: None, error: Some(error), refusals }
+            }
+            Err(error) => {
+                sets.failed(source.url(), retry_after, now);
+                KeysTaken { store: None, error: Some(error), refusals }
+            }
         }
-        if source.is_named_by_agent() {
-            return None;
-        }
-        let snapshot = sets.snapshot(source.url()).filter(|_| response.status == 200)?;
-        Some((snapshot.to_text(), snapshot.keep_for(now)))
     }
 
     /// Whether the store should be told of a source that an agent named, and whose key has verified a signature.
     pub(crate) fn must_store(&mut self, source: &KeySource) -> bool {
-        let version = self.directories.version(source.url());
+        let version = self.directories.version_to_store(source.url());
         source.is_named_by_agent()
             && version.is_some()
             && self.stored.touch(&source.name()).copied() != version
@@ -193,7 +211,7 @@ impl Memory {
     /// What to store under [`KeySource::name`], and for how long.
     pub fn keys_to_store(&mut self, source: &KeySource, now: UnixMillis) -> Option<(String, Duration)> {
         let sets = self.key_sets(source);
-        let (version, snapshot) = (sets.version(source.url())?, sets.snapshot(source.url())?);
+        let (version, snapshot) = (sets.version_to_store(source.url())?, sets.snapshot(source.url())?);
         self.stored.insert(source.name(), version);
         Some((snapshot.to_text(), snapshot.keep_for(now.seconds())))
     }

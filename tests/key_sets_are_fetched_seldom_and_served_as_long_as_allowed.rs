@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use countersign::crypto::Algorithm;
 use countersign::encoding::base64url::encode;
-use countersign::jose::key_set::{Limits, Snapshot, Wanted};
+use countersign::jose::key_set::{Freshness, Limits, Snapshot, Wanted};
 use countersign::jose::{JwkSet, KeySets, Lookup};
 use countersign::time::UnixSeconds;
 use ed25519_compact::{KeyPair, Seed};
@@ -20,6 +20,10 @@ fn at(seconds: i64) -> UnixSeconds {
 
 fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
+}
+
+fn fresh(seconds: u64) -> Freshness {
+    Freshness::of(secs(seconds))
 }
 
 fn set(kids: &[&str]) -> JwkSet {
@@ -44,7 +48,7 @@ fn limits() -> Limits {
 fn filled() -> KeySets {
     let mut cache = cache();
     assert_eq!(look(&mut cache, "a", 0), Lookup::Fetch { until: at(10) });
-    cache.fetched(URL, set(&["a"]), Some(secs(600)), at(0));
+    cache.fetched(URL, set(&["a"]), fresh(600), at(0));
     cache
 }
 
@@ -66,7 +70,7 @@ fn a_cold_burst_of_50_lookups_is_one_fetch_and_49_waits() {
     let burst: Vec<_> = (0..50).map(|_| look(&mut cache, "a", 0)).collect();
     assert_eq!(burst[0], Lookup::Fetch { until: at(10) });
     assert!(burst[1..].iter().all(|lookup| *lookup == Lookup::Wait { until: at(10) }));
-    cache.fetched(URL, set(&["a"]), None, at(1));
+    cache.fetched(URL, set(&["a"]), Freshness::default(), at(1));
     assert!((0..50).all(|_| serves(&look(&mut cache, "a", 1))));
 }
 
@@ -87,7 +91,7 @@ fn unknown_kids_do_not_amplify() {
             let lookup = look(&mut cache, &format!("forged-{now}-{forged}"), now);
             if fetches(&lookup) {
                 fetched += 1;
-                cache.fetched(URL, set(&["a"]), Some(secs(600)), at(now));
+                cache.fetched(URL, set(&["a"]), fresh(600), at(now));
             } else {
                 assert!(matches!(lookup, Lookup::UnknownKey { .. }), "{lookup:?}");
             }
@@ -104,26 +108,35 @@ fn one_unknown_kid_is_remembered_past_the_cooldown() {
         fetches(&look(&mut cache, "b", 1)),
         "the first unknown kid need not wait: a key may just have rotated"
     );
-    cache.fetched(URL, set(&["a"]), Some(secs(600)), at(1));
+    cache.fetched(URL, set(&["a"]), fresh(600), at(1));
     assert_eq!(look(&mut cache, "c", 30), Lookup::UnknownKey { until: at(31) });
     assert_eq!(look(&mut cache, "b", 31), Lookup::UnknownKey { until: at(61) });
     assert!(fetches(&look(&mut cache, "c", 31)), "another kid only waits for the cooldown");
-    cache.fetched(URL, set(&["a", "c"]), Some(secs(600)), at(31));
+    cache.fetched(URL, set(&["a", "c"]), fresh(600), at(31));
     assert_eq!(look(&mut cache, "b", 60), Lookup::UnknownKey { until: at(61) });
     assert!(fetches(&look(&mut cache, "b", 61)));
+}
+
+#[test]
+fn a_kid_that_the_first_fetch_did_not_bring_costs_no_second() {
+    let mut cache = cache();
+    assert!(fetches(&look(&mut cache, "b", 0)));
+    cache.fetched(URL, set(&["a"]), fresh(600), at(0));
+    assert_eq!(look(&mut cache, "b", 0), Lookup::UnknownKey { until: at(60) });
+    assert!(serves(&look(&mut cache, "a", 0)));
+    assert!(fetches(&look(&mut cache, "b", 60)));
 }
 
 #[test]
 fn a_new_set_forgets_the_unknown_kids() {
     let limits = Limits { unknown_kid_ttl: secs(300), ..limits() };
     let mut cache = KeySets::new(limits, 7);
-    assert!(fetches(&look(&mut cache, "b", 0)));
-    cache.fetched(URL, set(&["a"]), Some(secs(600)), at(0));
+    cache.fetched(URL, set(&["a"]), fresh(600), at(0));
     assert!(fetches(&look(&mut cache, "b", 30)));
-    cache.fetched(URL, set(&["a"]), Some(secs(600)), at(30));
+    cache.fetched(URL, set(&["a"]), fresh(600), at(30));
     assert_eq!(look(&mut cache, "b", 100), Lookup::UnknownKey { until: at(330) });
     assert!(fetches(&look(&mut cache, "c", 100)));
-    cache.fetched(URL, set(&["a", "c"]), Some(secs(600)), at(100));
+    cache.fetched(URL, set(&["a", "c"]), fresh(600), at(100));
     assert!(fetches(&look(&mut cache, "b", 130)), "the set changed, so b may have come");
 }
 
@@ -133,11 +146,11 @@ fn a_rotated_key_is_honoured_at_once_outside_the_cooldown() {
     assert!(fetches(&look(&mut cache, "b", 100)));
     assert_eq!(look(&mut cache, "b", 100), Lookup::Wait { until: at(110) });
     assert!(serves(&look(&mut cache, "a", 100)), "the old key serves meanwhile");
-    cache.fetched(URL, set(&["a", "b"]), Some(secs(600)), at(101));
+    cache.fetched(URL, set(&["a", "b"]), fresh(600), at(101));
     assert!(serves(&look(&mut cache, "b", 101)) && serves(&look(&mut cache, "a", 101)));
     // And when the old key is gone from its source, it is gone here.
     assert!(fetches(&look(&mut cache, "c", 200)));
-    cache.fetched(URL, set(&["b"]), Some(secs(600)), at(200));
+    cache.fetched(URL, set(&["b"]), fresh(600), at(200));
     assert!(serves(&look(&mut cache, "b", 201)));
     assert_eq!(look(&mut cache, "a", 201), Lookup::UnknownKey { until: at(230) });
 }
@@ -147,7 +160,7 @@ fn a_key_of_the_wrong_algorithm_is_unknown() {
     let mut cache = filled();
     let wanted = Wanted { kid: Some("a"), algorithm: Some(Algorithm::RsaV15Sha256) };
     assert!(fetches(&cache.lookup(URL, Some(wanted), at(1))));
-    cache.fetched(URL, set(&["a"]), Some(secs(600)), at(1));
+    cache.fetched(URL, set(&["a"]), fresh(600), at(1));
     assert_eq!(cache.lookup(URL, Some(wanted), at(2)), Lookup::UnknownKey { until: at(31) });
     assert!(serves(&cache.lookup(URL, None, at(1))));
 }
@@ -203,8 +216,99 @@ fn failures_back_off_and_retry_after_is_honoured_within_a_cap() {
     assert_eq!(look(&mut cache, "a", now), Lookup::Unavailable { until: at(now + 600) });
     cache.failed(URL, Some(secs(1_000_000)), at(now));
     assert_eq!(look(&mut cache, "a", now), Lookup::Unavailable { until: at(now + 3600) });
-    cache.fetched(URL, set(&["a"]), None, at(now));
+    cache.fetched(URL, set(&["a"]), Freshness::default(), at(now));
     assert!(serves(&look(&mut cache, "a", now)), "a good fetch ends it");
+}
+
+#[test]
+fn a_definite_no_is_told_apart_and_remembered_for_a_bounded_time() {
+    for (said, pause) in [(None, 60), (Some(1), 60), (Some(100), 100), (Some(100_000), 300)] {
+        let mut cache = cache();
+        assert!(fetches(&look(&mut cache, "a", 0)));
+        assert_eq!(look(&mut cache, "a", 1), Lookup::Wait { until: at(10) });
+        cache.invalid(URL, said.map(secs), at(1));
+        assert_eq!(look(&mut cache, "a", 1), Lookup::Invalid { until: at(1 + pause) });
+        assert_eq!(look(&mut cache, "b", pause), Lookup::Invalid { until: at(1 + pause) });
+        assert_eq!(look(&mut cache, "a", 1 + pause), Lookup::Fetch { until: at(11 + pause) });
+        assert_eq!(
+            look(&mut cache, "a", 1 + pause),
+            Lookup::Wait { until: at(11 + pause) },
+            "no two at once"
+        );
+        cache.failed(URL, None, at(2 + pause));
+        let unavailable = Lookup::Unavailable { until: at(4 + pause) };
+        assert_eq!(look(&mut cache, "a", 2 + pause), unavailable, "the last answer counts");
+        cache.fetched(URL, set(&["a"]), Freshness::default(), at(4 + pause));
+        assert!(serves(&look(&mut cache, "a", 4 + pause)), "a good fetch ends it");
+        assert!(cache.snapshot(URL).is_some());
+    }
+    let mut cache = cache();
+    cache.invalid(URL, None, at(0));
+    assert!(cache.snapshot(URL).is_none(), "a store learns of keys only");
+}
+
+#[test]
+fn a_definite_no_evicts_no_fresh_set_and_lets_no_stale_one_live_on() {
+    let mut cache = filled();
+    assert!(fetches(&look(&mut cache, "b", 100)));
+    cache.invalid(URL, None, at(100));
+    assert!(serves(&look(&mut cache, "a", 100)));
+    assert_eq!(look(&mut cache, "b", 100), Lookup::UnknownKey { until: at(130) });
+    assert_eq!(look(&mut cache, "b", 130), Lookup::UnknownKey { until: at(160) });
+    assert!(serves(&look(&mut cache, "a", 599)));
+    assert!(fetches(&look(&mut cache, "a", 659)));
+    cache.invalid(URL, None, at(659));
+    assert!(serves(&look(&mut cache, "a", 659)), "within the grace");
+    assert_eq!(look(&mut cache, "a", 660), Lookup::Invalid { until: at(719) });
+}
+
+#[test]
+fn what_forbids_staleness_serves_for_as_long_as_it_said_and_no_longer() {
+    let strict = |seconds| Freshness { may_be_stale: false, ..fresh(seconds) };
+    // Past MAX_FRESH it is asked for anew, and serves on while that fails for as long as it said.
+    for (said, fresh_until, serves_until) in
+        [(0, 60, 60), (600, 600, 600), (7200, 3600, 7200), (999_999, 3600, 86_400)]
+    {
+        let mut cache = cache();
+        cache.fetched(URL, set(&["a"]), strict(said), at(0));
+        assert!(matches!(look(&mut cache, "a", fresh_until - 1), Lookup::Use { stale: false, .. }));
+        let mut now = fresh_until;
+        while now < serves_until + 120 {
+            if fetches(&look(&mut cache, "a", now)) {
+                cache.failed(URL, None, at(now));
+            }
+            assert_eq!(serves(&look(&mut cache, "a", now)), now < serves_until, "{said} {now}");
+            now += 30;
+        }
+        assert!(!cache.has_set(URL), "what can never serve again is not kept");
+    }
+}
+
+#[test]
+fn what_must_not_be_stored_is_in_no_snapshot() {
+    let mut cache = cache();
+    cache.fetched(URL, set(&["a"]), Freshness { may_be_stored: false, ..fresh(600) }, at(0));
+    assert!(cache.has_set(URL) && serves(&look(&mut cache, "a", 0)));
+    assert!(cache.snapshot(URL).is_none() && cache.version_to_store(URL).is_none());
+    cache.fetched(URL, set(&["a"]), fresh(600), at(1));
+    assert!(cache.snapshot(URL).is_some() && cache.version_to_store(URL).is_some());
+}
+
+#[test]
+fn a_snapshot_keeps_how_long_its_set_may_serve() {
+    let mut cache = cache();
+    cache.fetched(URL, set(&["a"]), Freshness { may_be_stale: false, ..fresh(600) }, at(0));
+    let text = cache.snapshot(URL).unwrap().to_text();
+    let snapshot = Snapshot::from_text(&text).unwrap();
+    assert_eq!(snapshot.keep_for(at(0)), secs(600));
+    let mut other = KeySets::new(limits(), 7);
+    assert!(fetches(&look(&mut other, "a", 700)));
+    assert!(!other.loaded(URL, snapshot, at(700)));
+    other.failed(URL, None, at(700));
+    assert_eq!(look(&mut other, "a", 700), Lookup::Unavailable { until: at(702) });
+    let forever = text.replace(&format!("\"serve_until\":{}", START + 600), "\"serve_until\":9999999999999");
+    assert_ne!(forever, text);
+    assert_eq!(Snapshot::from_text(&forever).unwrap().keep_for(at(0)), secs(24 * 3600));
 }
 
 #[test]
@@ -222,14 +326,19 @@ fn freshness_is_clamped_and_refreshed_ahead_at_times_that_differ() {
     for (said, fresh) in [(Some(0), 60), (Some(1_000_000), 3600), (None, 300), (Some(500), 500)] {
         let mut cache = cache();
         assert!(fetches(&look(&mut cache, "a", 0)));
-        cache.fetched(URL, set(&["a"]), said.map(secs), at(0));
+        cache.fetched(
+            URL,
+            set(&["a"]),
+            Freshness { fresh_for: said.map(secs), ..Freshness::default() },
+            at(0),
+        );
         assert!(!fetches(&look(&mut cache, "a", fresh * 4 / 5 - 1)));
         assert!(matches!(look(&mut cache, "a", fresh - 1), Lookup::Use { stale: false, .. }));
         assert!(matches!(look(&mut cache, "a", fresh), Lookup::Use { stale: true, .. }));
     }
     let first_refresh = |seed| {
         let mut cache = KeySets::new(Limits::default(), seed);
-        cache.fetched(URL, set(&["a"]), Some(secs(3600)), at(0));
+        cache.fetched(URL, set(&["a"]), fresh(3600), at(0));
         (0..3600).find(|now| fetches(&look(&mut cache, "a", *now)))
     };
     let times: std::collections::BTreeSet<_> = (0..20).map(first_refresh).collect();
@@ -241,10 +350,10 @@ fn freshness_is_clamped_and_refreshed_ahead_at_times_that_differ() {
 fn urls_are_bounded_and_the_one_not_used_longest_goes() {
     let mut cache = KeySets::new(Limits { entries: 2, ..Limits::default() }, 7);
     for url in ["https://a.example", "https://b.example"] {
-        cache.fetched(url, set(&["a"]), None, at(0));
+        cache.fetched(url, set(&["a"]), Freshness::default(), at(0));
     }
     assert!(serves(&cache.lookup("https://a.example", None, at(1))));
-    cache.fetched("https://c.example", set(&["a"]), None, at(2));
+    cache.fetched("https://c.example", set(&["a"]), Freshness::default(), at(2));
     assert_eq!(cache.len(), 2);
     assert!(cache.snapshot("https://a.example").is_some() && cache.snapshot("https://b.example").is_none());
 }
@@ -281,7 +390,7 @@ fn a_snapshot_is_checked_like_what_was_fetched() {
         assert!(text.contains(from));
         Snapshot::from_text(&text.replace(from, to))
     };
-    assert!(changed("\"version\":1", "\"version\":2").is_err());
+    assert!(changed("\"version\":2", "\"version\":1").is_err());
     assert!(changed("\"keys\"", "\"kees\"").is_err());
     assert!(changed("\"fetched_at\":", "\"fetched_at\":0.").is_err());
     assert!(Snapshot::from_text("").is_err());

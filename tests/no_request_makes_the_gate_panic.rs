@@ -66,13 +66,10 @@ fn conclude(world: &World, draft: &Draft, host: Host, memory: &mut Memory) -> Op
                     };
                     match body {
                         Some(body) => {
-                            let response = KeyResponse {
-                                status: 200,
-                                content_type: Some(DIRECTORY_MEDIA_TYPE),
-                                body,
-                                ..KeyResponse::default()
-                            };
-                            memory.keys_fetched(&source, &response, now);
+                            let response =
+                                KeyResponse::new(200, Some(body)).with("content-type", DIRECTORY_MEDIA_TYPE);
+                            let reading = source.read(&response, now.seconds());
+                            memory.keys_read(&source, reading, &[], now);
                         }
                         None => memory.keys_failed(&source, now),
                     }

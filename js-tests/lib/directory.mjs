@@ -1,4 +1,7 @@
 // The agent's key directory: at the well-known path of Web Bot Auth, and as a plain key set at a URL of its own.
+import { KeyObject, sign as rawSign } from "node:crypto";
+import { contentDigest } from "./agent.mjs";
+import { seconds } from "./issuer.mjs";
 import { AGENT_JWKS_PATH, DIRECTORY_PATH, DIRECTORY_TYPE } from "./names.mjs";
 import { sendJson, serve } from "./net.mjs";
 
@@ -16,6 +19,12 @@ export class Directory {
   /** How often keys were asked for. */
   fetches = 0;
   failing = false;
+  /** Takes requests, and never answers. */
+  hanging = false;
+  /** Answers in its place. @type {((response: import("node:http").ServerResponse) => void) | undefined} */
+  instead;
+  /** Signs each answer with these keys, for this authority. @type {{keys: import("./keys.mjs").Key[], authority: string} | undefined} */
+  signing;
 
   /** @param {import("jose").JWK[]} keys */
   constructor(keys) {
@@ -31,10 +40,38 @@ export class Directory {
       [DIRECTORY_PATH, DIRECTORY_TYPE],
       [AGENT_JWKS_PATH, "application/jwk-set+json"],
     ]);
-    const type = types.get(request.url ?? "");
+    const type = types.get((request.url ?? "").split("?", 1)[0] ?? "");
     if (type === undefined) return sendJson(response, 404, {});
     this.fetches += 1;
+    if (this.hanging) return;
+    if (this.instead) return this.instead(response);
     if (this.failing) return sendJson(response, 503, {});
-    return sendJson(response, 200, { keys: this.keys }, { "content-type": type, "cache-control": "max-age=300" });
+    const document = { keys: this.keys };
+    const signed = this.signing ? signatures(JSON.stringify(document), this.signing) : {};
+    return sendJson(response, 200, document, { "content-type": type, "cache-control": "max-age=300", ...signed });
   }
+}
+
+/**
+ * The fields that bind a directory to its authority, with one signature for each key. The libraries that sign requests
+ * here do not know `req`, so that the base is written out.
+ *
+ * @param {string} body
+ * @param {{keys: import("./keys.mjs").Key[], authority: string}} signing
+ */
+function signatures(body, { keys, authority }) {
+  const digest = contentDigest(Buffer.from(body));
+  const members = keys.map((key, index) => {
+    const created = seconds();
+    const params = `("@authority";req "content-digest");created=${created};expires=${created + 60};keyid="${key.kid}";tag="http-message-signatures-directory"`;
+    const base = `"@authority";req: ${authority}\n"content-digest": ${digest}\n"@signature-params": ${params}`;
+    const hash = key.alg === "EdDSA" ? null : "sha256";
+    const signature = rawSign(hash, Buffer.from(base), { key: KeyObject.from(key.privateKey), dsaEncoding: "ieee-p1363" });
+    return { input: `sig${index}=${params}`, signature: `sig${index}=:${signature.toString("base64")}:` };
+  });
+  return {
+    "content-digest": digest,
+    "signature-input": members.map(({ input }) => input).join(", "),
+    signature: members.map(({ signature }) => signature).join(", "),
+  };
 }

@@ -2,7 +2,7 @@
 export type Body = Uint8Array | "too large" | "unreadable";
 
 /** Reads a body to its end, but not beyond `most` bytes. What is longer is not read on. */
-export async function readBody(chunks: AsyncIterable<Uint8Array>, most: number): Promise<Body> {
+export async function readBody(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, most: number): Promise<Body> {
   const read: Uint8Array[] = [];
   let length = 0;
   try {

@@ -4,7 +4,7 @@ import { ImportedKeys } from "./checks.js";
 import type { Decision, Problem } from "./decision.js";
 import { CountersignError } from "./error.js";
 import { entropy } from "./entropy.js";
-import { bringKeys, type Host } from "./keys.js";
+import { askWith, bringKeys, type Host } from "./keys.js";
 import { type Facts, factsOf, type RequestDescriptor } from "./request.js";
 import { Gate as CoreGate, Memory, Session, type Step } from "./wasm.js";
 
@@ -13,8 +13,13 @@ const PATIENCE = 10;
 
 /** What a gate takes from its host. */
 export interface GateOptions {
-  /** Fetches key sets. Default: the global one. */
+  /**
+   * Fetches key sets. Default: a client that connects to public addresses only where an agent chose the name. A `fetch`
+   * of yours must see to that itself: agents name URLs below the origins that `signatures.trust` lists.
+   */
   readonly fetch?: typeof globalThis.fetch;
+  /** Takes lines on key sets that cannot be used, and why. Default: nobody. */
+  readonly log?: (line: string) => void;
   /** The time in milliseconds since 1970. Default: `Date.now`. */
   readonly now?: () => number;
   /**
@@ -42,12 +47,12 @@ export function createGate(config: string | object, options: GateOptions = {}): 
 
 class InProcessGate implements Gate {
   readonly #host: Host & AgentsHost;
-  readonly #imported = new ImportedKeys();
 
   constructor(config: string | object, options: GateOptions) {
-    const { fetch = globalThis.fetch, now = Date.now, agents, sharedKeys } = options;
+    const { fetch, log = () => {}, now = Date.now, agents, sharedKeys } = options;
     const [seed = 0] = crypto.getRandomValues(new Uint32Array(1));
-    this.#host = { gate: coreGate(config, sharedKeys), memory: new Memory(seed), fetch, now, agents };
+    const core = { gate: coreGate(config, sharedKeys), memory: new Memory(seed) };
+    this.#host = { ...core, imported: new ImportedKeys(), ask: askWith(fetch), log, now, agents };
   }
 
   async check(request: RequestDescriptor | Request): Promise<Decision> {
@@ -84,7 +89,7 @@ class InProcessGate implements Gate {
       case "wait":
         return pause(PATIENCE).then(() => session.step(memory, now()));
       case "checks": {
-        const verdicts = new Uint8Array(next.checks.map((check) => Number(this.#imported.verify(check))));
+        const verdicts = new Uint8Array(next.checks.map((check) => Number(this.#host.imported.verify(check))));
         return session.stepWithVerdicts(memory, now(), verdicts);
       }
       case "body":

@@ -75,7 +75,8 @@ function lines(headers: FieldLines): string[] {
   return fields;
 }
 
-function pack(strings: readonly string[]): Fields {
+/** Joins names and values. */
+export function pack(strings: readonly string[]): Fields {
   const lengths = new Uint32Array(strings.map((string) => Buffer.byteLength(string)));
   return { text: Buffer.from(strings.join("")), lengths };
 }

@@ -12,6 +12,7 @@ export {
   digestField,
   Gate,
   Inspection,
+  isPublicAddress,
   maxKeyDocumentBytes,
   Memory,
   Message,
@@ -19,4 +20,4 @@ export {
   SignatureKeys,
   SignatureRules,
 } from "./wasm/countersign_wasm.js";
-export type { Check, KeyResponse, KeySource, Step, UnsignedMessage } from "./wasm/countersign_wasm.js";
+export type { Check, KeySource, Step, UnsignedMessage } from "./wasm/countersign_wasm.js";

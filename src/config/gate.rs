@@ -16,9 +16,11 @@ use crate::crypto::{Algorithm, SharedKey};
 use crate::encoding::json::{self, Value};
 use crate::jose::jwk::MAX_SET_BYTES;
 use crate::jose::jwt::{Profile, Rules};
+use crate::keys::KeySource;
 use crate::policy::{Limit, Pattern, Route};
 use crate::registry::Registry;
 use crate::request::{Scheme, Target};
+use crate::signature::profiles::web_bot_auth::KeySourceUrl;
 use crate::state::rate::Quota;
 use crate::state::risk::Thresholds;
 
@@ -264,6 +266,12 @@ impl Gate {
             "dpop_signing_alg_values_supported": self.dpop.algorithms.iter().map(|a| a.jose()).collect::<Vec<_>>(),
             "dpop_bound_access_tokens_required": token_routes().count() > 0 && token_routes().all(|route| route.dpop),
         })
+    }
+
+    /// The directory that an agent names, under the rules of this gate.
+    pub(crate) fn directory(&self, url: &KeySourceUrl) -> KeySource {
+        let must_be_signed = self.signatures.as_ref().is_some_and(|s| s.require_signed_directories);
+        KeySource::directory(url).signed_within(must_be_signed.then_some(self.clock_skew))
     }
 
     /// Whether keys may be fetched from this URL at all: `https`, or loopback where that is permitted.

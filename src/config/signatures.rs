@@ -36,6 +36,9 @@ pub struct SignaturesConfig {
     /// Refuse the signature of an agent that is not registered, also where its directory is trusted.
     #[serde(default)]
     pub require_registered: bool,
+    /// Believe only those keys of a directory that have signed the response it came in. Most directories do not.
+    #[serde(default)]
+    pub require_signed_directories: bool,
     /// What a profile demands beyond its own, by its name. A profile's bounds can be tightened, not loosened.
     #[serde(default)]
     pub rules: BTreeMap<String, RulesConfig>,
@@ -83,6 +86,7 @@ pub(crate) struct Signatures {
     pub(crate) trust: Vec<String>,
     pub(crate) rules: Vec<Rules>,
     pub(crate) require_registered: bool,
+    pub(crate) require_signed_directories: bool,
 }
 
 impl Faults {
@@ -113,7 +117,9 @@ impl Faults {
             }
         }
         let trust = self.trust(signatures, config);
-        Some(Signatures { trust, rules, require_registered: signatures.require_registered })
+        let (require_registered, require_signed_directories) =
+            (signatures.require_registered, signatures.require_signed_directories);
+        Some(Signatures { trust, rules, require_registered, require_signed_directories })
     }
 
     fn trust(&mut self, signatures: &SignaturesConfig, config: &Config) -> Vec<String> {

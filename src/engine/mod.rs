@@ -55,7 +55,7 @@ use verify::{Verification, Verified};
 /// What a session needs next.
 #[derive(Debug)]
 pub enum Step {
-    /// The keys of these sources, through [`Memory::keys_loaded`], [`Memory::keys_fetched`] or
+    /// The keys of these sources, through [`Memory::keys_loaded`], [`Memory::keys_read`] or
     /// [`Memory::keys_failed`]. Nobody else fetches them meanwhile.
     Keys(Vec<KeySource>),
     /// The registry of agents, through [`Memory::agents_loaded`] or [`Memory::agents_failed`].

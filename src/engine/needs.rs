@@ -7,6 +7,7 @@ use crate::jose::key_set::{Lookup, Wanted};
 use crate::keys::KeySource;
 use crate::memory::Memory;
 use crate::reason::Reason;
+use crate::registry::AgentKey;
 use crate::time::UnixMillis;
 
 /// What has to be done before keys can be found.
@@ -17,9 +18,37 @@ pub(super) struct Needs {
     pub(super) refresh: Vec<KeySource>,
 }
 
+/// A key and where it was found, which only together say whose it is: the same key may be in two directories. Made by a
+/// look-up in that place or from the registry, and nowhere else.
+#[derive(Clone, Debug)]
+pub(super) struct KnownKey {
+    key: Jwk,
+    source: Option<KeySource>,
+}
+
+impl KnownKey {
+    /// A key that the registry itself has.
+    pub(super) fn registered(key: &AgentKey) -> Self {
+        Self { key: key.jwk().clone(), source: None }
+    }
+
+    pub(super) fn key(&self) -> &Jwk {
+        &self.key
+    }
+
+    pub(super) fn into_key(self) -> Jwk {
+        self.key
+    }
+
+    /// The directory or key set; `None` for a key of the registry itself.
+    pub(super) fn source(&self) -> Option<&KeySource> {
+        self.source.as_ref()
+    }
+}
+
 /// What a look-up of keys found.
 pub(super) enum Found {
-    Keys { keys: Vec<Jwk>, version: u64 },
+    Keys { keys: Vec<KnownKey>, version: u64 },
     NotYet,
     Refusal(Reason),
 }
@@ -34,13 +63,15 @@ impl Needs {
     ) -> Found {
         match memory.look_up(&source, wanted, now) {
             Lookup::Use { set, version, refresh, .. } => {
+                let known = |key: &Jwk| KnownKey { key: key.clone(), source: Some(source.clone()) };
+                let named = |wanted: Wanted<'_>| {
+                    set.candidates(wanted.kid, wanted.algorithm).into_iter().map(known).collect()
+                };
+                let keys = wanted.map_or_else(Vec::new, named);
                 if refresh {
                     self.refresh.push(source);
                 }
-                let named = |wanted: Wanted<'_>| {
-                    set.candidates(wanted.kid, wanted.algorithm).into_iter().cloned().collect()
-                };
-                Found::Keys { keys: wanted.map_or_else(Vec::new, named), version }
+                Found::Keys { keys, version }
             }
             Lookup::Fetch { .. } => {
                 self.fetch.push(source);
@@ -51,6 +82,7 @@ impl Needs {
                 Found::NotYet
             }
             Lookup::UnknownKey { .. } => Found::Refusal(Reason::TokenKeyUnknown),
+            Lookup::Invalid { .. } => Found::Refusal(Reason::SignatureDirectoryInvalid),
             Lookup::Unavailable { .. } => Found::Refusal(Reason::KeysUnavailable),
         }
     }

@@ -9,13 +9,12 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::evidence;
-use super::needs::{Found, Needs};
+use super::needs::{Found, KnownKey, Needs};
 use super::present::{Claimed, PresentedAgent};
 use super::verify::{Context, SingleUse};
 use crate::config::Disclosure;
 use crate::crypto::{SignatureCheck, sha256_base64url};
 use crate::decision::{Agent, CheckResult, Evidence, Method};
-use crate::jose::jwk::Jwk;
 use crate::jose::key_set::Wanted;
 use crate::keys::KeySource;
 use crate::memory::Memory;
@@ -47,14 +46,6 @@ impl Refusal {
     fn invalid(reason: Reason) -> Self {
         Self { reason, is_invalid: true }
     }
-}
-
-/// A key that may have made the signature, and where it was found.
-#[derive(Clone, Debug)]
-struct KnownKey {
-    key: Jwk,
-    /// The directory or key set; `None` for a key of the registry itself.
-    source: Option<KeySource>,
 }
 
 /// Who signed, as was proven, with what follows from it.
@@ -255,7 +246,7 @@ impl Signer {
         };
         let Some(rules) = context.rules(*rules) else { return };
         let message = context.message();
-        let key = self.keys.first().map(|known| &known.key);
+        let key = self.keys.first().map(KnownKey::key);
         self.explanation = Some(explain(rules, signature, &message, key, error, context.now.seconds()));
     }
 
@@ -294,7 +285,7 @@ impl Signer {
             Claimed::Message { claim, .. } => claim.identity(),
             Claimed::Plain(_) => None,
         };
-        let found = registry.standing(directory, known.key.thumbprint(), context.now.seconds())?;
+        let found = registry.standing(directory, known.key().thumbprint(), context.now.seconds())?;
         Ok(own.or(found))
     }
 
@@ -385,7 +376,7 @@ fn look_up(
         }
         Claimed::Message { claim, .. } => match (&claim.place, claim.keyid.as_deref()) {
             (KeyPlace::Directory { url, .. }, keyid) => {
-                let source = KeySource::directory(url);
+                let source = context.gate.directory(url);
                 let keys = in_set(&source, keyid, context, memory, needs);
                 LookedUp { keys, registered: None }
             }
@@ -408,7 +399,7 @@ fn known(
     needs: &mut Needs,
 ) -> LookedUp {
     if let Some((record, key)) = registry.by_keyid(keyid) {
-        let known = KnownKey { key: key.jwk().clone(), source: None };
+        let known = KnownKey::registered(key);
         return LookedUp { keys: Ok(Some(Vec::from([known]))), registered: Some(record.id().to_owned()) };
     }
     if let Some((id, kid)) = keyid.rsplit_once('#')
@@ -445,9 +436,9 @@ fn keys_of(
     needs: &mut Needs,
 ) -> Result<Option<Vec<KnownKey>>, Reason> {
     let own = record.keys().iter().filter(|key| kid.is_none_or(|kid| key.is_named(kid)));
-    let mut keys: Vec<_> = own.map(|key| KnownKey { key: key.jwk().clone(), source: None }).collect();
+    let mut keys: Vec<_> = own.map(KnownKey::registered).collect();
     if let Some(url) = record.jwks_uri() {
-        match in_set(&KeySource::issuer(url), kid, context, memory, needs) {
+        match in_set(&KeySource::agent(url), kid, context, memory, needs) {
             Ok(Some(found)) => keys.extend(found),
             Ok(None) if keys.is_empty() => return Ok(None),
             Err(reason) if keys.is_empty() => return Err(reason),
@@ -467,10 +458,7 @@ fn in_set(
 ) -> Result<Option<Vec<KnownKey>>, Reason> {
     let wanted = Wanted { kid, algorithm: None };
     match needs.look_up(memory, source.clone(), Some(wanted), context.now) {
-        Found::Keys { keys, .. } => {
-            let known = |key| KnownKey { key, source: Some(source.clone()) };
-            Ok(Some(keys.into_iter().map(known).collect()))
-        }
+        Found::Keys { keys, .. } => Ok(Some(keys)),
         Found::NotYet => Ok(None),
         Found::Refusal(Reason::TokenKeyUnknown) => Err(Reason::SignatureKeyUnknown),
         Found::Refusal(reason) => Err(reason),
@@ -486,7 +474,7 @@ fn checks(
 ) -> Result<Vec<(SignatureCheck, usize)>, SignatureError> {
     match &agent.claimed {
         Claimed::Plain(plain) => {
-            let keys: Vec<_> = keys.iter().map(|known| Cow::Borrowed(&known.key)).collect();
+            let keys: Vec<_> = keys.iter().map(|known| Cow::Borrowed(known.key())).collect();
             plain.checks(content, &keys, rules)
         }
         Claimed::Message { signature, .. } => {
@@ -494,7 +482,7 @@ fn checks(
             let mut refusal = None;
             let mut checks = Vec::new();
             for (index, known) in keys.iter().enumerate() {
-                match rules.check(signature, &message, &known.key) {
+                match rules.check(signature, &message, known.key()) {
                     Ok(check) => checks.push((check, index)),
                     // A signature that does not even fit this key may fit the next.
                     Err(error) => refusal = refusal.or(Some(error)),
@@ -515,8 +503,8 @@ fn proven(
     record: Option<&AgentRecord>,
     context: &Context<'_>,
 ) -> Proven {
-    let key = known.key.thumbprint().to_owned();
-    let directory = known.source.clone().filter(|source| source.directory_origin().is_some());
+    let key = known.key().thumbprint().to_owned();
+    let directory = known.source().filter(|source| source.is_directory()).cloned();
     // A key that nobody else vouches for is the agent itself, among those of its key set.
     let (id, operator) = match (&presented.claimed, record) {
         (_, Some(record)) => (record.id().to_owned(), Some(record.operator().to_owned())),
@@ -540,7 +528,7 @@ fn proven(
             covers_digest: digest::covers_digest(signature),
             covers_authorization: signature.covers_field("authorization"),
             until: claim.until,
-            single_use: single_use(claim, place(known), known.key.thumbprint(), context),
+            single_use: single_use(claim, place(known), known.key().thumbprint(), context),
             directory,
         },
         Claimed::Plain(plain) => Proven {
@@ -562,5 +550,5 @@ fn proven(
 
 /// Where a key was found, as a part of what a nonce belongs to.
 fn place(known: &KnownKey) -> &str {
-    known.source.as_ref().map_or("", KeySource::url)
+    known.source().map_or("", KeySource::url)
 }

@@ -9,7 +9,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::needs::{Found, Needs};
+use super::needs::{Found, KnownKey, Needs};
 use super::present::{AuthScheme, Presented, PresentedToken};
 use super::signer::Signer;
 use super::{Answer, MAX_WAIT_FOR_KEYS, Step, evidence};
@@ -441,7 +441,10 @@ impl Verification {
             let source = KeySource::issuer(issuer(context, unknown.issuer)?.jwks_uri());
             let wanted = Wanted { kid: unknown.decoded.jws().kid(), algorithm: Some(unknown.algorithm) };
             match needs.look_up(memory, source, Some(wanted), context.now) {
-                Found::Keys { keys, version } => (unknown.keys, unknown.key_set_version) = (keys, version),
+                Found::Keys { keys, version } => {
+                    unknown.keys = keys.into_iter().map(KnownKey::into_key).collect();
+                    unknown.key_set_version = version;
+                }
                 Found::NotYet => {}
                 Found::Refusal(reason) => return Err(reason),
             }

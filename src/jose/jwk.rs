@@ -268,6 +268,13 @@ impl JwkSet {
         named
     }
 
+    /// Without the keys that are not to be kept; asked in their order.
+    #[must_use]
+    pub(crate) fn filtered(mut self, keep: impl FnMut(&Jwk) -> bool) -> Self {
+        self.keys.retain(keep);
+        self
+    }
+
     pub(super) fn from_object(object: &Object<'_>) -> Result<Self, JwkSetError> {
         let keys = object.get("keys").and_then(Value::as_array).ok_or(JwkSetError::NotASet)?;
         if keys.len() > MAX_KEYS {

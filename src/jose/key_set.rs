@@ -8,8 +8,14 @@
 //! - A set is fresh for as long as its response said (RFC 9111 §4.2), within [`MIN_FRESH`] and [`MAX_FRESH`].
 //!   Somewhat before the end, one caller is asked to refresh; when that is, differs by URL and host.
 //! - A failed fetch never evicts. While the source is failing, the last set serves until [`MAX_STALE`] after
-//!   it was fetched. After that nothing serves. Where the source is not known to fail, a stale set serves no
-//!   longer than [`REVALIDATE_GRACE`]: a key withdrawn at its source must not live on in an idle cache.
+//!   it was fetched, unless its response forbade that ([`Freshness::may_be_stale`]). After that nothing serves. Where
+//!   the source is not known to fail, a stale set serves no longer than [`REVALIDATE_GRACE`]: a key withdrawn at its
+//!   source must not live on in an idle cache.
+//! - A source that failed is left alone for a while: after a failure that may pass ([`KeySets::failed`]) for up to
+//!   a minute, growing, or as long as it asked for; after the definite answer that there is no set
+//!   ([`KeySets::invalid`]) for [`MIN_NEGATIVE`] to [`MAX_NEGATIVE`]. Callers are told which ([`Lookup::Unavailable`],
+//!   [`Lookup::Invalid`]). The definite answer evicts no set that is fresh either, but none outlives its freshness on
+//!   it: who takes a directory down means its keys to be gone.
 //! - A key not in the set asks for one fetch, but not within [`Limits::cooldown`] of the last such, never beyond
 //!   [`Limits::fetches_per_minute`], and not again for the same `kid` within [`Limits::unknown_kid_ttl`].
 //!   So forged `kid`s do not amplify, and a rotated key is honoured within seconds.
@@ -31,7 +37,7 @@ use super::JwkSet;
 use crate::crypto::Algorithm;
 use crate::time::UnixSeconds;
 
-pub use freshness::{freshness, retry_after};
+pub use freshness::{CachingFields, Freshness, retry_after};
 pub use snapshot::{Snapshot, SnapshotError};
 
 /// Shortest time a set counts as fresh, whatever its response said: bounds fetches to one a minute.
@@ -44,7 +50,12 @@ pub const DEFAULT_FRESH: Duration = Duration::from_mins(5);
 pub const REVALIDATE_GRACE: Duration = Duration::from_mins(1);
 /// How long after its fetch a set serves while its source fails: 24 h.
 pub const MAX_STALE: Duration = Duration::from_hours(24);
-/// Longest pause that a source can ask for with `Retry-After`.
+/// Shortest time that a definite failure is remembered.
+pub const MIN_NEGATIVE: Duration = Duration::from_mins(1);
+/// Longest time that a definite failure is remembered, whatever its response said: an agent that mends its directory
+/// is believed soon.
+pub const MAX_NEGATIVE: Duration = Duration::from_mins(5);
+/// Longest pause that a source can ask for with `Retry-After`, where it failed for now.
 pub const MAX_RETRY_AFTER: Duration = Duration::from_hours(1);
 /// Longest time that an unknown `kid` is remembered.
 pub const MAX_UNKNOWN_KID_TTL: Duration = Duration::from_mins(5);
@@ -109,7 +120,7 @@ pub enum Lookup {
         refresh: bool,
     },
     /// Fetch it now: from a store ([`KeySets::loaded`]), else from the URL ([`KeySets::fetched`],
-    /// [`KeySets::failed`]); then look up again. The lease is the caller's until the time given.
+    /// [`KeySets::invalid`], [`KeySets::failed`]); then look up again. The lease is the caller's until the time given.
     Fetch {
         /// When the lease ends.
         until: UnixSeconds,
@@ -122,6 +133,11 @@ pub enum Lookup {
     /// The set is there and has no such key, and asking for it again is not allowed before the time given.
     UnknownKey {
         /// When a fetch may be allowed again.
+        until: UnixSeconds,
+    },
+    /// There is no set: the source said so, and is not asked again before the time given.
+    Invalid {
+        /// When a fetch is allowed again.
         until: UnixSeconds,
     },
     /// There is no set to serve, and fetching is not allowed before the time given.
@@ -145,8 +161,9 @@ pub struct KeySets {
 struct Entry {
     set: Option<Stored>,
     lease: Option<Lease>,
-    /// No fetch before this, after a failure.
-    retry_at: Option<UnixSeconds>,
+    /// The last fetch failed.
+    failure: Option<Failure>,
+    /// How many failed one after the other.
     failures: u32,
     /// When an unknown `kid` last caused a fetch.
     asked_for_kid: Option<UnixSeconds>,
@@ -163,12 +180,24 @@ struct Lease {
     kid: Option<String>,
 }
 
+#[derive(Clone, Copy, Debug)]
+struct Failure {
+    /// No fetch before this.
+    retry_at: UnixSeconds,
+    /// Whether the source said that it has no set.
+    definite: bool,
+}
+
 #[derive(Clone, Debug)]
 struct Stored {
     set: Arc<JwkSet>,
     version: u64,
     fetched_at: UnixSeconds,
     fresh_until: UnixSeconds,
+    /// When it ends to serve, whatever becomes of its source; not before `fresh_until`.
+    serve_until: UnixSeconds,
+    /// Whether a store may have it.
+    for_store: bool,
 }
 
 /// Whether a fetch may start, or until when not.
@@ -190,10 +219,13 @@ impl KeySets {
     pub fn lookup(&mut self, url: &str, wanted: Option<Wanted<'_>>, now: UnixSeconds) -> Lookup {
         let (limits, seed) = (self.limits, self.seed);
         let entry = self.entry(url);
+        // What can never serve again is not kept: `no-store` says so, and the rest saves memory.
+        entry.set.take_if(|stored| stored.serve_until <= now);
         let Some(stored) = entry.set.clone().filter(|stored| entry.may_serve(stored, now)) else {
-            return match entry.permit(&limits, None, now) {
+            return match entry.permit(&limits, wanted.and_then(|wanted| wanted.kid), now) {
                 Permit::Granted(until) => Lookup::Fetch { until },
                 Permit::Leased(until) => Lookup::Wait { until },
+                Permit::Refused(until) if entry.is_invalid(now) => Lookup::Invalid { until },
                 Permit::Refused(until) => Lookup::Unavailable { until },
             };
         };
@@ -205,10 +237,12 @@ impl KeySets {
         Lookup::Use { version: stored.version, stale: now >= stored.fresh_until, set: stored.set, refresh }
     }
 
-    /// A fetch brought a set. `fresh_for` is what [`freshness`] read from its response.
-    pub fn fetched(&mut self, url: &str, set: JwkSet, fresh_for: Option<Duration>, now: UnixSeconds) {
+    /// A fetch brought a set, whose response said how long it may be kept.
+    pub fn fetched(&mut self, url: &str, set: JwkSet, freshness: Freshness, now: UnixSeconds) {
         let ttl = self.limits.unknown_kid_ttl.min(MAX_UNKNOWN_KID_TTL);
-        let fresh_for = fresh_for.unwrap_or(DEFAULT_FRESH).clamp(MIN_FRESH, MAX_FRESH);
+        let stated = freshness.fresh_for.unwrap_or(DEFAULT_FRESH).max(MIN_FRESH);
+        // What is asked for anew within MAX_FRESH may still be fresh by its response: then it is not stale that serves.
+        let serves_for = if freshness.may_be_stale { MAX_STALE } else { stated.min(MAX_STALE) };
         self.versions += 1;
         let version = self.versions;
         let entry = self.entry(url);
@@ -223,20 +257,35 @@ impl KeySets {
             }
             entry.unknown_kids.insert(kid, now.plus(ttl));
         }
-        (entry.retry_at, entry.failures) = (None, 0);
-        entry.set =
-            Some(Stored { set: Arc::new(set), version, fetched_at: now, fresh_until: now.plus(fresh_for) });
+        (entry.failure, entry.failures) = (None, 0);
+        entry.set = Some(Stored {
+            set: Arc::new(set),
+            version,
+            fetched_at: now,
+            fresh_until: now.plus(stated.min(MAX_FRESH)),
+            serve_until: now.plus(serves_for),
+            for_store: freshness.may_be_stored,
+        });
     }
 
-    /// A fetch failed: no answer, a status other than 200, or no key set. `retry_after` is what the response
-    /// asked for, where it did. What was there stays.
+    /// A fetch failed for now: no answer, or one that says so. `retry_after` is what the response asked for, where it
+    /// did. What was there stays.
     pub fn failed(&mut self, url: &str, retry_after: Option<Duration>, now: UnixSeconds) {
         let entry = self.entry(url);
         entry.lease = None;
         entry.failures = entry.failures.saturating_add(1);
         let backoff = Duration::from_secs(1 << entry.failures.min(6)).min(MAX_BACKOFF);
         let pause = retry_after.map_or(backoff, |asked| asked.min(MAX_RETRY_AFTER).max(backoff));
-        entry.retry_at = Some(now.plus(pause));
+        entry.failure = Some(Failure { retry_at: now.plus(pause), definite: false });
+    }
+
+    /// A fetch brought the definite answer that there is no set. `again_after` is when the response says that asking
+    /// again makes sense, where it does. What was there stays for as long as it is fresh.
+    pub fn invalid(&mut self, url: &str, again_after: Option<Duration>, now: UnixSeconds) {
+        let entry = self.entry(url);
+        entry.lease = None;
+        let pause = again_after.unwrap_or(MIN_NEGATIVE).clamp(MIN_NEGATIVE, MAX_NEGATIVE);
+        entry.failure = Some(Failure { retry_at: now.plus(pause), definite: true });
     }
 
     /// A store had a snapshot. `true` where it is newer than what was known and still fresh: the lease is given
@@ -257,6 +306,8 @@ impl KeySets {
             version,
             fetched_at: snapshot.fetched_at,
             fresh_until: snapshot.fresh_until,
+            serve_until: snapshot.serve_until,
+            for_store: true,
         });
         entry.unknown_kids.clear();
         if fresh {
@@ -265,21 +316,32 @@ impl KeySets {
         fresh
     }
 
-    /// What is known of `url`, for a store.
+    /// The set of `url`, for a store: where there is one that may be stored. That there is none is never stored.
     #[must_use]
     pub fn snapshot(&self, url: &str) -> Option<Snapshot> {
-        let stored = self.entries.get(url)?.set.as_ref()?;
+        let stored = self.stored(url).filter(|stored| stored.for_store)?;
         Some(Snapshot {
             set: JwkSet::clone(&stored.set),
             fetched_at: stored.fetched_at,
             fresh_until: stored.fresh_until,
+            serve_until: stored.serve_until,
         })
     }
 
-    /// The version of the set that is there.
+    /// Whether a set of `url` is there, be it stale.
     #[must_use]
-    pub fn version(&self, url: &str) -> Option<u64> {
-        Some(self.entries.get(url)?.set.as_ref()?.version)
+    pub fn has_set(&self, url: &str) -> bool {
+        self.stored(url).is_some()
+    }
+
+    /// The version of the set that is there, if it may be stored.
+    #[must_use]
+    pub fn version_to_store(&self, url: &str) -> Option<u64> {
+        self.stored(url).filter(|stored| stored.for_store).map(|stored| stored.version)
+    }
+
+    fn stored(&self, url: &str) -> Option<&Stored> {
+        self.entries.get(url)?.set.as_ref()
     }
 
     /// How many URLs are kept.
@@ -311,14 +373,17 @@ impl KeySets {
 
 impl Entry {
     fn may_serve(&self, stored: &Stored, now: UnixSeconds) -> bool {
-        // A failure long ago says nothing about the source now.
-        let failing = self.retry_at.is_some_and(|retry_at| now < retry_at.plus(REVALIDATE_GRACE));
-        let until = if failing {
-            stored.fetched_at.plus(MAX_STALE).max(stored.fresh_until)
-        } else {
-            stored.fresh_until.plus(REVALIDATE_GRACE)
-        };
-        now < until
+        // A failure long ago says nothing about the source now, and a definite answer is no failure to answer.
+        let failing = self
+            .failure
+            .is_some_and(|failure| !failure.definite && now < failure.retry_at.plus(REVALIDATE_GRACE));
+        let idle_until = stored.fresh_until.plus(REVALIDATE_GRACE).min(stored.serve_until);
+        now < if failing { stored.serve_until } else { idle_until }
+    }
+
+    /// Whether the source said, not long ago, that it has no set.
+    fn is_invalid(&self, now: UnixSeconds) -> bool {
+        self.failure.is_some_and(|failure| failure.definite && now < failure.retry_at)
     }
 
     fn unknown_key(
@@ -352,8 +417,8 @@ impl Entry {
         if let Some(lease) = self.lease.as_ref().filter(|lease| now < lease.until) {
             return Permit::Leased(lease.until);
         }
-        if let Some(retry_at) = self.retry_at.filter(|retry_at| now < *retry_at) {
-            return Permit::Refused(retry_at);
+        if let Some(failure) = self.failure.filter(|failure| now < failure.retry_at) {
+            return Permit::Refused(failure.retry_at);
         }
         self.started.retain(|start| now < start.plus(BUDGET_WINDOW));
         if self.started.len() >= limits.fetches_per_minute.max(1) as usize {

@@ -301,13 +301,10 @@ impl World {
                         self.fetches.borrow_mut().push(source.url().into());
                         match self.documents.get(source.url()) {
                             Some(body) => {
-                                let response = KeyResponse {
-                                    status: 200,
-                                    content_type: Some(DIRECTORY_MEDIA_TYPE),
-                                    body,
-                                    ..KeyResponse::default()
-                                };
-                                memory.keys_fetched(&source, &response, self.now);
+                                let response = KeyResponse::new(200, Some(body))
+                                    .with("content-type", DIRECTORY_MEDIA_TYPE);
+                                let reading = source.read(&response, self.now.seconds());
+                                memory.keys_read(&source, reading, &[], self.now);
                             }
                             None => memory.keys_failed(&source, self.now),
                         }

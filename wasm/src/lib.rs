@@ -28,6 +28,13 @@ pub fn max_key_document_bytes() -> usize {
     MAX_KEY_DOCUMENT_BYTES
 }
 
+/// Whether an address, IPv6 without brackets, is one of the internet.
+#[wasm_bindgen(js_name = isPublicAddress)]
+#[must_use]
+pub fn is_public_address(address: &str) -> bool {
+    countersign::net::is_public(address)
+}
+
 /// `Date.now()`, or what the host takes for it.
 fn unix_millis(now: f64) -> UnixMillis {
     #[expect(

@@ -2,43 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use countersign::keys::{self, KeySource};
+use countersign::keys::{self, KeyReading, KeySource};
 use countersign::memory;
 use wasm_bindgen::prelude::*;
 
+use crate::session::split;
+use crate::step::{Check, check_to_js};
 use crate::unix_millis;
-
-#[wasm_bindgen(typescript_custom_section)]
-const TYPES: &str = r"
-/** What a source of keys answered. The host reads at most `maxKeyDocumentBytes` of it, and follows no redirect. */
-export interface KeyResponse {
-  readonly status: number;
-  readonly contentType?: string | undefined;
-  readonly cacheControl?: string | undefined;
-  readonly age?: string | undefined;
-  readonly retryAfter?: string | undefined;
-  readonly body: Uint8Array;
-}
-";
-
-#[wasm_bindgen]
-extern "C" {
-    /// What a source of keys answered.
-    #[wasm_bindgen(typescript_type = "KeyResponse")]
-    pub type KeyResponse;
-    #[wasm_bindgen(method, getter)]
-    fn status(this: &KeyResponse) -> u16;
-    #[wasm_bindgen(method, getter, js_name = contentType)]
-    fn content_type(this: &KeyResponse) -> Option<String>;
-    #[wasm_bindgen(method, getter, js_name = cacheControl)]
-    fn cache_control(this: &KeyResponse) -> Option<String>;
-    #[wasm_bindgen(method, getter)]
-    fn age(this: &KeyResponse) -> Option<String>;
-    #[wasm_bindgen(method, getter, js_name = retryAfter)]
-    fn retry_after(this: &KeyResponse) -> Option<String>;
-    #[wasm_bindgen(method, getter)]
-    fn body(this: &KeyResponse) -> Vec<u8>;
-}
 
 /// What a process keeps between requests. Bounded, however many agents there are.
 #[wasm_bindgen]
@@ -48,6 +18,8 @@ pub struct Memory {
     /// The sources that the host was asked for and has not answered yet, by name: only the core makes sources, so
     /// that no host can pass off a directory as an issuer.
     asked: BTreeMap<String, KeySource>,
+    /// What they answered, where the host has yet to verify signatures on it.
+    read: BTreeMap<String, KeyReading>,
 }
 
 #[wasm_bindgen]
@@ -56,7 +28,7 @@ impl Memory {
     #[wasm_bindgen(constructor)]
     #[must_use]
     pub fn new(seed: u32) -> Self {
-        Self { inner: memory::Memory::new(seed.into()), asked: BTreeMap::new() }
+        Self { inner: memory::Memory::new(seed.into()), asked: BTreeMap::new(), read: BTreeMap::new() }
     }
 
     /// Whether the host may go to a source now: agents name directories themselves, and only so many new ones are
@@ -67,22 +39,45 @@ impl Memory {
         self.asked.get(name).is_some_and(|source| self.inner.may_fetch(source, unix_millis(now)))
     }
 
-    /// Takes in what a source answered.
+    /// Takes in what a source answered: the name and the value of each field line in turn, in UTF-8, and how many bytes
+    /// each of them has; no body where it is longer than `maxKeyDocumentBytes`. Gives the signatures on it that the host
+    /// has to verify, and goes on with `keysVerified`, also where there are none.
     #[wasm_bindgen(js_name = keysFetched)]
-    pub fn keys_fetched(&mut self, name: &str, response: &KeyResponse, now: f64) {
-        let Some(source) = self.asked.remove(name) else { return };
-        let [content_type, cache_control, age, retry_after] =
-            [response.content_type(), response.cache_control(), response.age(), response.retry_after()];
-        let response = keys::KeyResponse {
-            status: response.status(),
-            content_type: content_type.as_deref(),
-            cache_control: cache_control.as_deref(),
-            age: age.as_deref(),
-            retry_after: retry_after.as_deref(),
-            body: &response.body(),
+    pub fn keys_fetched(
+        &mut self,
+        name: &str,
+        status: u16,
+        fields: &[u8],
+        lengths: &[u32],
+        body: Option<Vec<u8>>,
+        now: f64,
+    ) -> Result<Vec<Check>, JsError> {
+        let Some(source) = self.asked.get(name) else { return Ok(Vec::new()) };
+        let lines =
+            split(fields, lengths).ok_or_else(|| JsError::new("lengths are not those of the fields"))?;
+        let mut response = keys::KeyResponse::new(status, body.as_deref());
+        for line in lines.chunks_exact(2) {
+            if let [name, value] = line {
+                response = response.with(name, value);
+            }
+        }
+        let reading = source.read(&response, unix_millis(now).seconds());
+        let checks = reading.checks().iter().map(check_to_js).collect();
+        self.read.insert(name.to_owned(), reading);
+        Ok(checks)
+    }
+
+    /// Takes in, for each of the checks in order, whether its signature is valid (not 0). Gives lines for a log: why
+    /// there are no keys, or which are not believed.
+    #[wasm_bindgen(js_name = keysVerified)]
+    pub fn keys_verified(&mut self, name: &str, verdicts: &[u8], now: f64) -> Vec<String> {
+        let (Some(source), Some(reading)) = (self.asked.remove(name), self.read.remove(name)) else {
+            return Vec::new();
         };
+        let verdicts: Vec<bool> = verdicts.iter().map(|verdict| *verdict != 0).collect();
         // There is no store to put the key set into: this process is all there is.
-        let _ = self.inner.keys_fetched(&source, &response, unix_millis(now));
+        let taken = self.inner.keys_read(&source, reading, &verdicts, unix_millis(now));
+        taken.lines().map(|line| format!("on the keys of {}: {line}", source.configured())).collect()
     }
 
     /// Takes in what the store has of the registry of agents.
@@ -100,6 +95,7 @@ impl Memory {
     /// Takes in that a source did not answer.
     #[wasm_bindgen(js_name = keysFailed)]
     pub fn keys_failed(&mut self, name: &str, now: f64) {
+        self.read.remove(name);
         if let Some(source) = self.asked.remove(name) {
             self.inner.keys_failed(&source, unix_millis(now));
         }

@@ -37,6 +37,8 @@ export interface KeySource {
   readonly name: string;
   readonly url: string;
   readonly accept: string;
+  /** Whether no address may be connected to but those that `isPublicAddress` lets through. */
+  readonly publicOnly: boolean;
 }
 
 /** A signature to verify. Key, lengths and ranges are checked already. */
@@ -80,6 +82,8 @@ extern "C" {
     fn set_url(this: &Source, url: &str);
     #[wasm_bindgen(method, setter)]
     fn set_accept(this: &Source, accept: &str);
+    #[wasm_bindgen(method, setter, js_name = publicOnly)]
+    fn set_public_only(this: &Source, public_only: bool);
 
     /// A signature to verify.
     #[wasm_bindgen(typescript_type = "Check")]
@@ -137,6 +141,7 @@ fn source_to_js(source: &KeySource) -> Source {
     value.set_name(&source.name());
     value.set_url(source.url());
     value.set_accept(source.accept());
+    value.set_public_only(source.is_public_only());
     value
 }
 

@@ -28,7 +28,7 @@ fn has_body(request: &Request) -> bool {
 
 /// Names and values by turns, a line each, which neither can have in it. One text, as each crossing between
 /// WebAssembly and JavaScript costs more than what it carries.
-fn field_lines(headers: &Headers) -> String {
+pub(crate) fn field_lines(headers: &Headers) -> String {
     Array::from(headers).flat(1).join("\n").into()
 }
 

@@ -9,10 +9,11 @@ use futures_util::future::join_all;
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortSignal, Headers, RequestInit, RequestRedirect, Response, WorkerGlobalScope};
-use worker::{Context, Env, console_error};
+use worker::{Context, Env, console_error, console_warn};
 
-use crate::facts::{Body, read};
+use crate::facts::{Body, field_lines, read};
 use crate::isolate::{Isolate, kv, now};
+use crate::webcrypto;
 
 /// How long a source may take to answer.
 const TIMEOUT_MILLIS: u32 = 5_000;
@@ -67,7 +68,16 @@ async fn bring_one(isolate: &Isolate, env: &Env, source: &KeySource) -> Option<S
         isolate.memory.borrow_mut().keys_failed(source, now());
         return None;
     };
-    let (text, keep_for) = isolate.memory.borrow_mut().keys_fetched(source, &fetched.response(), now())?;
+    let reading = source.read(&fetched.response(), now().seconds());
+    let mut verdicts = Vec::new();
+    for check in reading.checks() {
+        verdicts.push(webcrypto::verify(&isolate.imported, &check).await);
+    }
+    let taken = isolate.memory.borrow_mut().keys_read(source, reading, &verdicts, now());
+    for line in taken.lines() {
+        console_warn!("countersign on the keys of {}: {line}", source.configured());
+    }
+    let (text, keep_for) = taken.store?;
     Some((source.name(), text, keep_for))
 }
 
@@ -90,18 +100,25 @@ async fn store(env: &Env, stored: Vec<Stored>) {
 /// What a source answered.
 struct Fetched {
     status: u16,
-    fields: [Option<String>; 4],
-    body: Vec<u8>,
+    /// Names and values by turns, a line each.
+    fields: String,
+    /// `None` where it is longer than it may be.
+    body: Option<Vec<u8>>,
 }
 
 impl Fetched {
     fn response(&self) -> KeyResponse<'_> {
-        let [content_type, cache_control, age, retry_after] = self.fields.each_ref().map(Option::as_deref);
-        KeyResponse { status: self.status, content_type, cache_control, age, retry_after, body: &self.body }
+        let mut response = KeyResponse::new(self.status, self.body.as_deref());
+        let mut lines = self.fields.split('\n');
+        while let (Some(name), Some(value)) = (lines.next(), lines.next()) {
+            response = response.with(name, value);
+        }
+        response
     }
 }
 
-/// Asks a source, without following redirects, within bounds of time and size.
+/// Asks a source, without following redirects, within bounds of time and size. Which address it has need not be
+/// looked at: the platform takes a Worker's requests to public ones only.
 async fn fetch(isolate: &Isolate, source: &KeySource) -> Option<Fetched> {
     if !isolate.gate.may_fetch(source.url()) {
         return None;
@@ -111,15 +128,22 @@ async fn fetch(isolate: &Isolate, source: &KeySource) -> Option<Fetched> {
     init.set_signal(Some(&AbortSignal::timeout_with_u32(TIMEOUT_MILLIS)));
     let headers = Headers::new().ok()?;
     headers.set("accept", source.accept()).ok()?;
+    headers.set("accept-encoding", "identity").ok()?;
     init.set_headers(&headers);
     let scope = js_sys::global().unchecked_into::<WorkerGlobalScope>();
     let response: Response =
         JsFuture::from(scope.fetch_with_str_and_init(source.url(), &init)).await.ok()?.dyn_into().ok()?;
-    let field = |name| response.headers().get(name).ok().flatten();
-    let fields = ["content-type", "cache-control", "age", "retry-after"].map(field);
-    let length = field("content-length");
-    let Body::Read(body) = read(response.body(), length.as_deref(), MAX_KEY_DOCUMENT_BYTES).await else {
-        return None;
+    let (status, fields) = (response.status(), field_lines(&response.headers()));
+    if status != 200 {
+        // What else it says is in its status and fields.
+        let _ = response.body().map(|body| body.cancel());
+        return Some(Fetched { status, fields, body: Some(Vec::new()) });
+    }
+    let length = response.headers().get("content-length").ok().flatten();
+    let body = match read(response.body(), length.as_deref(), MAX_KEY_DOCUMENT_BYTES).await {
+        Body::Read(body) => Some(body),
+        Body::TooLarge => None,
+        Body::Untouched | Body::Unreadable => return None,
     };
-    Some(Fetched { status: response.status(), fields, body })
+    Some(Fetched { status, fields, body })
 }

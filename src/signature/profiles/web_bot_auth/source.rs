@@ -5,12 +5,13 @@
 //! parser reads differently (user information, backslashes, hosts that are numbers in disguise) is refused. Only
 //! literal addresses can be judged here: what a name resolves to is the fetcher's to check.
 
+use crate::net::{Reach, ipv4_reach, ipv6_reach};
 use crate::request::{Scheme, normalise_authority};
 use crate::signature::SignatureError;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::net::{Ipv4Addr, Ipv6Addr};
+use core::net::Ipv6Addr;
 
 /// Where an origin's key directory is (draft-ietf-webbotauth-httpsig-protocol, IANA considerations).
 pub const WELL_KNOWN_PATH: &str = "/.well-known/http-message-signatures-directory";
@@ -152,12 +153,6 @@ fn split_scheme(url: &str) -> Result<(Scheme, &str), SignatureError> {
     }
 }
 
-enum Reach {
-    Public,
-    Loopback,
-    Private,
-}
-
 /// The authority in one spelling and where its host is, as far as its text tells; `None` for what is not a host,
 /// or not one to every URL parser.
 fn read_host(authority: String) -> Option<(String, Reach)> {
@@ -190,34 +185,6 @@ fn name_reach(host: &str) -> Option<Reach> {
         return None;
     }
     Some(if last == "localhost" { Reach::Loopback } else { Reach::Public })
-}
-
-fn ipv4_reach(address: Ipv4Addr) -> Reach {
-    let [a, b, c, _] = address.octets();
-    match (a, b, c) {
-        (127, ..) => Reach::Loopback,
-        // Addresses that RFC 6890's registry does not make globally reachable, multicast and reserved ones.
-        (0 | 10 | 224..=255, ..)
-        | (100, 64..=127, _)
-        | (169, 254, _)
-        | (172, 16..=31, _)
-        | (192, 0, 0 | 2)
-        | (192, 168, _)
-        | (198, 18..=19, _)
-        | (198, 51, 100)
-        | (203, 0, 113) => Reach::Private,
-        _ => Reach::Public,
-    }
-}
-
-/// Only global unicast is public, without documentation and the ranges that embed an IPv4 address.
-fn ipv6_reach(address: Ipv6Addr) -> Reach {
-    match address.segments() {
-        _ if address.is_loopback() => Reach::Loopback,
-        [0x2001, 0..=0x1ff | 0xdb8, ..] | [0x2002, ..] => Reach::Private,
-        [0x2000..=0x3fff, ..] => Reach::Public,
-        _ => Reach::Private,
-    }
 }
 
 fn is_unreserved(byte: u8) -> bool {

@@ -1,0 +1,57 @@
+// A client for key sets that connects to no private network, whatever a name resolves to. `fetch` cannot be told which
+// address to take, so that a name could resolve to another one between the check and the connection.
+import { lookup as resolve, type LookupAddress } from "node:dns";
+import { request as requestHttp } from "node:http";
+import { request as requestHttps } from "node:https";
+import { isIP, type LookupFunction } from "node:net";
+import { isPublicAddress, type KeySource } from "./wasm.js";
+
+/** Most bytes of a response's head; Node has no more by default, and a gate in a process that allows more should not. */
+const MOST_HEAD_BYTES = 16 * 1024;
+
+/** What a source answered. */
+export interface Answer {
+  readonly status: number;
+  /** The name and the value of each field line in turn. */
+  readonly fields: readonly string[];
+  readonly body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+}
+
+/** Asks a source. Follows no redirect. */
+export type Ask = (source: KeySource, headers: Record<string, string>, signal: AbortSignal) => Promise<Answer>;
+
+/** Asks a source on a connection of its own, to an address that was checked. */
+export const ask: Ask = ({ url, publicOnly }, headers, signal) =>
+  new Promise((answered, failed) => {
+    const { protocol, hostname } = new URL(url);
+    // A literal address is not looked up. The core has refused those that are not public; so does this.
+    const literal = hostname.replace(/^\[|\]$/g, "");
+    if (publicOnly && isIP(literal) !== 0 && !isPublicAddress(literal)) return failed(refused());
+    const request = protocol === "https:" ? requestHttps : requestHttp;
+    // Without an agent: one could give a connection that somebody else has opened, to wherever.
+    const options = { headers, signal, agent: false as const, maxHeaderSize: MOST_HEAD_BYTES };
+    request(url, publicOnly ? { ...options, lookup: lookupPublic } : options, (response) => {
+      const fields: string[] = response.rawHeaders;
+      answered({ status: response.statusCode ?? 0, fields, body: response });
+    })
+      .on("error", failed)
+      .end();
+  });
+
+/**
+ * Resolves a name as `dns.lookup` does, and refuses it if any of its addresses is not public: what is connected to is
+ * what was checked.
+ */
+export const lookupPublic: LookupFunction = (hostname, options, callback) => {
+  resolve(hostname, { ...options, all: true }, (error, addresses: LookupAddress[]) => {
+    if (error) return callback(error, "", 0);
+    const [first] = addresses;
+    if (!first || !addresses.every(({ address }) => isPublicAddress(address))) return callback(refused(), "", 0);
+    if (options.all) callback(null, addresses);
+    else callback(null, first.address, first.family);
+  });
+};
+
+function refused(): Error {
+  return new Error("the name leads to an address that is not public");
+}
