@@ -104,7 +104,15 @@ test("what is demanded besides is demanded", async () => {
   assert.equal(await verdict(message, { require: ["@authority"] }), "invalid signature.component_not_covered");
   assert.equal(await verdict(message, { tag: "other" }), "unverified signature.tag_unknown");
   assert.equal(await verdict(message, { label: "sig2" }), "unverified signature.missing");
+  assert.equal(await verdict(message, { tag: ["other", "mine"] }), "verified ok");
+  assert.equal(await verdict(message, { requireParams: ["nonce"] }), "invalid signature.parameter_missing");
+  assert.equal(await verdict(message, { algorithms: ["rsa-pss-sha512"] }), "invalid signature.algorithm_not_allowed");
+  assert.equal(await verdict(message, { algorithms: ["ed25519", "hmac-sha256"] }), "verified ok");
+  assert.equal(await verdict(message, { maxWindow: 59 }), "invalid signature.window_invalid");
   await assert.rejects(verify(message, { require: ["@mine"] }), { code: "options.invalid" });
+  await assert.rejects(verify(message, { algorithms: ["ed448"] }), { code: "options.invalid" });
+  await assert.rejects(verify(message, { requireParams: [/** @type {any} */ ("mine")] }), { code: "options.invalid" });
+  await assert.rejects(verify(message, { maxWindow: 0.5 }), { code: "options.invalid" });
   const profile = /** @type {any} */ ("mine");
   await assert.rejects(verify(message, { profile }), { code: "options.invalid", message: /profile/ });
 });
