@@ -1,5 +1,7 @@
 //! What was typed, read against the list of commands.
 
+use std::ffi::OsString;
+
 use lexopt::Arg;
 
 use crate::{Failure, Report};
@@ -10,8 +12,8 @@ pub(crate) struct Command {
     pub(crate) name: &'static str,
     /// The names of its operands, all of which must be given.
     pub(crate) operands: &'static [&'static str],
-    /// The options it takes, without dashes.
-    pub(crate) options: &'static [&'static str],
+    /// The options it takes.
+    pub(crate) options: &'static [Opt],
     /// What it does, in one line.
     pub(crate) summary: &'static str,
     /// What else one should know.
@@ -20,11 +22,49 @@ pub(crate) struct Command {
     pub(crate) run: fn(&Input) -> Result<Report, Failure>,
 }
 
+/// An option of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Opt {
+    /// Without dashes.
+    name: &'static str,
+    /// What its value is called; none where it takes no value.
+    value: Option<&'static str>,
+    /// How often it is given.
+    times: Times,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Times {
+    AtMostOnce,
+    Once,
+    Any,
+}
+
+/// An option without a value.
+pub(crate) const fn flag(name: &'static str) -> Opt {
+    Opt { name, value: None, times: Times::AtMostOnce }
+}
+
+/// An option with a value.
+pub(crate) const fn optional(name: &'static str, value: &'static str) -> Opt {
+    Opt { name, value: Some(value), times: Times::AtMostOnce }
+}
+
+/// An option with a value that must be given.
+pub(crate) const fn required(name: &'static str, value: &'static str) -> Opt {
+    Opt { name, value: Some(value), times: Times::Once }
+}
+
+/// An option with a value that may be given several times.
+pub(crate) const fn repeated(name: &'static str, value: &'static str) -> Opt {
+    Opt { name, value: Some(value), times: Times::Any }
+}
+
 /// The operands and options of a command.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Input {
     operands: Vec<String>,
-    options: Vec<String>,
+    options: Vec<(&'static str, String)>,
 }
 
 /// What was typed.
@@ -37,6 +77,18 @@ pub(crate) enum Arguments<'a> {
     Version,
 }
 
+impl Opt {
+    fn synopsis(&self) -> String {
+        let value = self.value.map(|value| format!(" {value}")).unwrap_or_default();
+        let option = format!("--{}{value}", self.name);
+        match self.times {
+            Times::Once => format!(" {option}"),
+            Times::AtMostOnce => format!(" [{option}]"),
+            Times::Any => format!(" [{option}]…"),
+        }
+    }
+}
+
 impl Input {
     /// An operand; empty where the command has no such.
     pub(crate) fn operand(&self, index: usize) -> &str {
@@ -45,7 +97,17 @@ impl Input {
 
     /// Whether an option was given.
     pub(crate) fn has(&self, option: &str) -> bool {
-        self.options.iter().any(|given| given == option)
+        self.value(option).is_some()
+    }
+
+    /// The value of an option; empty where it takes none.
+    pub(crate) fn value(&self, option: &str) -> Option<&str> {
+        self.options.iter().find(|(name, _)| *name == option).map(|(_, value)| value.as_str())
+    }
+
+    /// The values of an option that may be given several times, in order.
+    pub(crate) fn values<'a>(&'a self, option: &'a str) -> impl Iterator<Item = &'a str> {
+        self.options.iter().filter(move |(name, _)| *name == option).map(|(_, value)| value.as_str())
     }
 }
 
@@ -53,7 +115,7 @@ impl Command {
     /// Name, operands and options.
     pub(crate) fn synopsis(&self) -> String {
         let operands = self.operands.iter().map(|operand| format!(" {operand}"));
-        let options = self.options.iter().map(|option| format!(" [--{option}]"));
+        let options = self.options.iter().map(Opt::synopsis);
         operands.chain(options).fold(self.name.to_owned(), |text, part| text + &part)
     }
 
@@ -73,10 +135,22 @@ impl Command {
         (name.join(" ") == self.name).then_some(rest)
     }
 
-    fn accept(&self, operands: &[String], options: Vec<String>) -> Result<Input, Failure> {
+    fn accept(&self, operands: &[String], options: Vec<(String, Option<String>)>) -> Result<Input, Failure> {
         let misused = |what: String| Err(Failure::new(format!("{what}\n{}", self.usage())));
-        if let Some(option) = options.iter().find(|option| !self.options.contains(&option.as_str())) {
-            return misused(format!("{} does not take --{option}", self.name));
+        let mut taken: Vec<(&'static str, String)> = Vec::new();
+        for (name, value) in options {
+            let Some(option) = self.options.iter().find(|option| option.name == name) else {
+                return misused(format!("{} does not take --{name}", self.name));
+            };
+            if option.times != Times::Any && taken.iter().any(|(before, _)| *before == name) {
+                return misused(format!("--{name} is given twice"));
+            }
+            taken.push((option.name, value.unwrap_or_default()));
+        }
+        let is_given = |option: &&Opt| taken.iter().any(|(name, _)| *name == option.name);
+        let missing = self.options.iter().filter(|option| option.times == Times::Once).find(|o| !is_given(o));
+        if let Some(Opt { name, .. }) = missing {
+            return misused(format!("{} needs --{name}", self.name));
         }
         if let Some(missing) = self.operands.get(operands.len()) {
             return misused(format!("{} needs {missing}", self.name));
@@ -84,8 +158,13 @@ impl Command {
         if let Some(extra) = operands.get(self.operands.len()) {
             return misused(format!("{} does not take {extra:?}", self.name));
         }
-        Ok(Input { operands: operands.to_vec(), options })
+        Ok(Input { operands: operands.to_vec(), options: taken })
     }
+}
+
+/// Whether the option of this name takes a value, which is the same for all commands that have it.
+fn takes_value(commands: &[Command], name: &str) -> bool {
+    commands.iter().flat_map(|command| command.options).any(|o| o.name == name && o.value.is_some())
 }
 
 impl<'a> Arguments<'a> {
@@ -96,11 +175,13 @@ impl<'a> Arguments<'a> {
             match argument {
                 Arg::Short('h') | Arg::Long("help") => help = true,
                 Arg::Short('V') | Arg::Long("version") if words.is_empty() => return Ok(Self::Version),
-                Arg::Long(name) => options.push(name.to_owned()),
-                Arg::Value(word) => words.push(
-                    word.into_string()
-                        .map_err(|word| Failure::new(format!("{} is not UTF-8", word.to_string_lossy())))?,
-                ),
+                Arg::Long(name) if takes_value(commands, name) => {
+                    let name = name.to_owned();
+                    let value = parser.value().map_err(unusable)?;
+                    options.push((name, Some(utf8(value)?)));
+                }
+                Arg::Long(name) => options.push((name.to_owned(), None)),
+                Arg::Value(word) => words.push(utf8(word)?),
                 Arg::Short(_) => return Err(unusable(argument.unexpected())),
             }
         }
@@ -126,17 +207,25 @@ impl<'a> Arguments<'a> {
     }
 }
 
+fn utf8(word: OsString) -> Result<String, Failure> {
+    word.into_string().map_err(|word| Failure::new(format!("{} is not UTF-8", word.to_string_lossy())))
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
 
-    const COMMANDS: &[Command] = &[command("a b", &["FILE"], &["json"]), command("c", &[], &[])];
+    const COMMANDS: &[Command] = &[
+        command("a b", &["FILE"], &[flag("json")]),
+        command("c", &[], &[]),
+        command("d", &[], &[required("key", "FILE"), optional("now", "UNIX"), repeated("require", "C")]),
+    ];
 
     const fn command(
         name: &'static str,
         operands: &'static [&'static str],
-        options: &'static [&'static str],
+        options: &'static [Opt],
     ) -> Command {
         let run = |_: &Input| Err(Failure::new("never run"));
         Command { name, operands, options, summary: "", details: "", run }
@@ -175,10 +264,36 @@ mod tests {
 
     #[test]
     fn what_names_no_command_says_which_there_are() {
-        assert_eq!(refusal(""), "needs a command: a b, c; --help says more");
+        assert_eq!(refusal(""), "needs a command: a b, c, d; --help says more");
         assert_eq!(refusal("a"), "needs a command: a b; --help says more");
-        assert!(refusal("d").starts_with("no command \"d\""));
+        assert!(refusal("e").starts_with("no command \"e\""));
         assert!(refusal("a c").starts_with("no command \"a c\""));
+    }
+
+    #[test]
+    fn options_have_values_and_some_several() {
+        for line in ["d --key k --require a --now=7 --require=b", "--now 7 --require a d --require b --key=k"]
+        {
+            let Ok(Arguments::Run(_, input)) = parse(line) else { panic!("{line}") };
+            assert_eq!((input.value("key"), input.value("now")), (Some("k"), Some("7")));
+            assert_eq!(input.values("require").collect::<Vec<_>>(), ["a", "b"]);
+        }
+        let Ok(Arguments::Run(_, input)) = parse("d --key -") else { panic!("stdin") };
+        assert_eq!(
+            (input.value("key"), input.has("now"), input.values("require").count()),
+            (Some("-"), false, 0)
+        );
+    }
+
+    #[test]
+    fn options_are_given_as_often_as_they_may() {
+        let usage = "usage: countersign d --key FILE [--now UNIX] [--require C]…";
+        assert_eq!(refusal("d"), format!("d needs --key\n{usage}"));
+        assert_eq!(refusal("d --key k --key k"), format!("--key is given twice\n{usage}"));
+        assert_eq!(refusal("d --key k --now 1 --now 2"), format!("--now is given twice\n{usage}"));
+        assert!(refusal("a b x --json --json").starts_with("--json is given twice\n"));
+        assert!(refusal("d --key").contains("missing argument"));
+        assert!(refusal("c --key k").starts_with("c does not take --key\n"));
     }
 
     #[test]

@@ -1,19 +1,24 @@
-//! The `countersign` command: checks configurations, makes keys, lists codes. Everything it knows comes from the
-//! core; it verifies no requests.
+//! The `countersign` command: checks configurations, makes keys, signs and verifies messages, lists codes. What it
+//! knows about standards comes from the core.
 //!
 //! Each command is a function from what was typed to what is printed ([`Report`]); only this file prints.
 
 mod arguments;
 mod check;
 mod codes;
+mod exchange;
+mod http;
 mod input;
 mod keys;
+mod private_key;
 mod reference;
+mod sign;
+mod verify;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use arguments::{Arguments, Command};
+use arguments::{Arguments, Command, flag, optional, repeated, required};
 
 const ABOUT: &str = "\
 countersign: an edge verifier for AI agents
@@ -31,7 +36,7 @@ const COMMANDS: &[Command] = &[
     Command {
         name: "config check",
         operands: &["FILE"],
-        options: &["json"],
+        options: &[flag("json")],
         summary: "check a configuration, and print every fault with what to write instead",
         details: "\
 FILE is the configuration as TOML or JSON, or a wrangler.toml, in which [vars.COUNTERSIGN_CONFIG] is
@@ -59,7 +64,7 @@ checked, also that of each environment; - reads stdin.
     Command {
         name: "codes",
         operands: &[],
-        options: &["json", "markdown"],
+        options: &[flag("json"), flag("markdown")],
         summary: "list every code with which a request can be refused",
         details: "\
   --json      an array of {\"code\", \"status\", \"blame\", \"title\"}
@@ -86,6 +91,89 @@ FILE is a private Ed25519 JWK, an array of them or a JWK Set, as GATE_SIGNING_KE
 What is printed is what the gate publishes: the origin can be given it beforehand.",
         run: keys::publish,
     },
+    Command {
+        name: "verify signature",
+        operands: &[],
+        options: &[
+            required("keys", "JWKS"),
+            optional("request", "FILE"),
+            optional("response", "FILE"),
+            optional("scheme", "SCHEME"),
+            optional("now", "UNIX"),
+            optional("profile", "P"),
+            repeated("require", "C"),
+            optional("tag", "TAG"),
+            optional("label", "L"),
+            optional("clock-skew", "TIME"),
+            flag("allow-test-keys"),
+            flag("explain"),
+            flag("json"),
+        ],
+        summary: "verify the signature of a request or response (RFC 9421)",
+        details: "\
+FILE is an HTTP/1.1 message: first line, fields, an empty line, content; lines end with CRLF or LF, and
+content is taken as it is (Content-Length is checked, chunks are decoded). With --response it is the
+response that is judged, and --request is the one it answers. - reads stdin.
+
+  --keys JWKS        a JWK Set or one JWK, public; oct keys count for hmac-sha256 under rfc9421
+  --scheme SCHEME    http or https, where the request does not say; default: https
+  --now UNIX         seconds since 1970; default: the clock
+  --profile P        rfc9421, web-bot-auth, tap, tap-deployed, agent-headers; default: rfc9421
+  --require C        what must be covered: @method, content-digest, or in full '\"x\";key=\"a\"'
+  --tag TAG          the tag that a signature must have; default: the profile's
+  --label L          look at this signature only; labels are not signed, so never to choose whom to trust
+  --clock-skew TIME  how far in the future `created` may lie; default: 30s
+  --allow-test-keys  accept keys that a standard prints, where the profile refuses them
+  --explain          the signature base that was expected, and a hint at what the signer did otherwise
+  --json             {\"outcome\", \"code\", …}, or {\"error\"} where nothing could be looked at
+
+Prints verified, invalid (it was judged, and refused) or unverified (nothing could be judged), and the
+code that says why. Only verified exits with 0; whether a nonce was seen before is not asked.",
+        run: verify::run,
+    },
+    Command {
+        name: "sign",
+        operands: &[],
+        options: &[
+            required("key", "PRIVATE_JWK"),
+            optional("request", "FILE"),
+            optional("response", "FILE"),
+            optional("scheme", "SCHEME"),
+            optional("profile", "P"),
+            repeated("component", "C"),
+            optional("digest", "ALGORITHM"),
+            optional("agent", "URL"),
+            optional("label", "L"),
+            optional("created", "UNIX"),
+            optional("expires-in", "TIME"),
+            optional("keyid", "ID"),
+            optional("alg", "ALGORITHM"),
+            optional("nonce", "VALUE"),
+            optional("tag", "TAG"),
+            flag("curl"),
+            flag("json"),
+        ],
+        summary: "sign a request or response, and print the fields to add (RFC 9421)",
+        details: "\
+FILE is an HTTP/1.1 message as `verify signature --help` describes it; with --response it is the response
+that is signed, and --request is the one it answers. - reads stdin.
+
+  --key PRIVATE_JWK    Ed25519, P-256, P-384, RSA or oct
+  --profile P          rfc9421 (nothing is filled in), web-bot-auth or tap
+  --component C        what to cover: @method, content-digest, or in full '\"x\";key=\"a\"'
+  --digest ALGORITHM   add and cover Content-Digest: sha-256 or sha-512
+  --agent URL          add and cover Signature-Agent, where the public key can be had
+  --label L            default: the first of sig1, sig2… that the message does not have
+  --created UNIX       default: the clock
+  --expires-in TIME    60s, 5m; default: 60s
+  --keyid ID           default: the kid of the key, else its thumbprint
+  --alg ALGORITHM      state and use this algorithm of RFC 9421, such as rsa-v1_5-sha256 for an RSA key
+  --nonce VALUE        default: none, or a random one where the profile has one
+  --tag TAG            default: the profile's
+  --curl               as -H arguments of curl
+  --json               {\"fields\": {…}, \"base\": \"…\"}",
+        run: sign::run,
+    },
 ];
 
 /// How a command ended.
@@ -111,20 +199,23 @@ impl Report {
     }
 }
 
-/// Why a command could not do its work, for people.
+/// Why a command could not do its work.
 #[derive(Debug, PartialEq, Eq)]
 struct Failure {
+    /// For people, on stderr.
     message: String,
     status: Status,
+    /// For programs, on stdout.
+    text: String,
 }
 
 impl Failure {
     fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), status: Status::Failure }
+        Self { message: message.into(), status: Status::Failure, text: String::new() }
     }
 
     fn fault(message: impl Into<String>) -> Self {
-        Self { message: message.into(), status: Status::Faults }
+        Self { message: message.into(), status: Status::Faults, text: String::new() }
     }
 }
 
@@ -133,7 +224,7 @@ fn main() -> ExitCode {
         Ok(report) => (report.text, report.status),
         Err(failure) => {
             eprintln!("countersign: {}", failure.message);
-            (String::new(), failure.status)
+            (failure.text, failure.status)
         }
     };
     let status = if print(&text).is_ok() { status } else { Status::Failure };

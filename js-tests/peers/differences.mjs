@@ -104,3 +104,23 @@ export const DIFFERENCES = [
     why: "takes iat within 300 s of now on both sides; ours is the clock skew, 30 s by default",
   },
 ];
+
+/**
+ * @typedef {object} SigningDifference
+ * @property {string} peer
+ * @property {import("./algorithms.mjs").Algorithm[]} [algorithms] all of the peer's where there are none
+ * @property {"theirs, by us" | "theirs changed, by us" | "ours, by them" | "ours changed, by them"} way
+ * @property {string} verdict what was found instead
+ * @property {string} why
+ */
+
+/** @type {SigningDifference[]} */
+export const SIGNING_DIFFERENCES = [
+  {
+    peer: "http-message-signatures",
+    algorithms: ["rsa-pss-sha512"],
+    way: "theirs, by us",
+    verdict: "invalid signature.invalid",
+    why: "signs with the longest salt that fits, not with 64 bytes (RFC 9421 §3.3.1)",
+  },
+];

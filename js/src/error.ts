@@ -1,7 +1,17 @@
-/** Whose fault it is: `config.invalid` the configuration's, `request.invalid` the caller's. */
-export type ErrorCode = "config.invalid" | "request.invalid";
+/**
+ * What is wrong: the configuration (`config.invalid`), what describes a request or a response (`request.invalid`), keys
+ * (`keys.invalid`), an option (`options.invalid`), a field that was to be read (`field.invalid`), or what was to be
+ * signed cannot be (`message.unsignable`).
+ */
+export type ErrorCode =
+  | "config.invalid"
+  | "request.invalid"
+  | "keys.invalid"
+  | "options.invalid"
+  | "field.invalid"
+  | "message.unsignable";
 
-/** Something is wrong with how the gate is used. A request that is refused is a decision, not an error. */
+/** Something is wrong with how the package is used. A request that is refused is a decision, not an error. */
 export class CountersignError extends Error {
   override readonly name = "CountersignError";
   readonly code: ErrorCode;

@@ -11,7 +11,9 @@
  * }
  * ```
  *
- * It decides and tells; it forwards nothing, sends no events and signs no assertions. Replays are refused and limits
+ * A signature of one message can be verified or made without a gate: `verifySignature`, `signMessage`.
+ *
+ * A gate decides and tells; it forwards nothing, sends no events and signs no assertions. Replays are refused and limits
  * counted for this process alone, as `decision.guarantees` says.
  *
  * @module
@@ -31,3 +33,21 @@ export type { AgentsReader } from "./agents.js";
 export { CountersignError, type ErrorCode } from "./error.js";
 export { createGate, type Gate, type GateOptions } from "./gate.js";
 export type { FieldLines, RequestDescriptor } from "./request.js";
+export {
+  type AcceptedSignature,
+  contentDigest,
+  parseAcceptSignature,
+  type RefusedSignature,
+  type SignatureFacts,
+  type SignatureFields,
+  type SignatureProfile,
+  type SignatureReport,
+  type SignedMessage,
+  type SignedRequest,
+  type SignedResponse,
+  signMessage,
+  type SignOptions,
+  type VerifiedSignature,
+  type VerifyOptions,
+  verifySignature,
+} from "./signature.js";

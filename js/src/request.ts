@@ -50,10 +50,15 @@ export function factsOf(request: RequestDescriptor | Request): Facts {
     method,
     // A fragment is no part of a request; `Request` keeps what its maker put there.
     url: request instanceof Request ? (url.split("#", 1)[0] ?? url) : url,
-    fields: pack(lines(request.headers)),
+    fields: fieldsOf(request.headers),
     hasBody: request.body !== undefined && request.body !== null,
     body: (most) => bodyOf(request, most),
   };
+}
+
+/** Throws where these are no field lines. */
+export function fieldsOf(headers: FieldLines): Fields {
+  return pack(lines(headers));
 }
 
 /** The name and the value of each line in turn. */
@@ -82,7 +87,11 @@ function isPairs(headers: FieldLines): headers is Iterable<readonly [string, str
 
 async function bodyOf(request: RequestDescriptor | Request, most: number): Promise<Body> {
   // A clone, so that the handler still finds the body whole.
-  const body = request instanceof Request ? request.clone().body : request.body;
+  return bytesOf(request instanceof Request ? request.clone().body : request.body, most);
+}
+
+/** Reads a body, up to so many bytes. */
+export async function bytesOf(body: RequestDescriptor["body"], most: number): Promise<Body> {
   if (body === undefined || body === null) return new Uint8Array();
   if (body instanceof Uint8Array) return body.byteLength > most ? "too large" : body;
   return readBody(body, most);

@@ -7,5 +7,17 @@ const module = readFileSync(new URL("./wasm/countersign_wasm_bg.wasm", import.me
 /** The memory of the core: one for all gates of this process. */
 export const { memory: wasmMemory } = initSync({ module });
 
-export { Gate, isPublicAddress, maxKeyDocumentBytes, Memory, Session } from "./wasm/countersign_wasm.js";
-export type { Check, KeySource, Step } from "./wasm/countersign_wasm.js";
+export {
+  acceptedSignatures,
+  digestField,
+  Gate,
+  Inspection,
+  isPublicAddress,
+  maxKeyDocumentBytes,
+  Memory,
+  Message,
+  Session,
+  SignatureKeys,
+  SignatureRules,
+} from "./wasm/countersign_wasm.js";
+export type { Check, KeySource, Step, UnsignedMessage } from "./wasm/countersign_wasm.js";

@@ -156,6 +156,12 @@ pub struct Report {
 }
 
 impl Report {
+    /// The report on a message of which a host could not even make a [`Message`].
+    #[must_use]
+    pub fn refused(rules: &Rules, reason: Reason) -> Self {
+        Self::of(rules, Some(reason))
+    }
+
     fn of(rules: &Rules, refusal: Option<Reason>) -> Self {
         Self {
             outcome: refusal.map_or(Outcome::Verified, Outcome::of),
@@ -328,6 +334,16 @@ impl Inspection<'_> {
     #[must_use]
     pub fn explained(self) -> Self {
         Self { explains: true, ..self }
+    }
+
+    /// The same about the signature with this label only. A label is not signed: this is for looking at one of
+    /// several, never for choosing the one to trust.
+    #[must_use]
+    pub fn only(mut self, label: &str) -> Self {
+        if let Found::Messages(candidates) = &mut self.found {
+            candidates.retain(|candidate| candidate.signature.label() == label);
+        }
+        self
     }
 
     /// The checks whose verdicts are needed, in order.

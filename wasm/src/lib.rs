@@ -8,11 +8,13 @@
 //! | `gate` | a configuration, and what is wrong with it |
 //! | `memory` | key sets that the host fetched |
 //! | `session` | the facts of a request, and the host's answers |
+//! | `signature` | one message and the keys for it, or what to sign on it |
 //! | `step` | what a session needs next, and the decision |
 
 mod gate;
 mod memory;
 mod session;
+mod signature;
 mod step;
 
 use countersign::keys::MAX_KEY_DOCUMENT_BYTES;

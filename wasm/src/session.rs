@@ -121,14 +121,25 @@ impl Session {
     }
 }
 
-fn view(method: &str, url: &str, lines: &[&str], has_body: bool) -> Result<RequestView, RequestError> {
+/// A request as the host describes it, its field lines as names and values in turn.
+pub(crate) fn view(
+    method: &str,
+    url: &str,
+    lines: &[&str],
+    has_body: bool,
+) -> Result<RequestView, RequestError> {
+    RequestView::new(method, Target::parse(url)?, fields_of(lines)?, has_body)
+}
+
+/// Field lines, from names and values in turn.
+pub(crate) fn fields_of(lines: &[&str]) -> Result<Fields, RequestError> {
     let mut fields = Fields::new();
     for line in lines.chunks_exact(2) {
         if let [name, value] = line {
             fields.push(name, value)?;
         }
     }
-    RequestView::new(method, Target::parse(url)?, fields, has_body)
+    Ok(fields)
 }
 
 /// The strings that were joined; `None` where the lengths are not theirs.

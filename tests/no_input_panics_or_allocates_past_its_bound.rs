@@ -1,0 +1,163 @@
+//! The bodies of `fuzz/`, on stable Rust: arbitrary bytes, texts of the grammars' pieces, and seeds with stretches of
+//! them replaced. No input panics, and none allocates more than its body's bound.
+//!
+//! One test in this file: allocations are counted for the whole process.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+#[path = "../fuzz/src/lib.rs"]
+#[allow(dead_code, unreachable_pub, reason = "it is a crate of its own to the fuzz targets")]
+mod bodies;
+
+use std::alloc::System;
+use std::path::PathBuf;
+
+use bodies::{BODIES, Body};
+use cap::Cap;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use proptest::test_runner::{Config, TestRunner};
+
+#[global_allocator]
+static ALLOCATOR: Cap<System> = Cap::new(System, usize::MAX);
+
+/// Pieces from which texts arise that get further than arbitrary bytes do.
+const PIECES: &[&str] = &[
+    "sig1=",
+    "s=",
+    "a=",
+    "(",
+    ")",
+    "\"@authority\"",
+    "\"@method\"",
+    "\"@query-param\";name=\"id\"",
+    "\"@status\"",
+    "\"x-a\"",
+    "\"signature-agent\"",
+    "\"signature\"",
+    ";key=\"sig1\"",
+    ";key=\"a\"",
+    ";bs",
+    ";sf",
+    ";req",
+    ";tr",
+    ";created=1790000000",
+    ";expires=1790000060",
+    ";keyid=\"k\"",
+    ";tag=\"web-bot-auth\"",
+    ";alg=\"ed25519\"",
+    ";nonce",
+    ":AAAA:",
+    ":",
+    "?1",
+    "@1790000000",
+    "1.5",
+    "-",
+    "999999999999999",
+    "%\"%c3%a9\"",
+    "\"https://agents.example\"",
+    "GET https://shop.example/a?id=7",
+    "POST http://[::1]:80/%2e?",
+    "x-a: a=1, b=(1 2);c",
+    "x-a:",
+    "Signature: ",
+    "Signature-Input: ",
+    "Signature-Agent: ",
+    "\n",
+    "\n\n",
+    ",",
+    ", ",
+    " ",
+    "\t",
+    ";",
+    "=",
+    "\"",
+    "\\",
+    "é",
+    "\u{0}",
+    "{",
+    "}",
+    "[",
+    "]",
+    "\"keys\":",
+    "\"kty\":\"OKP\",",
+    "\"crv\":\"Ed25519\",",
+    "\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"",
+    "\"d\":null",
+    "1e9",
+    "\\u0000",
+];
+
+/// Inputs that are dense in what costs most: many short members, parameters, components, lines.
+fn dense() -> impl Strategy<Value = Vec<u8>> {
+    (select(PIECES), select(PIECES), select(PIECES), 0..3000_usize).prop_map(
+        |(start, repeated, end, times)| format!("{start}{}{end}", repeated.repeat(times)).into_bytes(),
+    )
+}
+
+fn input(seeds: Vec<Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
+    let changed =
+        (select(seeds), any::<Index>(), any::<Index>(), prop::collection::vec(select(PIECES), 0..3));
+    let changed = changed.prop_map(|(seed, from, to, pieces)| {
+        let (from, to) = (from.index(seed.len() + 1), to.index(seed.len() + 1));
+        // Mostly short stretches: most of the seed must stay for it to lead anywhere.
+        let to = from + to.saturating_sub(from).min(8);
+        [&seed[..from], pieces.concat().as_bytes(), &seed[to..]].concat()
+    });
+    prop_oneof![
+        1 => prop::collection::vec(any::<u8>(), 0..200),
+        2 => prop::collection::vec(select(PIECES), 0..40).prop_map(|pieces| pieces.concat().into_bytes()),
+        1 => dense(),
+        4 => changed,
+    ]
+}
+
+fn seeds(name: &str) -> Vec<Vec<u8>> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(name);
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files.iter().map(|path| std::fs::read(path).unwrap()).collect()
+}
+
+/// How much one input allocated, freed or not.
+fn allocated(body: &Body, input: &[u8]) -> usize {
+    let before = ALLOCATOR.total_allocated();
+    (body.run)(input);
+    ALLOCATOR.total_allocated() - before
+}
+
+#[test]
+fn no_input_panics_or_allocates_past_its_bound() {
+    for body in &BODIES {
+        let seeds = seeds(body.name);
+        assert!(!seeds.is_empty());
+        // What is made once is not the input's.
+        (body.run)(&seeds[0]);
+        let mut most = 0.0_f64;
+        let mut check = |input: &[u8]| {
+            let (used, bound) = (allocated(body, input), body.bytes + body.bytes_per_byte * input.len());
+            #[allow(clippy::cast_precision_loss)]
+            let share = used as f64 / bound as f64;
+            most = most.max(share);
+            assert!(
+                used <= bound,
+                "{}: {} bytes of input allocated {used}, more than {bound}",
+                body.name,
+                input.len()
+            );
+        };
+        for seed in &seeds {
+            check(seed);
+        }
+        let check = std::cell::RefCell::new(check);
+        let config = Config { cases: 400, failure_persistence: None, ..Config::default() };
+        let result = TestRunner::new(config).run(&input(seeds.clone()), |input| {
+            (check.borrow_mut())(&input);
+            Ok(())
+        });
+        drop(check);
+        if let Err(error) = result {
+            panic!("{}: {error}", body.name);
+        }
+        println!("{}: at most {:.0} % of its bound", body.name, most * 100.0);
+    }
+}
