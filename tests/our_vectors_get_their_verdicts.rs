@@ -158,18 +158,13 @@ fn gate(input: &Value) -> Arc<Gate> {
 /// What the directory at the source's URL answers; what the vector does not have cannot be reached.
 fn fetch(memory: &mut Memory, source: &KeySource, directories: &Value, now: UnixMillis) {
     let Some(answer) = directories.get(source.url()) else { return memory.keys_failed(source, now) };
-    let field = |name: &str| {
-        let mut fields = answer["fields"].as_array().unwrap().iter();
-        fields.find_map(|pair| pair[0].as_str()?.eq_ignore_ascii_case(name).then(|| pair[1].as_str())?)
-    };
-    let response = KeyResponse {
-        status: answer["status"].as_u64().unwrap().try_into().unwrap(),
-        content_type: field("content-type"),
-        retry_after: field("retry-after"),
-        body: text(answer, "body").unwrap().as_bytes(),
-        ..KeyResponse::default()
-    };
-    memory.keys_fetched(source, &response, now);
+    let status = answer["status"].as_u64().unwrap().try_into().unwrap();
+    let response = KeyResponse::new(status, Some(text(answer, "body").unwrap().as_bytes()));
+    let response = answer["fields"].as_array().unwrap().iter().fold(response, |response, pair| {
+        response.with(pair[0].as_str().unwrap(), pair[1].as_str().unwrap())
+    });
+    let reading = source.read(&response, now.seconds());
+    memory.keys_read(source, reading, &[], now);
 }
 
 fn decide(gate: &Arc<Gate>, memory: &mut Memory, request: &str, input: &Value) -> Decision {

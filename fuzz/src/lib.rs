@@ -240,13 +240,10 @@ pub fn gate(data: &[u8]) {
             }
             Step::Keys(sources) => {
                 for source in sources {
-                    let response = countersign::keys::KeyResponse {
-                        status: 200,
-                        content_type: Some(countersign::keys::DIRECTORY_MEDIA_TYPE),
-                        body: document,
-                        ..countersign::keys::KeyResponse::default()
-                    };
-                    memory.keys_fetched(&source, &response, now);
+                    let response = countersign::keys::KeyResponse::new(200, Some(document))
+                        .with("content-type", countersign::keys::DIRECTORY_MEDIA_TYPE);
+                    let reading = source.read(&response, now.seconds());
+                    memory.keys_read(&source, reading, &[], now);
                 }
                 Answer::Ready
             }
