@@ -160,9 +160,10 @@ fn fetch(memory: &mut Memory, source: &KeySource, directories: &Value, now: Unix
     let Some(answer) = directories.get(source.url()) else { return memory.keys_failed(source, now) };
     let status = answer["status"].as_u64().unwrap().try_into().unwrap();
     let response = KeyResponse::new(status, Some(text(answer, "body").unwrap().as_bytes()));
-    let response = answer["fields"].as_array().unwrap().iter().fold(response, |response, pair| {
-        response.with(pair[0].as_str().unwrap(), pair[1].as_str().unwrap())
-    });
+    let response =
+        answer["fields"].as_array().unwrap().iter().fold(response, |response, pair| {
+            response.with(pair[0].as_str().unwrap(), pair[1].as_str().unwrap())
+        });
     let reading = source.read(&response, now.seconds());
     memory.keys_read(source, reading, &[], now);
 }
