@@ -11,7 +11,7 @@ export class ImportedKeys {
   readonly #keys = new Map<string, KeyObject>();
 
   /** Whether the signature is the key's. What cannot be imported or verified is not. */
-  verify({ algorithm, key: jwk, message, signature }: Check): boolean {
+  verify({ algorithm, key: jwk, message, signature, saltLength }: Check): boolean {
     try {
       const key = this.#import(jwk);
       switch (algorithm) {
@@ -20,9 +20,9 @@ export class ImportedKeys {
         case "ES384":
           return verify("sha384", message, key, derOf(signature));
         case "PS256":
-          return verify("sha256", message, pss(key, 32), signature);
+          return verify("sha256", message, pss(key, saltLength ?? 32), signature);
         case "PS512":
-          return verify("sha512", message, pss(key, 64), signature);
+          return verify("sha512", message, pss(key, saltLength ?? 64), signature);
         case "RS256":
           return verify("sha256", message, key, signature);
       }
@@ -41,7 +41,7 @@ export class ImportedKeys {
   }
 }
 
-/** The salt is as long as the hash (RFC 7518 §3.5, RFC 9421 §3.3.1); untold, OpenSSL takes any length. */
+/** The salt is as long as the hash (RFC 7518 §3.5, RFC 9421 §3.3.1), unless the core says otherwise; untold, OpenSSL takes any length. */
 function pss(key: KeyObject, saltLength: number) {
   return { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength };
 }

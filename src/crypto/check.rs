@@ -64,6 +64,7 @@ pub struct SignatureCheck {
     algorithm: Algorithm,
     message: Vec<u8>,
     signature: Vec<u8>,
+    salt: Option<usize>,
 }
 
 impl SignatureCheck {
@@ -83,7 +84,29 @@ impl SignatureCheck {
             PublicKey::P384(_) => P384Key::check_form(&signature)?,
             PublicKey::Rsa(key) => check_rsa(&signature, key.n())?,
         }
-        Ok(Self { key, algorithm, message, signature })
+        let salt = match algorithm {
+            Algorithm::RsaPssSha256 => Some(32),
+            Algorithm::RsaPssSha512 => Some(64),
+            _ => None,
+        };
+        Ok(Self { key, algorithm, message, signature, salt })
+    }
+
+    /// The same check of a PSS signature whose salt is as long as the modulus leaves room for, not as the hash: what
+    /// signers send that left the length to OpenSSL. Nothing changes for other algorithms.
+    #[must_use]
+    pub fn with_longest_salt(mut self) -> Self {
+        let PublicKey::Rsa(key) = &self.key else { return self };
+        // RFC 8017 §9.1.1 step 3: emLen is hash, salt and two bytes at the least; §8.1.1 step 1 gives emLen.
+        let room = (key.bits() - 1).div_ceil(8).checked_sub(2);
+        self.salt = self.salt.and_then(|hash| room?.checked_sub(hash));
+        self
+    }
+
+    /// How many bytes of salt a PSS signature has; `None` for other algorithms.
+    #[must_use]
+    pub fn salt_length(&self) -> Option<usize> {
+        self.salt
     }
 
     /// The key; [`PublicKey::to_jwk`] is what `WebCrypto`'s `importKey` takes.
@@ -130,7 +153,8 @@ impl SignatureCheck {
             PublicKey::P384(key) => Verdict::of(key.point().verifies(&self.message, &self.signature)),
             #[cfg(feature = "rsa")]
             PublicKey::Rsa(key) => {
-                Verdict::of(key.modulus().verifies(self.algorithm, &self.message, &self.signature))
+                let salt = self.salt.unwrap_or_default();
+                Verdict::of(key.modulus().verifies(self.algorithm, salt, &self.message, &self.signature))
             }
             #[cfg(not(all(feature = "ecdsa", feature = "rsa")))]
             _ => Verdict::Unsupported,

@@ -2,7 +2,7 @@
 //!
 //! For PKCS1-v1_5 the expected encoding is built and compared whole, so lax readings of the padding (BER lengths,
 //! a missing NULL, trailing bytes) have no place to happen. For PSS the salt has exactly the length that the
-//! algorithm says, and its mask is made with the algorithm's own hash.
+//! check says, and its mask is made with the algorithm's own hash.
 
 use ::rsa::pkcs1v15::Pkcs1v15Sign;
 use ::rsa::pss::Pss;
@@ -22,17 +22,22 @@ impl Modulus {
     }
 
     /// False for algorithms that are not RSA's.
-    pub(super) fn verifies(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
+    pub(super) fn verifies(
+        &self,
+        algorithm: Algorithm,
+        salt: usize,
+        message: &[u8],
+        signature: &[u8],
+    ) -> bool {
         let result = match algorithm {
             Algorithm::RsaV15Sha256 => {
                 self.0.verify(Pkcs1v15Sign::new::<Sha256>(), &Sha256::digest(message), signature)
             }
-            // `new` asks for a salt as long as the hash, which is what both algorithms demand.
             Algorithm::RsaPssSha256 => {
-                self.0.verify(Pss::<Sha256>::new(), &Sha256::digest(message), signature)
+                self.0.verify(Pss::<Sha256>::new_with_salt(salt), &Sha256::digest(message), signature)
             }
             Algorithm::RsaPssSha512 => {
-                self.0.verify(Pss::<Sha512>::new(), &Sha512::digest(message), signature)
+                self.0.verify(Pss::<Sha512>::new_with_salt(salt), &Sha512::digest(message), signature)
             }
             _ => return false,
         };

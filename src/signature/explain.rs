@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::profiles::Rules;
 use super::{Component, Message, PresentedSignature, SignatureError};
-use crate::crypto::{SignatureCheck, Verdict, sha256};
+use crate::crypto::{Verdict, sha256};
 use crate::jose::jwk::Jwk;
 use crate::request::{Scheme, Target};
 use crate::time::UnixSeconds;
@@ -152,8 +152,8 @@ fn mistake(
 ) -> Option<Hint> {
     let algorithm = rules.algorithm(key, signature.params().alg.as_deref()).ok()?;
     let holds = |attempt: &Attempt| {
-        let value = signature.signature().to_vec();
-        SignatureCheck::new(key.key().clone(), algorithm, attempt.base.clone(), value)
+        rules
+            .check_of(key, algorithm, attempt.base.clone(), signature.signature())
             .is_ok_and(|check| check.verify() == Verdict::Valid)
     };
     attempts(signature, message, base).into_iter().find(holds).map(|found| Hint::new(found.code, found.text))

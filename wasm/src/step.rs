@@ -48,6 +48,8 @@ export interface Check {
   readonly key: string;
   readonly message: Uint8Array<ArrayBuffer>;
   readonly signature: Uint8Array<ArrayBuffer>;
+  /** How many bytes of salt a PSS signature has. */
+  readonly saltLength?: number | undefined;
 }
 "#;
 
@@ -97,6 +99,8 @@ extern "C" {
     fn set_message(this: &Check, message: Uint8Array);
     #[wasm_bindgen(method, setter)]
     fn set_signature(this: &Check, signature: Uint8Array);
+    #[wasm_bindgen(method, setter, js_name = saltLength)]
+    fn set_salt_length(this: &Check, salt_length: Option<u32>);
 }
 
 pub(crate) fn to_js(step: engine::Step, memory: &mut Memory, disclosure: Disclosure) -> Step {
@@ -151,5 +155,6 @@ pub(crate) fn check_to_js(check: &SignatureCheck) -> Check {
     value.set_key(&check.key().to_jwk());
     value.set_message(Uint8Array::from(check.message()));
     value.set_signature(Uint8Array::from(check.signature()));
+    value.set_salt_length(check.salt_length().and_then(|length| u32::try_from(length).ok()));
     value
 }

@@ -39,7 +39,7 @@ pub(crate) async fn verify(imported: &RefCell<ImportedKeys>, check: &SignatureCh
 async fn verify_on_host(imported: &RefCell<ImportedKeys>, check: &SignatureCheck) -> Option<bool> {
     let subtle = subtle().ok()?;
     let key = import(imported, &subtle, check).await?;
-    let algorithm = algorithm(check.algorithm())?;
+    let algorithm = algorithm(check)?;
     let valid = subtle.verify_with_object_and_u8_array_and_u8_array(
         &algorithm,
         &key,
@@ -61,7 +61,7 @@ async fn import(
     }
     let jwk: Object = JSON::parse(&check.key().to_jwk()).ok()?.dyn_into().ok()?;
     let usages = Array::of1(&JsValue::from_str("verify"));
-    let key = subtle.import_key_with_object("jwk", &jwk, &algorithm(check.algorithm())?, false, &usages);
+    let key = subtle.import_key_with_object("jwk", &jwk, &algorithm(check)?, false, &usages);
     let key: CryptoKey = JsFuture::from(key.ok()?).await.ok()?.dyn_into().ok()?;
     imported.borrow_mut().insert(name, key.clone());
     Some(key)
@@ -69,7 +69,8 @@ async fn import(
 
 /// The algorithm's parameters, for `importKey` and `verify` alike: each reads what it knows of them. `None` where the
 /// host is not asked.
-fn algorithm(algorithm: Algorithm) -> Option<Object> {
+fn algorithm(check: &SignatureCheck) -> Option<Object> {
+    let algorithm = check.algorithm();
     let (name, hash) = match algorithm {
         Algorithm::EcdsaP256Sha256 => ("ECDSA", "SHA-256"),
         Algorithm::EcdsaP384Sha384 => ("ECDSA", "SHA-384"),
@@ -85,9 +86,10 @@ fn algorithm(algorithm: Algorithm) -> Option<Object> {
     match algorithm {
         Algorithm::EcdsaP256Sha256 => set("namedCurve", "P-256".into())?,
         Algorithm::EcdsaP384Sha384 => set("namedCurve", "P-384".into())?,
-        Algorithm::RsaPssSha512 => set("saltLength", 64.into())?,
-        Algorithm::RsaPssSha256 => set("saltLength", 32.into())?,
         _ => true,
     };
+    if let Some(length) = check.salt_length() {
+        set("saltLength", u32::try_from(length).ok()?.into())?;
+    }
     Some(parameters)
 }

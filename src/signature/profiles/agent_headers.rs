@@ -32,6 +32,7 @@ pub(super) const PROFILE: Profile = Profile {
     max_window: Duration::from_mins(5),
     algorithms: &[Algorithm::Ed25519, Algorithm::RsaV15Sha256],
     may_share_keys: false,
+    longest_salt: false,
     refuses_published_keys: true,
     min_rsa_bits: 4096,
     present: None,

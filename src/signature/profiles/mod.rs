@@ -45,6 +45,8 @@ pub struct Profile {
     pub algorithms: &'static [Algorithm],
     /// Whether keys that both sides share may sign (`hmac-sha256`), where the configuration asks for it.
     pub may_share_keys: bool,
+    /// Whether the salt of PSS signatures is as long as there is room for, not as the hash.
+    pub longest_salt: bool,
     /// Whether keys whose private half is printed in a standard are refused.
     pub refuses_published_keys: bool,
     /// Fewest bits of an RSA key.

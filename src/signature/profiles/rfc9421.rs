@@ -18,6 +18,7 @@ pub(super) const PROFILE: Profile = Profile {
     max_window: Duration::from_hours(24),
     algorithms: REGISTERED,
     may_share_keys: true,
+    longest_salt: false,
     // Keys are the operator's own choice here, and the examples of the standard are how one tries it out.
     refuses_published_keys: false,
     min_rsa_bits: MIN_RSA_BITS,

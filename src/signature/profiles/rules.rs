@@ -8,7 +8,7 @@ use core::time::Duration;
 use super::agent_headers::HeaderNames;
 use super::claim::{Claim, KeyPlace};
 use super::{ALL, Profile};
-use crate::crypto::{Algorithm, PublicKey, SharedKey, SignatureCheck};
+use crate::crypto::{Algorithm, CheckError, PublicKey, SharedKey, SignatureCheck};
 use crate::jose::jwk::Jwk;
 use crate::request::Fields;
 use crate::signature::error::Param;
@@ -203,8 +203,20 @@ impl Rules {
         }
         let algorithm = self.algorithm(key, signature.params().alg.as_deref())?;
         let base = self.base(signature, message)?;
-        SignatureCheck::new(key.key().clone(), algorithm, base.into(), signature.signature().to_vec())
+        self.check_of(key, algorithm, base.into_bytes(), signature.signature())
             .map_err(|_| SignatureError::Invalid)
+    }
+
+    /// The check of a value over a message, with this profile's salt.
+    pub(crate) fn check_of(
+        &self,
+        key: &Jwk,
+        algorithm: Algorithm,
+        message: Vec<u8>,
+        value: &[u8],
+    ) -> Result<SignatureCheck, CheckError> {
+        let check = SignatureCheck::new(key.key().clone(), algorithm, message, value.to_vec())?;
+        Ok(if self.profile.longest_salt { check.with_longest_salt() } else { check })
     }
 
     /// Whether a signature is one of a key that both sides share (RFC 9421 §3.3.3).

@@ -24,6 +24,7 @@ pub(super) const TAP: Profile = Profile {
     max_window: Duration::from_mins(8),
     algorithms: REGISTERED,
     may_share_keys: false,
+    longest_salt: false,
     refuses_published_keys: true,
     min_rsa_bits: MIN_RSA_BITS,
     present: None,
@@ -35,6 +36,7 @@ pub(super) const TAP: Profile = Profile {
 pub(super) const TAP_DEPLOYED: Profile = Profile {
     name: "tap-deployed",
     algorithms: &[Algorithm::Ed25519, Algorithm::RsaPssSha256],
+    longest_salt: true,
     present: Some(deployed::present),
     target: deployed::target,
     ..TAP

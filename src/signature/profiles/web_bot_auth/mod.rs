@@ -28,6 +28,7 @@ pub(super) const PROFILE: Profile = Profile {
     max_window: Duration::from_hours(24),
     algorithms: REGISTERED,
     may_share_keys: false,
+    longest_salt: false,
     refuses_published_keys: true,
     min_rsa_bits: MIN_RSA_BITS,
     present: None,
