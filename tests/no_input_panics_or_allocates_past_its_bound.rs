@@ -87,11 +87,45 @@ const PIECES: &[&str] = &[
     "\\u0000",
 ];
 
-/// Inputs that are dense in what costs most: many short members, parameters, components, lines.
+/// What costs most for its length: many short members, parameters, components, lines, values.
+const DENSE: &[(&str, &str, &str)] = &[
+    ("a", ";a=1", ""),
+    ("", "a,", "a"),
+    ("", "(),", "()"),
+    ("(", "a ", "a)"),
+    ("s=(", "\"x-a\";bs ", "\"x-b\")\ns=:AA==:\nx-a: 1"),
+    ("s=()\ns=:AA==:\n", "x:\n", ""),
+    ("GET https://a/?a\n(\"@query\")\n", "x:1\n", ""),
+    ("GET https://a/?", "&a", "\n(\"@query-param\";name=\"b\" \"@query-param\";name=\"c\")"),
+    ("[", "1,", "1]"),
+    ("[", "[],", "1]"),
+    ("[[[[[[[[", "{},", "1]"),
+    ("{\"keys\":[", "{},", "{}]}"),
+    (
+        "{\"keys\":[",
+        "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"},",
+        "{}]}",
+    ),
+    (
+        "GET https://shop.example/\nSignature-Agent: ",
+        "a=\"https://agents.example\",",
+        "b=1\nSignature-Input: s=();tag=\"web-bot-auth\"",
+    ),
+];
+
 fn dense() -> impl Strategy<Value = Vec<u8>> {
-    (select(PIECES), select(PIECES), select(PIECES), 0..3000_usize).prop_map(
-        |(start, repeated, end, times)| format!("{start}{}{end}", repeated.repeat(times)).into_bytes(),
-    )
+    let texts = (select(DENSE), 0..3000_usize);
+    texts.prop_map(|((start, repeated, end), times)| {
+        format!("{start}{}{end}", repeated.repeat(times)).into_bytes()
+    })
+}
+
+/// A signature whose every component has the whole of one long Dictionary parsed for one member of it.
+fn a_dictionary_parsed_for_each_component() -> Vec<u8> {
+    let components: Vec<_> = (0..64).map(|i| format!("\"x-a\";key=\"a{i}\"")).collect();
+    let members: Vec<_> = (0..120).map(|i| format!("a{i}=1")).collect();
+    let fields = format!("x-a: {}", members.join(","));
+    format!("GET https://a/\n({})\n{fields}", components.join(" ")).into_bytes()
 }
 
 fn input(seeds: Vec<Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
@@ -106,7 +140,7 @@ fn input(seeds: Vec<Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         1 => prop::collection::vec(any::<u8>(), 0..200),
         2 => prop::collection::vec(select(PIECES), 0..40).prop_map(|pieces| pieces.concat().into_bytes()),
-        1 => dense(),
+        2 => dense(),
         4 => changed,
     ]
 }
@@ -148,8 +182,9 @@ fn no_input_panics_or_allocates_past_its_bound() {
         for seed in &seeds {
             check(seed);
         }
+        check(&a_dictionary_parsed_for_each_component());
         let check = std::cell::RefCell::new(check);
-        let config = Config { cases: 400, failure_persistence: None, ..Config::default() };
+        let config = Config { cases: 800, failure_persistence: None, ..Config::default() };
         let result = TestRunner::new(config).run(&input(seeds.clone()), |input| {
             (check.borrow_mut())(&input);
             Ok(())

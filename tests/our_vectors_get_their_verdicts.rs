@@ -11,7 +11,7 @@ use countersign::config::{Config, Gate};
 use countersign::crypto::{Algorithm, Verdict};
 use countersign::decision::Decision;
 use countersign::engine::{Answer, Session, Step};
-use countersign::keys::{KeyResponse, KeySource};
+use countersign::keys::{KeyResponse, KeySource, MAX_KEY_DOCUMENT_BYTES};
 use countersign::memory::Memory;
 use countersign::reason::Reason;
 use countersign::request::{Fields, RequestError, RequestView, Scheme, Target};
@@ -159,12 +159,13 @@ fn gate(input: &Value) -> Arc<Gate> {
 fn fetch(memory: &mut Memory, source: &KeySource, directories: &Value, now: UnixMillis) {
     let Some(answer) = directories.get(source.url()) else { return memory.keys_failed(source, now) };
     let status = answer["status"].as_u64().unwrap().try_into().unwrap();
-    let mut response = KeyResponse::new(status, Some(text(answer, "body").unwrap().as_bytes()));
+    // A host reads no more than the bound.
+    let body = text(answer, "body").map(str::as_bytes).filter(|body| body.len() <= MAX_KEY_DOCUMENT_BYTES);
+    let mut response = KeyResponse::new(status, body);
     for pair in answer["fields"].as_array().unwrap() {
         response = response.with(pair[0].as_str().unwrap(), pair[1].as_str().unwrap());
     }
-    let reading = source.read(&response, now.seconds());
-    memory.keys_read(source, reading, &[], now);
+    memory.keys_read(source, source.read(&response, now.seconds()), &[], now);
 }
 
 fn decide(gate: &Arc<Gate>, memory: &mut Memory, request: &str, input: &Value) -> Decision {

@@ -6,6 +6,7 @@
 
 mod command;
 mod docs;
+mod fuzz;
 mod npm;
 mod steps;
 mod toolchain;
@@ -28,6 +29,9 @@ usage: cargo xtask <command>
                      everything that CI runs; --only keeps the steps whose name contains NAME
   build              the Worker, to worker/build, and the npm package, to js/dist
   bench [--js-only]  Criterion, then the JavaScript peers in Node and in workerd
+  fuzz [TARGET] [--seconds N]
+                     try the parsers with arbitrary bytes (nightly Rust and a C++ compiler); a minute each
+                     unless said otherwise
   docs               write the files of docs/ that come from the code
   setup              install what the other commands need, and nothing else
 
@@ -59,6 +63,7 @@ fn dispatch(workspace: &Workspace, name: &str, rest: &[String]) -> Outcome {
         "build" => worker::build(workspace).and_then(|_| npm::build(workspace)).map(drop),
         "bench" => bench(workspace, rest),
         "docs" => docs::write(workspace),
+        "fuzz" => fuzz::run(workspace, rest),
         "setup" => setup(workspace),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");

@@ -6,6 +6,7 @@
 use std::time::{Duration, Instant};
 
 use crate::command::{Outcome, Run};
+use crate::fuzz;
 use crate::npm;
 use crate::tools::{self, Node};
 use crate::worker;
@@ -33,6 +34,7 @@ const STEPS: &[Step] = &[
         name: "rust tests",
         run: |w| passes(w.cargo().args(["test", "--no-fail-fast"]).args(HOST_CRATES)),
     },
+    Step { name: "fuzz", run: fuzz::smoke },
     Step { name: "docs", run: docs },
     Step { name: "dependencies", run: dependencies },
     Step { name: "worker build", run: |w| worker::build(w).map(|_| None) },

@@ -36,6 +36,8 @@ const WORKER_BUILD: CargoTool =
     CargoTool { name: "worker-build", version: "0.8.7", program: "worker-build", locked: true, minutes: 7 };
 const CARGO_DENY: CargoTool =
     CargoTool { name: "cargo-deny", version: "0.20.2", program: "cargo-deny", locked: true, minutes: 8 };
+const CARGO_FUZZ: CargoTool =
+    CargoTool { name: "cargo-fuzz", version: "0.13.2", program: "cargo-fuzz", locked: true, minutes: 2 };
 
 /// Used where the machine's own Node is older than [`NODE_LEAST`].
 const NODE: &str = "24.21.0";
@@ -62,6 +64,10 @@ pub(crate) fn worker_build(workspace: &Workspace) -> Outcome<PathBuf> {
 
 pub(crate) fn cargo_deny(workspace: &Workspace) -> Outcome<PathBuf> {
     cargo_tool(workspace, &CARGO_DENY)
+}
+
+pub(crate) fn cargo_fuzz(workspace: &Workspace) -> Outcome<PathBuf> {
+    cargo_tool(workspace, &CARGO_FUZZ)
 }
 
 fn cargo_tool(workspace: &Workspace, tool: &CargoTool) -> Outcome<PathBuf> {
