@@ -42,6 +42,7 @@ pub struct AgentConfig {
     #[serde(default)]
     pub keys: Vec<AgentKeyConfig>,
     /// Where more of its keys are, as a JWK Set (RFC 7517 §5): an `https` URL, asked at least every hour.
+    /// Default: none.
     #[serde(default)]
     pub jwks_uri: Option<String>,
     /// It may not act.
@@ -59,11 +60,14 @@ pub struct AgentKeyConfig {
     #[serde(default)]
     pub kid: Option<String>,
     /// The key as a public JWK (RFC 7517).
+    #[cfg_attr(feature = "schema", schemars(extend("type" = "object")))]
     pub jwk: serde_json::Value,
     /// From when on it is valid, in seconds since 1970. Default: always has been.
+    /// Range: 0 to 253402300799, the end of the year 9999.
     #[serde(default)]
     pub not_before: Option<i64>,
     /// From when on it is valid no more, in seconds since 1970. Default: never.
+    /// Range: after `not_before`, to 253402300799.
     #[serde(default)]
     pub not_after: Option<i64>,
 }
