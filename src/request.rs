@@ -86,6 +86,8 @@ pub struct Target {
     authority: String,
     path: String,
     query: Option<String>,
+    /// The request-target as sent, where it is not the path with the query.
+    sent_as: Option<String>,
 }
 
 impl Target {
@@ -114,7 +116,19 @@ impl Target {
             return Err(RequestError::Target);
         }
         let path = String::from(if path.is_empty() { "/" } else { path });
-        Ok(Self { scheme, authority: normalise_authority(scheme, authority)?, path, query })
+        let authority = normalise_authority(scheme, authority)?;
+        Ok(Self { scheme, authority, path, query, sent_as: None })
+    }
+
+    /// Parses the absolute-form of a request-target (RFC 9112 §3.2.2), which `@request-target` then is, as sent.
+    pub fn absolute_form(request_target: &str) -> Result<Self, RequestError> {
+        let target = Self::parse(request_target)?;
+        Ok(Self { sent_as: Some(String::from(request_target)), ..target })
+    }
+
+    /// The request-target, where it was sent in another form than origin-form.
+    pub(crate) fn sent_as(&self) -> Option<&str> {
+        self.sent_as.as_deref()
     }
 
     /// `@scheme`.
@@ -157,7 +171,7 @@ impl Target {
     pub fn seen_as(&self, scheme: Scheme, authority: &str, path_prefix: &str) -> Self {
         let mut path = String::from(path_prefix);
         path.push_str(&self.path);
-        Self { scheme, authority: String::from(authority), path, query: self.query.clone() }
+        Self { scheme, authority: String::from(authority), path, query: self.query.clone(), sent_as: None }
     }
 }
 

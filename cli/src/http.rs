@@ -214,7 +214,7 @@ fn read_target(method: &str, target: &str, fields: &Fields, scheme: Scheme) -> R
     if !target.contains("://") {
         return Err(Fault::TargetForm);
     }
-    let target = Target::parse(target)?;
+    let target = Target::absolute_form(target)?;
     let as_host = Target::new(target.scheme(), host, "")?;
     if as_host.authority() == target.authority() { Ok(target) } else { Err(Fault::HostConflict) }
 }

@@ -180,7 +180,10 @@ fn kind(root: &Value, schema: &Value, path: &[(&str, bool)]) -> String {
         Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).find(|name| *name != "null"),
         name => name.and_then(Value::as_str),
     };
-    names.unwrap_or("any").to_owned()
+    match names {
+        Some("object") => "table".to_owned(),
+        name => name.unwrap_or("any").to_owned(),
+    }
 }
 
 /// The header of a table in TOML.

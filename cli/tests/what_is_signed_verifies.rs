@@ -87,6 +87,22 @@ fn every_component_of_a_request_can_be_covered() {
 }
 
 #[test]
+fn a_request_target_is_covered_as_it_was_sent() {
+    let sent = |target: &str| REQUEST.replacen("/a/b?", target, 1);
+    let absolute = sent("https://API.example/a/b?");
+    let text = sign("target", "ed25519", &absolute, &["--component", "@request-target", "--json"]);
+    let base = serde_json::from_str::<Value>(&text).unwrap()["base"].clone();
+    let line = "\"@request-target\": https://API.example/a/b?q=1&q=2&name=a%20b\n";
+    assert!(base.as_str().unwrap().starts_with(line), "{base}");
+
+    let lines = sign("target", "ed25519", &absolute, &["--component", "@request-target"]);
+    let code = |message: &str| verify("target", "ed25519", &with_lines(message, &lines), &[])["code"].clone();
+    assert_eq!(code(&absolute), "ok");
+    assert_eq!(code(REQUEST), "signature.invalid");
+    assert_eq!(code(&sent("https://api.example/a/b?")), "signature.invalid");
+}
+
+#[test]
 fn trailers_can_be_covered_once_the_chunks_are_read() {
     let chunked = "POST / HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n\
         5\r\nhello\r\n0\r\nX-Trailer: yes\r\n\r\n";

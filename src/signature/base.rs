@@ -122,7 +122,8 @@ fn push(base: &mut String, arguments: core::fmt::Arguments<'_>) {
     let _ = base.write_fmt(arguments);
 }
 
-/// Origin-form (§2.2.5). A `CONNECT` has authority-form, which the view's URL does not show.
+/// As sent, where that is known, else origin-form (§2.2.5). A `CONNECT` has authority-form, which the view's URL does
+/// not show.
 fn write_request_target(
     index: u8,
     view: &RequestView,
@@ -131,6 +132,10 @@ fn write_request_target(
 ) -> Result<(), SignatureError> {
     if view.method() == "CONNECT" {
         return Err(SignatureError::RequestTargetForm { index });
+    }
+    if let Some(sent) = target.sent_as() {
+        base.push_str(sent);
+        return Ok(());
     }
     base.push_str(target.path());
     if let Some(query) = target.query() {
