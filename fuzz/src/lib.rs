@@ -198,10 +198,18 @@ pub fn jwk(data: &[u8]) {
 pub fn json_document(data: &[u8]) {
     let value = json::parse(data, MAX_SET_BYTES);
     assert_eq!(value, json::parse(data, MAX_SET_BYTES), "two readings agree");
-    if value.is_ok() {
-        let peer = serde_json::from_slice::<serde_json::Value>(data).expect("it is JSON to others");
-        let object = json::parse_object(data, MAX_SET_BYTES).ok();
-        assert_eq!(object.map(|object| object.len()), peer.as_object().map(serde_json::Map::len));
+    if value.is_err() {
+        return;
+    }
+    match serde_json::from_slice::<serde_json::Value>(data) {
+        Ok(peer) => {
+            let object = json::parse_object(data, MAX_SET_BYTES).ok();
+            assert_eq!(object.map(|object| object.len()), peer.as_object().map(serde_json::Map::len));
+        }
+        // A number that is good JSON and no `f64` (RFC 8259 §6); nothing here reads such numbers.
+        Err(error) => {
+            assert!(error.to_string().starts_with("number out of range"), "no JSON to others: {error}")
+        }
     }
 }
 
