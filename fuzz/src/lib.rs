@@ -1,6 +1,6 @@
 //! What is tried with arbitrary bytes: one body a parser, each with what must hold of it and what it may allocate.
 //!
-//! The bodies run under libFuzzer (`fuzz_targets/`) and, the same code, as property tests on stable Rust
+//! The bodies run under libFuzzer (`fuzz_targets/`) and, the same code, as a property test
 //! (`tests/no_input_panics_or_allocates_past_its_bound.rs`). A body that returns is content; what must not be is a
 //! panic. How much was allocated is measured by the tests, which have an allocator that counts; a loop without end is
 //! what libFuzzer's timeout and a test run that does not end are for.
