@@ -103,6 +103,7 @@ fn standing(
         .map(|agent| agent.map(|agent| agent.id().to_owned()))
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "reads as what it is compared with")]
 fn known(id: &str) -> Result<Option<String>, Reason> {
     Ok(Some(id.to_owned()))
 }
@@ -223,7 +224,7 @@ fn keys_are_valid_from_not_before_until_just_before_not_after() {
 
 #[test]
 fn a_rotation_leaves_the_keys_before_valid_for_the_overlap() {
-    let overlap = Duration::from_secs(3600);
+    let overlap = Duration::from_hours(1);
     let rotated = after(&two(), "a", Action::Rotate { key: key(3), overlap });
     for (keyid, offset, expected) in [
         ("key-1", 0, known("a")),
@@ -255,7 +256,7 @@ fn a_rotation_makes_no_key_live_longer_and_leaves_later_ones_alone() {
     let staged = AgentKeyConfig { not_before: Some(NOW + 100_000), ..key_config(4) };
     let mut registry = after(&two(), "a", Action::AddKey(read_key(&short).unwrap()));
     registry = after(&registry, "a", Action::AddKey(read_key(&staged).unwrap()));
-    registry = after(&registry, "a", Action::Rotate { key: key(5), overlap: Duration::from_secs(60) });
+    registry = after(&registry, "a", Action::Rotate { key: key(5), overlap: Duration::from_mins(1) });
     assert_eq!(standing(&registry, "", "key-3", 5), Err(Reason::AgentKeyExpired));
     assert_eq!(standing(&registry, "", "key-4", 100_000), known("a"));
     assert_eq!(standing(&registry, "", "key-1", 60), Err(Reason::AgentKeyExpired));

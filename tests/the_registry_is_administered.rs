@@ -414,16 +414,10 @@ fn faults_of_agents_and_admin_are_told_with_their_paths() {
         assert_eq!(paths, [path]);
     }
     let agent = entry.split_once("\n[[agents.keys]]").unwrap().0;
-    let many: String = (0..257)
-        .map(|i| {
-            format!(
-                "[[agents]]{}",
-                agent
-                    .replace("\"a\"", &format!("\"a{i}\""))
-                    .replace("agents.example", &format!("a{i}.example"))
-            )
-        })
-        .collect();
+    let numbered = |i: i32| {
+        agent.replace("\"a\"", &format!("\"a{i}\"")).replace("agents.example", &format!("a{i}.example"))
+    };
+    let many = (0..257).map(|i| format!("[[agents]]{}", numbered(i))).collect::<Vec<_>>().concat();
     let paths: Vec<_> =
         faults(&format!("{head}{many}\n[admin]{tail}")).into_iter().map(|fault| fault.path).collect();
     assert_eq!(paths, ["agents"]);

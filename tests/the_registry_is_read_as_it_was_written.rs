@@ -184,7 +184,9 @@ fn plus(after: Duration) -> UnixMillis {
     NOW.plus(after)
 }
 
-const JUST: Duration = Duration::from_millis(1);
+fn just_before(after: Duration) -> UnixMillis {
+    plus(after.saturating_sub(Duration::from_millis(1)))
+}
 
 /// A memory that read the document at `NOW`.
 fn reader(gate: &Gate, text: &str) -> Memory {
@@ -222,7 +224,7 @@ fn without_an_admin_there_is_no_store_to_read() {
 fn the_first_request_reads_the_store_and_others_wait_for_it() {
     let (gate, mut memory) = (gate(true), Memory::new(0));
     assert_eq!(state(&memory.registry(&gate, NOW)), "ask");
-    assert_eq!(state(&memory.registry(&gate, plus(LEASE - JUST))), "wait");
+    assert_eq!(state(&memory.registry(&gate, just_before(LEASE))), "wait");
     // Whoever asked is gone.
     assert_eq!(state(&memory.registry(&gate, plus(LEASE))), "ask");
     memory.agents_loaded(Some(&stored(&gate, Action::Suspend)), plus(LEASE));
@@ -233,16 +235,16 @@ fn the_first_request_reads_the_store_and_others_wait_for_it() {
 fn a_copy_is_read_anew_in_the_background_and_then_in_the_foreground() {
     let gate = gate(true);
     let mut memory = reader(&gate, &stored(&gate, Action::Suspend));
-    assert_eq!(state(&memory.registry(&gate, plus(REFRESH_FROM - JUST))), "fresh");
+    assert_eq!(state(&memory.registry(&gate, just_before(REFRESH_FROM))), "fresh");
     assert_eq!(state(&memory.registry(&gate, plus(REFRESH_FROM))), "stale");
-    assert_eq!(state(&memory.registry(&gate, plus(REFRESH_FROM + JUST))), "fresh");
-    assert_eq!(state(&memory.registry(&gate, plus(MAX_AGE - JUST))), "fresh");
+    assert_eq!(state(&memory.registry(&gate, plus(REFRESH_FROM + Duration::from_millis(1)))), "fresh");
+    assert_eq!(state(&memory.registry(&gate, just_before(MAX_AGE))), "fresh");
     assert_eq!(state(&memory.registry(&gate, plus(MAX_AGE))), "ask");
     assert_eq!(state(&memory.registry(&gate, plus(MAX_AGE))), "wait");
     let resumed = apply(&apply(gate.agents(), "configured", Action::Suspend), "configured", Action::Resume);
     memory.agents_loaded(Some(&resumed.to_json()), plus(MAX_AGE));
     assert!(!is_suspended(&memory.registry(&gate, plus(MAX_AGE))));
-    assert_eq!(state(&memory.registry(&gate, plus(MAX_AGE + REFRESH_FROM - JUST))), "fresh");
+    assert_eq!(state(&memory.registry(&gate, just_before(MAX_AGE + REFRESH_FROM))), "fresh");
 }
 
 #[test]
@@ -259,7 +261,7 @@ fn an_old_copy_serves_while_the_store_fails_and_only_so_long() {
     assert_eq!(state(&memory.registry(&gate, plus(at))), "ask");
     memory.agents_failed(plus(at));
     assert_eq!(state(&memory.registry(&gate, plus(at))), "unavailable");
-    assert_eq!(state(&memory.registry(&gate, plus(at + RETRY_AFTER - JUST))), "unavailable");
+    assert_eq!(state(&memory.registry(&gate, just_before(at + RETRY_AFTER))), "unavailable");
     assert_eq!(state(&memory.registry(&gate, plus(at + RETRY_AFTER))), "ask");
 }
 

@@ -102,9 +102,12 @@ What is printed is what the gate publishes: the origin can be given it beforehan
             optional("now", "UNIX"),
             optional("profile", "P"),
             repeated("require", "C"),
-            optional("tag", "TAG"),
+            repeated("require-param", "PARAM"),
+            repeated("tag", "TAG"),
+            repeated("algorithm", "ALGORITHM"),
             optional("label", "L"),
             optional("clock-skew", "TIME"),
+            optional("max-window", "TIME"),
             flag("allow-test-keys"),
             flag("explain"),
             flag("json"),
@@ -120,9 +123,14 @@ response that is judged, and --request is the one it answers. - reads stdin.
   --now UNIX         seconds since 1970; default: the clock
   --profile P        rfc9421, web-bot-auth, tap, tap-deployed, agent-headers; default: rfc9421
   --require C        what must be covered: @method, content-digest, or in full '\"x\";key=\"a\"'
-  --tag TAG          the tag that a signature must have; default: the profile's
+  --require-param PARAM
+                     what must be stated: created, expires, keyid, alg, nonce or tag
+  --tag TAG          the tag, or one of the tags, that a signature must have; default: the profile's
+  --algorithm ALGORITHM
+                     accept this one only, or these; default: the profile's
   --label L          look at this signature only; labels are not signed, so never to choose whom to trust
   --clock-skew TIME  how far in the future `created` may lie; default: 30s
+  --max-window TIME  longest from `created` to `expires`; default: the profile's
   --allow-test-keys  accept keys that a standard prints, where the profile refuses them
   --explain          the signature base that was expected, and a hint at what the signer did otherwise
   --json             {\"outcome\", \"code\", …}, or {\"error\"} where nothing could be looked at

@@ -191,6 +191,7 @@ fn p384(members: &Members<'_>) -> Read {
     Ok((Secret::P384(Box::new(key)), Some(public)))
 }
 
+#[expect(clippy::many_single_char_names, reason = "the names of RFC 7518 §6.3")]
 fn rsa(members: &Members<'_>) -> Read {
     let d = members.private("d")?;
     let part = |name| members.bytes(name).ok_or("lacks one of n, e, p and q, in base64url");

@@ -84,9 +84,11 @@ fn sections(root: &Value) -> Vec<Section<'_>> {
         // Pushed in reverse, so that the first field's table comes next.
         for (name, field) in section.properties().into_iter().rev() {
             let (table, several) = innermost(root, field);
-            if table.get("properties").is_some() {
-                let path = section.path.iter().copied().chain([(name, several)]).collect();
-                open.push(Section { path, object: table, root });
+            let path = section.path.iter().copied().chain([(name, several)]);
+            if let Some(table) = named_table(root, table) {
+                open.push(Section { path: path.chain([(NAME, false)]).collect(), object: table, root });
+            } else if table.get("properties").is_some() {
+                open.push(Section { path: path.collect(), object: table, root });
             }
         }
         found.push(section);
@@ -160,9 +162,12 @@ fn kind(root: &Value, schema: &Value, path: &[(&str, bool)]) -> String {
         };
     }
     let (inner, _) = innermost(root, schema);
+    if named_table(root, inner).is_some() {
+        let path: Vec<_> = path.iter().copied().chain([(NAME, false)]).collect();
+        return format!("[tables](#{}) by name", anchor(&path));
+    }
     if inner.get("properties").is_some() {
-        let anchor: String = header(path).chars().filter(|c| c.is_alphanumeric() || *c == '_').collect();
-        return format!("[table](#{anchor})");
+        return format!("[table](#{})", anchor(path));
     }
     if inner.get("pattern").is_some() {
         return "length of time".to_owned();
@@ -185,6 +190,24 @@ fn header(path: &[(&str, bool)]) -> String {
         Some((_, true)) => format!("[[{}]]", names.join(".")),
         _ => format!("[{}]", names.join(".")),
     }
+}
+
+/// The header's place in the page.
+fn anchor(path: &[(&str, bool)]) -> String {
+    header(path)
+        .chars()
+        .filter(|c| c.is_alphanumeric() || matches!(c, '_' | '-'))
+        .collect::<String>()
+        .to_lowercase()
+}
+
+/// What stands for the name of a table that the configuration names.
+const NAME: &str = "NAME";
+
+/// What each table is, of those that the configuration names.
+fn named_table<'a>(root: &'a Value, schema: &'a Value) -> Option<&'a Value> {
+    let (table, _) = innermost(root, schema.get("additionalProperties")?);
+    table.get("properties").map(|_| table)
 }
 
 fn is_list(schema: &Value) -> bool {
@@ -263,11 +286,15 @@ mod tests {
                 "[]",
                 "[[routes]]",
                 "[[routes.rate]]",
+                "[admin]",
+                "[[agents]]",
+                "[[agents.keys]]",
                 "[dpop]",
                 "[events]",
                 "[[issuers]]",
                 "[risk]",
-                "[signatures]"
+                "[signatures]",
+                "[signatures.rules.NAME]"
             ]
         );
     }

@@ -15,7 +15,7 @@ use crate::private_key::PrivateKey;
 use crate::{Failure, Report, input};
 
 /// How long a signature is good for unless told: long enough to send it by hand.
-const EXPIRES_IN: Duration = Duration::from_secs(60);
+const EXPIRES_IN: Duration = Duration::from_mins(1);
 /// Random bytes of a nonce.
 const NONCE_BYTES: usize = 32;
 
@@ -24,12 +24,12 @@ struct Preset {
     name: &'static str,
     components: &'static [&'static str],
     tag: Option<&'static str>,
-    /// Whether `alg` and `nonce` are always stated.
+    /// Whether `alg` is always stated.
     states_alg: bool,
+    /// Whether there is always a nonce.
     makes_nonce: bool,
-    needs_agent: bool,
-    /// Whether a key is named by its thumbprint, whatever its `kid`.
-    names_thumbprint: bool,
+    /// Whether the keys are in a directory that must be named, each under its thumbprint.
+    has_directory: bool,
 }
 
 const PRESETS: [Preset; 3] = [
@@ -39,8 +39,7 @@ const PRESETS: [Preset; 3] = [
         tag: None,
         states_alg: false,
         makes_nonce: false,
-        needs_agent: false,
-        names_thumbprint: false,
+        has_directory: false,
     },
     Preset {
         name: "web-bot-auth",
@@ -48,8 +47,7 @@ const PRESETS: [Preset; 3] = [
         tag: Some("web-bot-auth"),
         states_alg: false,
         makes_nonce: true,
-        needs_agent: true,
-        names_thumbprint: true,
+        has_directory: true,
     },
     Preset {
         name: "tap",
@@ -57,8 +55,7 @@ const PRESETS: [Preset; 3] = [
         tag: Some("agent-browser-auth"),
         states_alg: true,
         makes_nonce: true,
-        needs_agent: false,
-        names_thumbprint: false,
+        has_directory: false,
     },
 ];
 
@@ -114,7 +111,7 @@ impl Added {
     /// The agent's directory, as the dictionary of Web Bot Auth, its member named as the signature.
     fn agent(&mut self, input: &Input, preset: &Preset, label: &str) -> Result<Option<Component>, Failure> {
         let Some(url) = input.value("agent") else {
-            return if preset.needs_agent {
+            return if preset.has_directory {
                 Err(Failure::new(format!("{} needs --agent, the https URL of the keys", preset.name)))
             } else {
                 Ok(None)
@@ -165,8 +162,8 @@ fn label(input: &Input, exchange: &Exchange) -> Result<String, Failure> {
         }
         Some(label) => Ok(label.to_owned()),
         None => {
-            let free = (1..).map(|n| format!("sig{n}")).find(|label| !there.contains(label));
-            Ok(free.unwrap_or_default())
+            let mut labels = (1..=there.len() + 1).map(|n| format!("sig{n}"));
+            Ok(labels.find(|label| !there.contains(label)).unwrap_or_default())
         }
     }
 }
@@ -180,7 +177,7 @@ fn params(
     let asked = input.value("alg");
     let algorithm = key.algorithm(asked).map_err(|what| Failure::new(format!("the key {what}")))?;
     let created = exchange::seconds(input, "created")?;
-    let keyid = if preset.names_thumbprint { key.thumbprint() } else { key.keyid() };
+    let keyid = if preset.has_directory { key.thumbprint() } else { key.keyid() };
     let nonce = match input.value("nonce") {
         Some(nonce) => Some(nonce.to_owned()),
         None if preset.makes_nonce => Some(nonce()?),
@@ -232,7 +229,10 @@ fn print(input: &Input, lines: &[(&str, String)], base: &str) -> Result<Report, 
                 lines.iter().map(|(name, value)| format!("-H {}", quoted(name, value))).collect();
             format!("{}\n", arguments.join(" "))
         }
-        (false, false) => lines.iter().map(|(name, value)| format!("{name}: {value}\n")).collect(),
+        (false, false) => {
+            let lines: Vec<_> = lines.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+            format!("{}\n", lines.join("\n"))
+        }
     };
     Ok(Report::good(text))
 }

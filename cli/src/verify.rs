@@ -5,12 +5,15 @@
 
 use std::fmt::Write as _;
 
+use countersign::crypto::Algorithm;
+use countersign::signature::Param;
 use countersign::signature::profiles::{self, Rules};
 use countersign::signature::verify::{Keys, Outcome, Report as Verdict, inspect};
 use serde_json::{Value, json};
 
 use crate::arguments::Input;
 use crate::exchange::{self, Exchange, Unread};
+use crate::private_key::HMAC;
 use crate::{Failure, Report, Status, input};
 
 pub(crate) fn run(input: &Input) -> Result<Report, Failure> {
@@ -127,21 +130,51 @@ fn rules(input: &Input) -> Result<Rules, Failure> {
     let name = input.value("profile").unwrap_or("rfc9421");
     let mut rules = profiles::rules(name).ok_or_else(|| {
         let names: Vec<_> = profiles::ALL.iter().map(|profile| profile.name).collect();
-        Failure::new(format!("--profile is one of {}, not {name:?}", names.join(", ")))
+        unknown("profile", &names, name)
     })?;
     for text in input.values("require") {
         rules.require(exchange::component(text)?);
     }
-    if let Some(tag) = input.value("tag") {
-        rules.tags = vec![tag.to_owned()];
+    for name in input.values("require-param") {
+        let param = Param::ALL.into_iter().find(|param| param.as_str() == name);
+        rules
+            .parameters
+            .push(param.ok_or_else(|| unknown("require-param", &Param::ALL.map(Param::as_str), name))?);
+    }
+    let tags: Vec<_> = input.values("tag").map(str::to_owned).collect();
+    if !tags.is_empty() {
+        rules.tags = tags;
     }
     if let Some(skew) = exchange::duration(input, "clock-skew")? {
         rules.clock_skew = skew;
     }
-    rules.refuses_published_keys &= !input.has("allow-test-keys");
+    if let Some(window) = exchange::duration(input, "max-window")? {
+        rules.max_window = window;
+    }
     // Whoever gives a shared key with --keys wants it to count, where the profile knows such keys at all.
     rules.shared_keys = rules.profile().may_share_keys;
+    let algorithms: Vec<_> = input.values("algorithm").collect();
+    if !algorithms.is_empty() {
+        limit_algorithms(&mut rules, &algorithms)?;
+    }
+    rules.refuses_published_keys &= !input.has("allow-test-keys");
     Ok(rules)
+}
+
+/// Accepts these algorithms of the profile only.
+fn limit_algorithms(rules: &mut Rules, names: &[&str]) -> Result<(), Failure> {
+    let known = Algorithm::ALL.iter().map(|algorithm| algorithm.http_signatures()).chain([HMAC]);
+    let known: Vec<_> = known.collect();
+    if let Some(name) = names.iter().find(|name| !known.contains(name)) {
+        return Err(unknown("algorithm", &known, name));
+    }
+    rules.algorithms.retain(|algorithm| names.contains(&algorithm.http_signatures()));
+    rules.shared_keys &= names.contains(&HMAC);
+    Ok(())
+}
+
+fn unknown(option: &str, known: &[&str], value: &str) -> Failure {
+    Failure::new(format!("--{option} is one of {}, not {value:?}", known.join(", ")))
 }
 
 fn read_keys(input: &Input) -> Result<Keys, Failure> {

@@ -170,7 +170,8 @@ fn each_fault_of_the_fields_has_its_code() {
         assert!(whole.contains(from), "{from}");
         whole.replacen(from, to, 1)
     };
-    let many: String = (0..100).map(|n| format!("\"x-{n}\" ")).collect();
+    let many: Vec<_> = (0..100).map(|n| format!("\"x-{n}\"")).collect();
+    let many = many.join(" ");
     for (name, message, outcome, code) in [
         ("unsigned", without(&input).replace(&signature, ""), "unverified", "signature.missing"),
         ("no-input", without(&input), "invalid", "signature.unpaired_label"),
@@ -194,7 +195,7 @@ fn each_fault_of_the_fields_has_its_code() {
         ("short", changed(&signature, "Signature: sig1=:AAAA:\r\n"), "invalid", "signature.invalid"),
         (
             "too-many",
-            changed("(\"@method\"", &format!("({many}\"@method\"")),
+            changed("(\"@method\"", &format!("({many} \"@method\"")),
             "invalid",
             "signature.too_large",
         ),
@@ -269,6 +270,15 @@ fn each_demand_that_is_not_met_has_its_code() {
         ("window", &two_days, &[], "invalid", "signature.window_invalid"),
         ("require", &whole, &["--require", "@target-uri"], "invalid", "signature.component_not_covered"),
         ("require-key", &whole, &["--require", "x-dict"], "invalid", "signature.component_not_covered"),
+        ("param", &whole, &["--require-param", "nonce"], "invalid", "signature.parameter_missing"),
+        (
+            "algorithm",
+            &whole,
+            &["--algorithm", "rsa-pss-sha512"],
+            "invalid",
+            "signature.algorithm_not_allowed",
+        ),
+        ("narrow", &whole, &["--max-window", "59s"], "invalid", "signature.window_invalid"),
         ("tag", &whole, &["--tag", "mine"], "unverified", "signature.tag_unknown"),
         ("profile", &whole, &["--profile", "web-bot-auth"], "unverified", "signature.tag_unknown"),
         ("label", &whole, &["--label", "sig2"], "unverified", "signature.missing"),
@@ -443,6 +453,14 @@ fn what_cannot_be_looked_at_is_told_and_exits_with_2() {
         (
             &["--request", &request, "--keys", &good, "--require", "@mine"],
             "\"@mine\": derived component is not known",
+        ),
+        (
+            &["--request", &request, "--keys", &good, "--algorithm", "ed448"],
+            "--algorithm is one of ed25519, ",
+        ),
+        (
+            &["--request", &request, "--keys", &good, "--require-param", "x"],
+            "--require-param is one of created, ",
         ),
         (&["--request", &request, "--keys", &good, "--scheme", "ws"], "--scheme is http or https"),
         (

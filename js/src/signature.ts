@@ -54,12 +54,18 @@ export interface VerifyOptions {
   readonly profile?: SignatureProfile;
   /** What must be covered besides: `@method`, `content-digest`, or an identifier in full, `"x";key="a"`. */
   readonly require?: readonly string[];
-  /** The tag that a signature must have; signatures with another are passed over. Default: the profile's. */
-  readonly tag?: string;
+  /** What must be stated besides: parameters of the signature. */
+  readonly requireParams?: readonly ("created" | "expires" | "keyid" | "alg" | "nonce" | "tag")[];
+  /** The tag, or the tags of which a signature must have one; others are passed over. Default: the profile's. */
+  readonly tag?: string | readonly string[];
+  /** The only algorithms that are accepted, by their names in RFC 9421. Default: the profile's. */
+  readonly algorithms?: readonly string[];
   /** The signature to look at, of several. A label is not signed: never to choose whom to trust. */
   readonly label?: string;
   /** Seconds that `created` may lie in the future. Default: 30. */
   readonly clockSkew?: number;
+  /** Most seconds from `created` to `expires`. Default: the profile's, 24 hours for `rfc9421`. */
+  readonly maxWindow?: number;
   /** The time, as seconds since 1970 or a `Date`. Default: the clock's. */
   readonly now?: number | Date;
   /** Whether keys count that a standard prints with their private half, where the profile refuses them. */
@@ -207,14 +213,25 @@ function keysOf(keys: object | string): SignatureKeys {
   return coded("keys.invalid", () => SignatureKeys.parse(document));
 }
 
-function rulesOf({ profile = "rfc9421", require = [], tag, clockSkew, allowTestKeys }: VerifyOptions): SignatureRules {
-  if (clockSkew !== undefined && !(clockSkew >= 0 && clockSkew <= 3600)) {
-    throw invalid("options.invalid", "clockSkew is 0 to 3600 seconds");
-  }
-  return coded(
-    "options.invalid",
-    () => new SignatureRules(profile, [...require], tag, clockSkew, allowTestKeys === true),
-  );
+function rulesOf(options: VerifyOptions): SignatureRules {
+  const { clockSkew, maxWindow, tag, algorithms } = options;
+  return coded("options.invalid", () => {
+    const rules = new SignatureRules(options.profile ?? "rfc9421");
+    for (const component of options.require ?? []) rules.requireComponent(component);
+    for (const param of options.requireParams ?? []) rules.requireParameter(param);
+    if (tag !== undefined) rules.tags = [tag].flat();
+    if (algorithms !== undefined) rules.limitAlgorithms([...algorithms]);
+    if (clockSkew !== undefined) rules.clockSkew = lengthOf(clockSkew, "clockSkew");
+    if (maxWindow !== undefined) rules.maxWindow = lengthOf(maxWindow, "maxWindow");
+    if (options.allowTestKeys === true) rules.allowTestKeys();
+    return rules;
+  });
+}
+
+/** Whole seconds; a year is long enough for everything. */
+function lengthOf(seconds: number, name: string): number {
+  if (Number.isInteger(seconds) && seconds >= 0 && seconds <= 366 * 24 * 3600) return seconds;
+  throw new TypeError(`${name} is whole seconds, at most a year`);
 }
 
 function messageOf(message: SignedMessage): Message {

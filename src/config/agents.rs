@@ -41,7 +41,8 @@ pub struct AgentConfig {
     /// Its public keys. Default: none. Range: 0 to 16 entries.
     #[serde(default)]
     pub keys: Vec<AgentKeyConfig>,
-    /// Where more of its keys are, as a JWK Set (RFC 7517 §5): an `https` URL, asked at least every hour.
+    /// Where more of its keys are, as a JWK Set (RFC 7517 §5): an `https` URL, asked at least every hour. Default:
+    /// none.
     #[serde(default)]
     pub jwks_uri: Option<String>,
     /// It may not act.
@@ -59,11 +60,16 @@ pub struct AgentKeyConfig {
     #[serde(default)]
     pub kid: Option<String>,
     /// The key as a public JWK (RFC 7517).
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "alloc::collections::BTreeMap<String, serde_json::Value>")
+    )]
     pub jwk: serde_json::Value,
-    /// From when on it is valid, in seconds since 1970. Default: always has been.
+    /// From when on it is valid, in seconds since 1970. Default: always has been. Range: any whole
+    /// number.
     #[serde(default)]
     pub not_before: Option<i64>,
-    /// From when on it is valid no more, in seconds since 1970. Default: never.
+    /// From when on it is valid no more, in seconds since 1970. Default: never. Range: any whole number.
     #[serde(default)]
     pub not_after: Option<i64>,
 }

@@ -40,6 +40,7 @@ pub struct SignaturesConfig {
     #[serde(default)]
     pub require_signed_directories: bool,
     /// What a profile demands beyond its own, by its name. A profile's bounds can be tightened, not loosened.
+    /// Default: nothing.
     #[serde(default)]
     pub rules: BTreeMap<String, RulesConfig>,
 }

@@ -168,6 +168,7 @@ enum Of {
 #[derive(Debug)]
 enum Phase {
     Begin,
+    Agents,
     Content,
     ReadContent,
     Keys,
@@ -276,8 +277,11 @@ impl Verification {
             match core::mem::replace(&mut self.phase, Phase::Done) {
                 Phase::Begin => {
                     self.signer.begin(context)?;
+                    self.phase = Phase::Agents;
+                }
+                Phase::Agents => {
                     if let Some(step) = self.find_agents(context, memory)? {
-                        self.phase = Phase::Begin;
+                        self.phase = Phase::Agents;
                         return Ok(Some(step));
                     }
                     self.recognise_token(context, memory)?;

@@ -1,4 +1,4 @@
-//! [`Copy`]: an isolate's copy of the registry, and when to read it anew.
+//! [`Copy`](struct@Copy): an isolate's copy of the registry, and when to read it anew.
 //!
 //! The store answers with what it had at most 60 s ago (KV), and a copy serves for at most [`MAX_AGE`] without being
 //! read anew, so that a suspension acts everywhere within 90 s. Shortly before that age one request has it read anew

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use countersign::crypto::Verdict;
+use countersign::crypto::{Algorithm, Verdict};
 use countersign::reason::Reason;
 use countersign::request::{Fields, RequestError, RequestView};
 use countersign::response::ResponseView;
@@ -10,7 +10,8 @@ use countersign::signature::digest::DigestAlgorithm;
 use countersign::signature::profiles::{self, Rules};
 use countersign::signature::verify::{self, Keys, Report};
 use countersign::signature::{
-    self, AcceptSignature, Component, Requested, RequestedParams, SignatureError, SignatureParams, Unsigned,
+    self, AcceptSignature, Component, Param, Requested, RequestedParams, SignatureError, SignatureParams,
+    Unsigned,
 };
 use countersign::time::UnixSeconds;
 use serde_json::{Map, Value, json};
@@ -18,6 +19,9 @@ use wasm_bindgen::prelude::*;
 
 use crate::session::{fields_of, split, view};
 use crate::step::{Check, check_to_js};
+
+/// What RFC 9421 calls HMAC with SHA-256 (§3.3.3).
+const HMAC: &str = "hmac-sha256";
 
 /// A request or a response. What cannot be viewed is known as such, and is no error before it is used.
 #[wasm_bindgen]
@@ -78,6 +82,7 @@ impl Message {
 
     /// What a signature over these components signs, under a label that the message does not have yet.
     #[expect(clippy::too_many_arguments, reason = "an object of them would have to be read member by member")]
+    #[expect(clippy::needless_pass_by_value, reason = "lists of strings come by value")]
     pub fn prepare(
         &self,
         label: &str,
@@ -166,30 +171,67 @@ pub struct SignatureRules(Rules);
 
 #[wasm_bindgen]
 impl SignatureRules {
-    /// A profile's rules, tightened.
+    /// A profile's rules, as they are.
     #[wasm_bindgen(constructor)]
-    pub fn new(
-        profile: &str,
-        require: Vec<String>,
-        tag: Option<String>,
-        clock_skew: Option<f64>,
-        allow_test_keys: bool,
-    ) -> Result<Self, JsError> {
+    pub fn new(profile: &str) -> Result<Self, JsError> {
         let rules = profiles::rules(profile);
         let mut rules = rules.ok_or_else(|| JsError::new("there is no profile of this name"))?;
-        for text in require {
-            rules.require(component(&text)?);
-        }
-        if let Some(tag) = tag {
-            rules.tags = vec![tag];
-        }
-        if let Some(seconds) = clock_skew {
-            rules.clock_skew = Duration::from_secs(unix_seconds(seconds).0.unsigned_abs());
-        }
-        rules.refuses_published_keys &= !allow_test_keys;
         // Whoever gives a shared key wants it to count, where the profile knows such keys at all.
         rules.shared_keys = rules.profile().may_share_keys;
         Ok(Self(rules))
+    }
+
+    /// Demands that a component is covered.
+    #[wasm_bindgen(js_name = requireComponent)]
+    pub fn require_component(&mut self, text: &str) -> Result<(), JsError> {
+        self.0.require(component(text)?);
+        Ok(())
+    }
+
+    /// Demands that a parameter is stated.
+    #[wasm_bindgen(js_name = requireParameter)]
+    pub fn require_parameter(&mut self, name: &str) -> Result<(), JsError> {
+        let param = Param::ALL.into_iter().find(|param| param.as_str() == name);
+        self.0.parameters.push(param.ok_or_else(|| JsError::new("there is no parameter of this name"))?);
+        Ok(())
+    }
+
+    /// Takes signatures with one of these tags only.
+    #[wasm_bindgen(setter)]
+    pub fn set_tags(&mut self, tags: Vec<String>) {
+        self.0.tags = tags;
+    }
+
+    /// Accepts these algorithms of the profile only.
+    #[wasm_bindgen(js_name = limitAlgorithms)]
+    #[expect(clippy::needless_pass_by_value, reason = "lists of strings come by value")]
+    pub fn limit_algorithms(&mut self, names: Vec<String>) -> Result<(), JsError> {
+        let is_named = |name: &str| names.iter().any(|named| named == name);
+        let known = |name: &String| name == HMAC || Algorithm::from_http_signatures(name).is_some();
+        if !names.iter().all(known) {
+            return Err(JsError::new("there is no algorithm of this name"));
+        }
+        self.0.algorithms.retain(|algorithm| is_named(algorithm.http_signatures()));
+        self.0.shared_keys &= is_named(HMAC);
+        Ok(())
+    }
+
+    /// Seconds that `created` may lie in the future.
+    #[wasm_bindgen(setter, js_name = clockSkew)]
+    pub fn set_clock_skew(&mut self, seconds: u32) {
+        self.0.clock_skew = Duration::from_secs(seconds.into());
+    }
+
+    /// Most seconds from `created` to `expires`.
+    #[wasm_bindgen(setter, js_name = maxWindow)]
+    pub fn set_max_window(&mut self, seconds: u32) {
+        self.0.max_window = Duration::from_secs(seconds.into());
+    }
+
+    /// Accepts keys that a standard prints with their private half.
+    #[wasm_bindgen(js_name = allowTestKeys)]
+    pub fn allow_test_keys(&mut self) {
+        self.0.refuses_published_keys = false;
     }
 }
 
@@ -274,6 +316,7 @@ impl Inspection {
 
 /// The value of a `Content-Digest`.
 #[wasm_bindgen(js_name = digestField)]
+#[expect(unreachable_pub, reason = "public functions only are exported")]
 pub fn digest_field(content: &[u8], algorithm: &str) -> Result<String, JsError> {
     let known = [DigestAlgorithm::Sha256, DigestAlgorithm::Sha512].into_iter();
     let algorithm = known.into_iter().find(|known| known.as_str() == algorithm);
@@ -283,6 +326,7 @@ pub fn digest_field(content: &[u8], algorithm: &str) -> Result<String, JsError> 
 
 /// What the `Accept-Signature` among these fields asks for, in JSON.
 #[wasm_bindgen(js_name = acceptedSignatures)]
+#[expect(unreachable_pub, reason = "public functions only are exported")]
 pub fn accepted_signatures(fields: &[u8], lengths: &[u32]) -> Result<String, JsError> {
     let asked = AcceptSignature::parse(&read_fields(fields, lengths)??)?;
     let asked: Vec<_> = asked.iter().map(accepted).collect();

@@ -47,7 +47,7 @@ pub(crate) async fn answer(
         "Location" => (name, format!("{public}{value}")),
         _ => (name, value),
     }));
-    fields.extend(decision.headers.iter().filter(|(name, _)| !is_set(*name)).cloned());
+    fields.extend(decision.headers.iter().filter(|(name, _)| !is_set(name)).cloned());
     respond(answered.status, &answered.body.to_string(), &fields)
 }
 

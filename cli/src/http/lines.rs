@@ -51,7 +51,7 @@ impl<'a> Lines<'a> {
             if is_continued_by(first.text) {
                 return Err(Fault::FoldOfNothing);
             }
-            let field = self.with_folds(first)?;
+            let field = self.with_folds(&first)?;
             let (name, value) = utf8(field)?.split_once(':').ok_or(Fault::FieldLine)?;
             fields.push(name, value)?;
         }
@@ -59,7 +59,7 @@ impl<'a> Lines<'a> {
     }
 
     /// A field line with the lines that continue it, folds untouched: the core unfolds (RFC 9421 §2.1).
-    fn with_folds(&mut self, first: Line<'a>) -> Result<&'a [u8], Fault> {
+    fn with_folds(&mut self, first: &Line<'a>) -> Result<&'a [u8], Fault> {
         let whole = self.rest;
         let (mut end, mut next) = (first.end, first.next);
         while let Some(line) = next_line(whole.get(next..).unwrap_or_default())? {
