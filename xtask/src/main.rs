@@ -30,8 +30,8 @@ usage: cargo xtask <command>
   build              the Worker, to worker/build, and the npm package, to js/dist
   bench [--js-only]  Criterion, then the JavaScript peers in Node and in workerd
   fuzz [TARGET] [--seconds N]
-                     try the parsers with arbitrary bytes (nightly Rust and a C++ compiler); a minute each
-                     unless said otherwise
+                     try the parsers with arbitrary bytes, a minute each unless said otherwise; needs a C++
+                     compiler
   docs               write the files of docs/ that come from the code
   setup              install what the other commands need, and nothing else
 
