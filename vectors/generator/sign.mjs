@@ -19,7 +19,7 @@ const SIGNERS = {
   'rsa-pss-sha512': ['sha512', pss(64)],
   // What the next four make is no algorithm of the RFC: for faults, and for what some deployments send.
   'rsa-pss-sha512 with a salt of 32': ['sha512', pss(32)],
-  'rsa-pss-sha256': ['sha256', pss(32)],
+  'rsa-pss-sha256': ['sha256', pss(constants.RSA_PSS_SALTLEN_MAX_SIGN)],
   'ecdsa-p256-sha256 in DER': ['sha256', { dsaEncoding: 'der' }],
   'ecdsa-p384-sha384 in DER': ['sha384', { dsaEncoding: 'der' }],
 }
