@@ -35,6 +35,13 @@ keys = ["https://agents.example/keys.json"]
 [signatures.rules.agent-headers]
 signature_field = "X-Agent-Signature"
 
+[[agents]]
+id = "shopper"
+operator = "Example"
+purpose = "shopping"
+contact = "ops@agents.example"
+jwks_uri = "https://agents.example/shopper.json"
+
 [dpop]
 max_age = "60s"
 
@@ -232,6 +239,12 @@ fn rules_of_a_profile_tighten_what_it_demands() {
     rules(window, "components = ['\"x\";tr']", "web-bot-auth.components[0]", "not a component of a request");
     rules(window, "agent_field = \"x\"", "web-bot-auth", "are of \"agent-headers\"");
     rules("keys.json\"]", "keys.json\", \"http://a.example/k\"]", "rfc9421.keys[1]", "not an https url");
+    rules(
+        "keys = [\"https://agents.example/keys.json\"]",
+        "keys = [\"http://a.example\"]",
+        "rfc9421.keys[0]",
+        "https",
+    );
     let field = "signature_field = \"X-Agent-Signature\"";
     rules(field, "signature_field = \"X Y\"", "agent-headers.signature_field", "not a field name");
     rules(field, "signature_field = \"Agent-Id\"", "agent-headers", "same name");

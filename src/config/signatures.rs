@@ -67,7 +67,8 @@ pub struct RulesConfig {
     /// host has under another name than this document. Default: all that the profile allows. Range: 0 to 8 entries.
     pub algorithms: Vec<String>,
     /// The key sets (RFC 7517 §5, `https` URLs) in which keys are looked for by `keyid` that no registered agent has.
-    /// Not for `web-bot-auth`, whose agents say where their keys are. Range: 0 to 4 entries.
+    /// Not for `web-bot-auth`, whose agents say where their keys are, nor for `agent-headers`, whose agents are
+    /// registered. Range: 0 to 4 entries.
     pub keys: Vec<String>,
     /// `agent-headers` only: the field with the agent's name. Default: `Agent-ID`.
     pub agent_field: Option<String>,
@@ -160,6 +161,20 @@ impl Faults {
         }
         self.signature_algorithms(&format!("{path}.algorithms"), config, &mut rules);
         self.key_sets(path, config, whole, &mut rules);
+        let knows_agents = !whole.agents.is_empty() || whole.admin.is_some();
+        let has_keys = knows_agents || !rules.key_sets.is_empty() || rules.shared_keys;
+        if profile.locate.is_none() && !has_keys {
+            self.add(
+                path,
+                "has no keys, so that no signature can hold; add [[agents]], [admin], or keys here",
+            );
+        }
+        if profile.carrier == Carrier::PlainHeaders && !rules.key_sets.is_empty() {
+            self.add(
+                format!("{path}.keys"),
+                "is not for plain headers, whose agents are registered; use [[agents]]",
+            );
+        }
         rules
     }
 

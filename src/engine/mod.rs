@@ -44,8 +44,8 @@ use crate::memory::{LimitKey, Memory};
 use crate::policy::{Limit, Route, RoutePath};
 use crate::reason::{self, Reason};
 use crate::request::RequestView;
-use crate::signature::digest;
 use crate::signature::explain::Explanation;
+use crate::signature::{Message, digest};
 use crate::state::rate::{self, Quota};
 use crate::state::risk::{self, Level, Risk, UNIDENTIFIED};
 use crate::time::UnixMillis;
@@ -236,7 +236,7 @@ impl Session {
                         return Ok(Some(step));
                     }
                     // A route that only watches must not use up a body that it could not give back.
-                    if self.verified.covers_digest && !self.is_shadow() {
+                    if self.verified.covers_digest.is_some() && !self.is_shadow() {
                         self.stage = Stage::Body;
                         return Ok(Some(Step::Body));
                     }
@@ -326,8 +326,12 @@ impl Session {
     fn compare_digest(&mut self, answer: &Answer<'_>) -> Result<(), Reason> {
         let compared = match answer {
             Answer::Body(body) => {
-                let field = self.view.fields().combined(digest::CONTENT_DIGEST).unwrap_or_default();
-                digest::verify(&field, body).map_err(Reason::from)
+                // No target is needed: digests are of the content, and their fields the request's own.
+                let message = Message::request(&self.view, self.view.target());
+                let signature = self.verified.covers_digest.as_ref();
+                signature.map_or(Ok(()), |signature| {
+                    digest::verify_covered(signature, &message, body).map(|_| ()).map_err(Reason::from)
+                })
             }
             Answer::BodyTooLarge => Err(Reason::RequestBodyTooLarge),
             Answer::BodyUnreadable | Answer::Ready | Answer::Verdicts(_) => {

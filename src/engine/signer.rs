@@ -23,7 +23,7 @@ use crate::registry::{AgentRecord, Registry};
 use crate::signature::explain::{Explanation, explain};
 use crate::signature::profiles::web_bot_auth::KeySourceUrl;
 use crate::signature::profiles::{Claim, KeyPlace, Rules};
-use crate::signature::{Message, SignatureError, digest};
+use crate::signature::{Message, PresentedSignature, SignatureError, digest};
 use crate::state::replay::ReplayKey;
 use crate::time::UnixSeconds;
 
@@ -54,7 +54,8 @@ pub(super) struct Proven {
     pub(super) agent: Agent,
     /// Under which name limits and risk are kept.
     pub(super) subject: String,
-    pub(super) covers_digest: bool,
+    /// The signature, where it covers a digest of the content.
+    pub(super) covers_digest: Option<PresentedSignature>,
     pub(super) covers_authorization: bool,
     pub(super) until: UnixSeconds,
     pub(super) single_use: Option<SingleUse>,
@@ -332,7 +333,7 @@ fn shared(
                 purpose: None,
             },
             subject: alloc::format!("shared key {keyid}"),
-            covers_digest: digest::covers_digest(signature),
+            covers_digest: digest::is_covered(signature).then(|| signature.clone()),
             covers_authorization: signature.covers_field("authorization"),
             until: claim.until,
             single_use: single_use(claim, "shared key", keyid, context),
@@ -525,7 +526,7 @@ fn proven(
         Claimed::Message { claim, signature } => Proven {
             agent,
             subject,
-            covers_digest: digest::covers_digest(signature),
+            covers_digest: digest::is_covered(signature).then(|| signature.clone()),
             covers_authorization: signature.covers_field("authorization"),
             until: claim.until,
             single_use: single_use(claim, place(known), known.key().thumbprint(), context),
@@ -534,7 +535,7 @@ fn proven(
         Claimed::Plain(plain) => Proven {
             agent,
             subject,
-            covers_digest: false,
+            covers_digest: None,
             covers_authorization: false,
             until: plain.until,
             // The scheme has no nonce: the signature itself is what may be accepted once.

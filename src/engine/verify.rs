@@ -29,9 +29,9 @@ use crate::reason::Reason;
 use crate::registry::Registry;
 use crate::registry::copy::Agents;
 use crate::request::{RequestView, Target};
-use crate::signature::Message;
 use crate::signature::explain::Explanation;
 use crate::signature::profiles::Rules;
+use crate::signature::{Message, PresentedSignature};
 use crate::state::replay::ReplayKey;
 use crate::time::{UnixMillis, UnixSeconds};
 
@@ -60,7 +60,8 @@ pub(super) struct SingleUse {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Verified {
     pub(super) agent: Option<Agent>,
-    pub(super) covers_digest: bool,
+    /// The signature that covers a digest of the content, which is compared once the content is read.
+    pub(super) covers_digest: Option<PresentedSignature>,
     pub(super) single_use: Vec<SingleUse>,
     /// From when on each proof no longer holds. Reading a body takes time, and a client can make it take more.
     pub(super) deadlines: Vec<(UnixSeconds, Reason)>,

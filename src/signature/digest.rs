@@ -113,6 +113,12 @@ pub fn verify_covered(
     Ok(covers_content || covers_repr)
 }
 
+/// Whether a signature covers a digest of either kind, so that it can only be judged with the content.
+#[must_use]
+pub fn is_covered(presented: &PresentedSignature) -> bool {
+    covers_digest(presented) || covers_repr_digest(presented)
+}
+
 /// Whether a signature covers a `Content-Digest` that [`verify`] checks: the whole field, or a member of a known
 /// algorithm.
 #[must_use]

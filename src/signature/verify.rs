@@ -451,11 +451,11 @@ impl Inspection<'_> {
 
     /// Covering a digest proves nothing unless the content is hashed and compared.
     fn compare_digest(&self, signature: &PresentedSignature) -> Result<(), Reason> {
-        if !digest::covers_digest(signature) {
+        if !digest::is_covered(signature) {
             return Ok(());
         }
         let content = self.content.ok_or(Reason::RequestBodyUnreadable)?;
-        let field = self.message.fields().combined(digest::CONTENT_DIGEST).unwrap_or_default();
-        Ok(digest::verify(&field, content)?)
+        digest::verify_covered(signature, &self.message, content)?;
+        Ok(())
     }
 }

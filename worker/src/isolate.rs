@@ -20,6 +20,8 @@ use crate::webcrypto::{self, ImportedKeys};
 pub(crate) const CONFIG: &str = "COUNTERSIGN_CONFIG";
 /// The secret with the gate's private keys.
 pub(crate) const SIGNING_KEY: &str = "GATE_SIGNING_KEY";
+/// The secret with the keys that clients share, where a profile accepts `hmac-sha256`.
+pub(crate) const SHARED_KEYS: &str = "GATE_SHARED_KEYS";
 /// The KV namespace for key sets and limits.
 pub(crate) const KV: &str = "COUNTERSIGN_KV";
 
@@ -57,7 +59,7 @@ pub(crate) fn isolate(env: &Env) -> Option<Rc<Isolate>> {
 
 fn make(env: &Env) -> Result<Isolate, Vec<ConfigError>> {
     let config = config(env).map_err(|fault| vec![fault])?;
-    let gate = Gate::new(&config)?;
+    let gate = with_shared_keys(Gate::new(&config)?, env).map_err(|fault| vec![fault])?;
     let signer =
         Signer::from_secret(env.secret(SIGNING_KEY).ok().map(|secret| secret.to_string()).as_deref());
     let signer =
@@ -78,6 +80,18 @@ fn make(env: &Env) -> Result<Isolate, Vec<ConfigError>> {
         imported: RefCell::new(webcrypto::no_keys()),
         signer,
     })
+}
+
+/// The gate with the keys that clients share. None has a default: where they are needed, they must be there.
+fn with_shared_keys(gate: Gate, env: &Env) -> Result<Gate, ConfigError> {
+    let fault = |message: String| ConfigError { path: SHARED_KEYS.into(), message };
+    match env.secret(SHARED_KEYS) {
+        Ok(keys) => gate.with_shared_keys(&keys.to_string()).map_err(|error| fault(error.message)),
+        Err(_) if gate.needs_shared_keys() => Err(fault(
+            "is not set, and a profile accepts hmac-sha256; set it to a JWK Set of oct keys".into(),
+        )),
+        Err(_) => Ok(gate),
+    }
 }
 
 fn config(env: &Env) -> Result<Config, ConfigError> {

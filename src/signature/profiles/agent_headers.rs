@@ -37,6 +37,7 @@ pub(super) const PROFILE: Profile = Profile {
     min_rsa_bits: 4096,
     present: None,
     target: own_target,
+    member_field: None,
     locate: None,
 };
 

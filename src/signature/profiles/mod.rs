@@ -55,6 +55,8 @@ pub struct Profile {
     pub present: Option<Present>,
     /// The target that is signed: the request's own, but where deployed signers have another.
     pub target: SignedTarget,
+    /// The Dictionary field that names where the key is, of which a signature covers the member of its label.
+    pub member_field: Option<&'static str>,
     /// Reads where the key of a signature is. Without it the gate knows the key: it is a registered agent's, or in a
     /// key set that the configuration names.
     pub locate: Option<Locate>,

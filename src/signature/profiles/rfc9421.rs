@@ -24,5 +24,6 @@ pub(super) const PROFILE: Profile = Profile {
     min_rsa_bits: MIN_RSA_BITS,
     present: None,
     target: own_target,
+    member_field: None,
     locate: None,
 };

@@ -29,6 +29,7 @@ pub(super) const TAP: Profile = Profile {
     min_rsa_bits: MIN_RSA_BITS,
     present: None,
     target: own_target,
+    member_field: None,
     locate: None,
 };
 

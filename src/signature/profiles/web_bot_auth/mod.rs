@@ -33,6 +33,7 @@ pub(super) const PROFILE: Profile = Profile {
     min_rsa_bits: MIN_RSA_BITS,
     present: None,
     target: own_target,
+    member_field: Some("signature-agent"),
     locate: Some(locate),
 };
 
