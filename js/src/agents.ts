@@ -1,5 +1,9 @@
 // The registry of agents: one document of a store that the Worker keeps. The core says when to read it anew.
+import { setTimeout as pause } from "node:timers/promises";
 import type { Memory } from "./wasm.js";
+
+/** How long a store may take to answer, in milliseconds. */
+const TIMEOUT = 5_000;
 
 /** Reads the document that a store has under `agents`; nothing where it has none. */
 export type AgentsReader = () => Promise<string | null | undefined>;
@@ -11,9 +15,20 @@ export interface AgentsHost {
   readonly now: () => number;
 }
 
-/** Brings the registry into memory. A store that fails, or is not there, is remembered as that. */
+/** Brings the registry into memory. A store that fails, hangs, or is not there, is remembered as that. */
 export async function bringAgents({ memory, agents, now }: AgentsHost): Promise<void> {
-  const document = await agents?.().catch(() => undefined);
+  const document = await read(agents);
   if (typeof document === "string") memory.agentsLoaded(document, now());
   else memory.agentsFailed(now());
+}
+
+async function read(agents: AgentsReader | undefined): Promise<string | null | undefined> {
+  const over = new AbortController();
+  try {
+    return await Promise.race([agents?.(), pause(TIMEOUT, undefined, { signal: over.signal, ref: false })]);
+  } catch {
+    return undefined;
+  } finally {
+    over.abort();
+  }
 }

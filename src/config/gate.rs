@@ -20,7 +20,7 @@ use crate::keys::KeySource;
 use crate::policy::{Limit, Pattern, Route};
 use crate::registry::Registry;
 use crate::request::{Scheme, Target};
-use crate::signature::profiles::web_bot_auth::KeySourceUrl;
+use crate::signature::profiles::{self, web_bot_auth::KeySourceUrl};
 use crate::state::rate::Quota;
 use crate::state::risk::Thresholds;
 
@@ -514,6 +514,19 @@ impl Faults {
         }
         if route.replay == ReplayConfig::Exact {
             self.add(format!("{path}.replay"), "\"exact\" is not available yet; write \"isolate\"");
+        }
+        let profiles = config.signatures.iter().flat_map(|signatures| &signatures.profiles);
+        let single_use =
+            profiles.filter(|name| profiles::profile(name).is_some_and(|profile| profile.single_use));
+        if let Some(name) = single_use
+            .into_iter()
+            .next()
+            .filter(|_| route.replay == ReplayConfig::None && !route.require.is_empty())
+        {
+            self.add(
+                format!("{path}.replay"),
+                format!("\"none\" would take a signature of \"{name}\" again, which is good once; write \"isolate\""),
+            );
         }
         self.count(&format!("{path}.rate"), route.rate.len(), 0, MAX_LIMITS);
         let limits = route

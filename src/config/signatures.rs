@@ -12,7 +12,7 @@ use super::{Config, MAX_ENTRIES, Span, list};
 use crate::crypto::Algorithm;
 use crate::request::is_token_byte;
 use crate::signature::profiles::{self, Carrier, Profile, Rules};
-use crate::signature::{Component, ComponentName, Param};
+use crate::signature::{Component, ComponentName, Param, digest};
 
 /// Most key sets of one profile: each may have to be asked for a key that none of them has.
 const MAX_KEY_SETS: usize = 4;
@@ -289,7 +289,15 @@ impl Faults {
         for (i, name) in names.iter().enumerate() {
             let component =
                 if name.starts_with('"') { Component::parse(name) } else { Component::named(name) };
-            match component.ok().filter(|c| !c.is_derived(&ComponentName::Status) && c.may_be_of_request()) {
+            let is_of_request =
+                |c: &Component| !c.is_derived(&ComponentName::Status) && c.may_be_of_request();
+            // Covering a digest of an algorithm that is not compared would prove nothing.
+            let is_compared = |c: &Component| {
+                let is_digest =
+                    [digest::CONTENT_DIGEST, digest::REPR_DIGEST].iter().any(|field| c.is_field(field));
+                !is_digest || matches!(c.key(), None | Some("sha-256" | "sha-512"))
+            };
+            match component.ok().filter(|c| is_of_request(c) && is_compared(c)) {
                 Some(component) => components.push(component),
                 None => self.add(
                     format!("{path}[{i}]"),

@@ -52,6 +52,11 @@ impl Claimed {
             Self::Plain(_) => None,
         }
     }
+
+    /// Whether it is a message signature that could be one of the plain header scheme.
+    pub(super) fn could_be_plain(&self) -> bool {
+        matches!(self, Self::Message { signature, .. } if agent_headers::could_be_plain(signature))
+    }
 }
 
 /// An access token, as text.

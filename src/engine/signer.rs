@@ -19,7 +19,7 @@ use crate::jose::key_set::Wanted;
 use crate::keys::KeySource;
 use crate::memory::Memory;
 use crate::reason::Reason;
-use crate::registry::{AgentRecord, Registry};
+use crate::registry::{AgentKey, AgentRecord, Registry};
 use crate::signature::explain::{Explanation, explain};
 use crate::signature::profiles::web_bot_auth::KeySourceUrl;
 use crate::signature::profiles::{Claim, KeyPlace, Rules};
@@ -28,7 +28,7 @@ use crate::state::replay::ReplayKey;
 use crate::time::UnixSeconds;
 
 /// Most keys of one agent that are tried for one signature.
-const MAX_KEYS: usize = 4;
+const MAX_KEYS: usize = 6;
 
 /// Why a signature was given up.
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +57,8 @@ pub(super) struct Proven {
     /// The signature, where it covers a digest of the content.
     pub(super) covers_digest: Option<PresentedSignature>,
     pub(super) covers_authorization: bool,
-    pub(super) until: UnixSeconds,
+    /// From when on it does not hold any more, and why.
+    pub(super) deadlines: Vec<(UnixSeconds, Reason)>,
     pub(super) single_use: Option<SingleUse>,
     /// The directory that proved to have the key.
     pub(super) directory: Option<KeySource>,
@@ -151,9 +152,11 @@ impl Signer {
     }
 
     /// Whether the content is a part of what was signed, and has not been read.
-    pub(super) fn needs_content(&self, context: &Context<'_>) -> bool {
-        let is_plain = self.current.as_ref().is_some_and(|agent| matches!(agent.claimed, Claimed::Plain(_)));
-        is_plain && self.content.is_none() && context.view.has_body()
+    /// Only for an agent that is registered and may act: nobody else makes the gate read a body.
+    pub(super) fn needs_content(&self, context: &Context<'_>, registry: &Registry) -> bool {
+        let Some(PresentedAgent { claimed: Claimed::Plain(plain), .. }) = &self.current else { return false };
+        let may_act = registry.by_id(&plain.agent).is_some_and(|record| record.standing().is_ok());
+        may_act && self.content.is_none() && context.view.has_body()
     }
 
     pub(super) fn take_content(&mut self, content: Vec<u8>) {
@@ -177,8 +180,9 @@ impl Signer {
             let Some(agent) = &self.current else { return Ok(()) };
             let Some(rules) = context.rules(agent.rules) else { return Err(Reason::GateMisused) };
             if let Some(outcome) = shared(agent, rules, context) {
-                match outcome {
-                    Ok(proven) => self.prove(proven, rules, None),
+                match outcome.map(|proven| of_registered(proven, registry, context)) {
+                    Ok(Ok(proven)) => self.prove(proven, rules, None),
+                    Ok(Err(refusal)) => self.give_up(context, refusal)?,
                     Err(error) => {
                         self.explain(context, error);
                         self.give_up(context, Refusal::invalid(error.into()))?;
@@ -257,14 +261,18 @@ impl Signer {
             return Err(Reason::GateMisused);
         };
         let Some(rules) = context.rules(presented.rules) else { return Err(Reason::GateMisused) };
-        let standing = self.standing(registry, &presented.claimed, known, context);
-        let record = match standing {
-            Ok(None) if context.must_be_registered() => Err(Reason::AgentUnknown),
-            standing => standing,
-        };
-        match record {
+        match self.standing(registry, &presented.claimed, known, context) {
+            Ok(None) if context.must_be_registered() => {
+                self.give_up(context, Refusal::unverified(Reason::AgentUnknown))
+            }
+            Ok(Some(_)) if context.reads_plain_headers() && presented.claimed.could_be_plain() => {
+                self.give_up(context, Refusal::invalid(Reason::SignatureParameterInvalid))
+            }
             Ok(record) => {
-                let proven = proven(presented, rules, known, record, context);
+                let mut proven = proven(presented, rules, known, record, context);
+                let (_, key) = registry.by_keyid(known.key().thumbprint()).unzip();
+                let not_after = key.and_then(AgentKey::not_after);
+                proven.deadlines.extend(not_after.map(|end| (end, Reason::AgentKeyExpired)));
                 self.prove(proven, rules, presented.claimed.form());
                 Ok(())
             }
@@ -287,7 +295,11 @@ impl Signer {
             Claimed::Plain(_) => None,
         };
         let found = registry.standing(directory, known.key().thumbprint(), context.now.seconds())?;
-        Ok(own.or(found))
+        match (own, found) {
+            // Found among one agent's keys, and registered as another's.
+            (Some(own), Some(found)) if own.id() != found.id() => Err(Reason::SignatureKeyUnknown),
+            _ => Ok(own.or(found)),
+        }
     }
 
     fn prove(&mut self, proven: Proven, rules: &Rules, form: Option<&'static str>) {
@@ -326,7 +338,7 @@ fn shared(
     Some(match valid {
         Ok(true) => Ok(Proven {
             agent: Agent {
-                id: keyid.to_owned(),
+                id: alloc::format!("{SHARED}{keyid}"),
                 method: Method::Signature(rules.name()),
                 key: None,
                 operator: None,
@@ -335,13 +347,31 @@ fn shared(
             subject: alloc::format!("shared key {keyid}"),
             covers_digest: digest::is_covered(signature).then(|| signature.clone()),
             covers_authorization: signature.covers_field("authorization"),
-            until: claim.until,
+            deadlines: Vec::from([(claim.until, Reason::SignatureExpired)]),
             single_use: single_use(claim, "shared key", keyid, context),
             directory: None,
         }),
         Ok(false) => Err(SignatureError::Invalid),
         Err(error) => Err(error),
     })
+}
+
+/// What the names of agents that share a key begin with, so that none is taken for a registered one.
+const SHARED: &str = "shared-key:";
+
+/// An agent that shares a key, with what is registered under the key's name, if anything is.
+fn of_registered(mut proven: Proven, registry: &Registry, context: &Context<'_>) -> Result<Proven, Refusal> {
+    let record = proven.agent.id.strip_prefix(SHARED).and_then(|keyid| registry.by_id(keyid));
+    let Some(record) = record else {
+        let unknown = context.must_be_registered();
+        return if unknown { Err(Refusal::unverified(Reason::AgentUnknown)) } else { Ok(proven) };
+    };
+    record.standing().map_err(Refusal::invalid)?;
+    proven.agent.id = record.id().to_owned();
+    proven.agent.operator = Some(record.operator().to_owned());
+    proven.agent.purpose = Some(record.purpose().to_owned());
+    proven.subject = alloc::format!("agent {}", record.id());
+    Ok(proven)
 }
 
 /// A nonce, as something that may be accepted once from this key at this place.
@@ -436,16 +466,22 @@ fn keys_of(
     memory: &mut Memory,
     needs: &mut Needs,
 ) -> Result<Option<Vec<KnownKey>>, Reason> {
-    let own = record.keys().iter().filter(|key| kid.is_none_or(|kid| key.is_named(kid)));
-    let mut keys: Vec<_> = own.map(KnownKey::registered).collect();
+    // The newest first, as it is the one in use; those that are not valid now last, as they only give the reason.
+    let mut own: Vec<_> =
+        record.keys().iter().filter(|key| kid.is_none_or(|kid| key.is_named(kid))).collect();
+    own.sort_by_key(|key| core::cmp::Reverse(key.not_before()));
+    let (valid, others): (Vec<_>, Vec<_>) =
+        own.into_iter().partition(|key| key.standing(context.now.seconds()).is_ok());
+    let mut keys: Vec<_> = valid.into_iter().take(MAX_KEYS / 2).map(KnownKey::registered).collect();
     if let Some(url) = record.jwks_uri() {
         match in_set(&KeySource::agent(url), kid, context, memory, needs) {
             Ok(Some(found)) => keys.extend(found),
             Ok(None) if keys.is_empty() => return Ok(None),
-            Err(reason) if keys.is_empty() => return Err(reason),
+            Err(reason) if keys.is_empty() && others.is_empty() => return Err(reason),
             Ok(None) | Err(_) => {}
         }
     }
+    keys.extend(others.into_iter().map(KnownKey::registered));
     keys.truncate(MAX_KEYS);
     if keys.is_empty() { Err(Reason::SignatureKeyUnknown) } else { Ok(Some(keys)) }
 }
@@ -528,8 +564,14 @@ fn proven(
             subject,
             covers_digest: digest::is_covered(signature).then(|| signature.clone()),
             covers_authorization: signature.covers_field("authorization"),
-            until: claim.until,
-            single_use: single_use(claim, place(known), known.key().thumbprint(), context),
+            deadlines: Vec::from([(claim.until, Reason::SignatureExpired)]),
+            // A key that the gate knows is the same wherever it was found this time.
+            single_use: single_use(
+                claim,
+                claim.directory().map_or("", |_| place(known)),
+                known.key().thumbprint(),
+                context,
+            ),
             directory,
         },
         Claimed::Plain(plain) => Proven {
@@ -537,7 +579,7 @@ fn proven(
             subject,
             covers_digest: None,
             covers_authorization: false,
-            until: plain.until,
+            deadlines: Vec::from([(plain.until, Reason::SignatureTooOld)]),
             // The scheme has no nonce: the signature itself is what may be accepted once.
             single_use: Some(SingleUse {
                 key: ReplayKey::new(&["agent-headers", &sha256_base64url(plain.signature())]),

@@ -27,10 +27,10 @@ use crate::memory::{CachedToken, Memory};
 use crate::policy::Route;
 use crate::reason::Reason;
 use crate::registry::Registry;
-use crate::registry::copy::Agents;
+use crate::registry::copy::{Agents, MAX_AGE};
 use crate::request::{RequestView, Target};
 use crate::signature::explain::Explanation;
-use crate::signature::profiles::Rules;
+use crate::signature::profiles::{Carrier, Rules};
 use crate::signature::{Message, PresentedSignature};
 use crate::state::replay::ReplayKey;
 use crate::time::{UnixMillis, UnixSeconds};
@@ -83,6 +83,12 @@ impl Context<'_> {
     /// Whether agents that are not registered are refused.
     pub(super) fn must_be_registered(&self) -> bool {
         self.gate.signatures.as_ref().is_some_and(|signatures| signatures.require_registered)
+    }
+
+    /// Whether the gate reads plain headers, too.
+    pub(super) fn reads_plain_headers(&self) -> bool {
+        let mut rules = self.gate.signatures.iter().flat_map(|signatures| &signatures.rules);
+        rules.any(|rules| rules.profile().carrier == Carrier::PlainHeaders)
     }
 
     /// The request as its client sent it.
@@ -210,6 +216,7 @@ pub(super) struct Verification {
     proof_holds: bool,
     registry: Option<Arc<Registry>>,
     refreshes_agents: bool,
+    judged_until: Option<UnixSeconds>,
     waiting_since: Option<UnixMillis>,
     refresh: Vec<KeySource>,
     phase: Phase,
@@ -228,6 +235,7 @@ impl Verification {
             proof_holds: false,
             registry: None,
             refreshes_agents: false,
+            judged_until: None,
             waiting_since: None,
             refresh: Vec::new(),
             phase: Phase::Begin,
@@ -262,7 +270,8 @@ impl Verification {
         self.verified.subject = Some(proven.subject);
         self.verified.covers_digest = proven.covers_digest;
         self.verified.covers_authorization = proven.covers_authorization;
-        self.verified.deadlines.push((proven.until, Reason::SignatureExpired));
+        self.verified.deadlines.extend(proven.deadlines);
+        self.verified.deadlines.extend(self.judged_until.map(|until| (until, Reason::RequestBodyUnreadable)));
         self.verified.single_use.extend(proven.single_use);
         self.verified.to_store = proven.directory;
     }
@@ -290,7 +299,8 @@ impl Verification {
                     self.phase = Phase::Content;
                 }
                 Phase::Content => {
-                    if self.signer.needs_content(context) {
+                    let registry = self.registry.clone().unwrap_or_default();
+                    if self.signer.needs_content(context, &registry) {
                         if context.route.shadow {
                             self.signer.without_content(context)?;
                         } else {
@@ -352,6 +362,9 @@ impl Verification {
             Agents::Wait if !self.has_waited_too_long(context) => return Ok(Some(Step::Wait)),
             Agents::Wait | Agents::Unavailable => self.signer.without_registry(context)?,
         }
+        // What the registry said is acted upon as soon as a copy is renewed at the latest: a client that sends its
+        // body slowly gets no longer than that before a suspension counts.
+        self.judged_until = context.gate.admin().map(|_| context.now.seconds().plus(MAX_AGE));
         Ok(None)
     }
 

@@ -14,7 +14,7 @@ use crate::encoding::json;
 use crate::jose::jwk::{Jwk, JwkError, MAX_SET_BYTES};
 use crate::reason::Reason;
 use crate::signature::is_published_test_key;
-use crate::signature::profiles::web_bot_auth::KeySourceUrl;
+use crate::signature::profiles::web_bot_auth::{KeySourceUrl, is_thumbprint};
 use crate::time::UnixSeconds;
 
 /// Most keys of one agent, expired and revoked ones included: 16, a year of monthly rotations and some.
@@ -275,6 +275,12 @@ impl AgentRecord {
         &self.keys
     }
 
+    /// Where it may say that its keys are: its directories, and its key set.
+    pub(super) fn places(&self) -> impl Iterator<Item = &str> {
+        let key_set = self.jwks_uri.as_deref().map(super::identity_of);
+        self.directories.iter().map(String::as_str).chain(key_set)
+    }
+
     /// Where more of its keys are.
     #[must_use]
     pub fn jwks_uri(&self) -> Option<&str> {
@@ -353,7 +359,9 @@ fn read_jwk(config: &AgentKeyConfig) -> Result<Jwk, RegistryError> {
     if is_published_test_key(jwk.thumbprint()) {
         return Err(RegistryError::at(Kind::KeyForbidden, "jwk"));
     }
-    if jwk.kid().is_some_and(|kid| !is_kid(kid)) {
+    // A name that looks like another key's thumbprint would take that key's place.
+    let takes_another = |kid: &str| is_thumbprint(kid) && kid != jwk.thumbprint();
+    if jwk.kid().is_some_and(|kid| !is_kid(kid) || takes_another(kid)) {
         return Err(RegistryError::at(Kind::KeyIdInvalid, "kid"));
     }
     Ok(jwk)

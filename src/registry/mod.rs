@@ -93,19 +93,27 @@ impl Registry {
     pub fn standing(
         &self,
         directory: Option<&str>,
-        keyid: &str,
+        thumbprint: &str,
         now: UnixSeconds,
     ) -> Result<Option<&AgentRecord>, Reason> {
-        let by_directory = directory.and_then(|identity| self.by_directory(identity));
+        let exact = directory.and_then(|identity| self.directories.get(identity)).map(|record| &**record);
+        let by_directory = exact.or_else(|| self.by_directory(directory?));
         if let Some(agent) = by_directory {
             agent.standing()?;
         }
-        let by_key = self.by_keyid(keyid);
+        let by_key = self.by_keyid(thumbprint).filter(|(_, key)| key.thumbprint() == thumbprint);
         if let Some((agent, key)) = by_key {
             agent.standing()?;
             key.standing(now)?;
         }
-        Ok(by_directory.or(by_key.map(|(agent, _)| agent)))
+        match (exact, by_key.map(|(agent, _)| agent)) {
+            // One agent's directory with another agent's key: it is neither's.
+            (Some(agent), Some(holder)) if agent.id != holder.id => Err(Reason::SignatureKeyUnknown),
+            (Some(agent), _) => Ok(Some(agent)),
+            // Whoever registered the key says more than whoever registered all of its origin.
+            (None, Some(holder)) => Ok(Some(holder)),
+            (None, None) => Ok(by_directory),
+        }
     }
 
     /// What the store has, laid over what the configuration says: of each id the stored record alone counts. What the
@@ -120,6 +128,7 @@ impl Registry {
             let mut record = AgentRecord::clone(record);
             record.keys.retain(|key| !key.names().any(|name| merged.keys.contains_key(name)));
             record.directories.retain(|directory| !merged.directories.contains_key(directory));
+            record.jwks_uri.take_if(|url| merged.directories.contains_key(identity_of(url)));
             // Nothing is left that could be there twice.
             let _ = merged.put(record);
         }
@@ -143,15 +152,20 @@ impl Registry {
                 return Err(RegistryError::at(RegistryErrorKind::DirectoryInUse, path));
             }
         }
+        // Where an agent's keys are is a place that it can name as its directory, and no other agent may have it.
+        let key_set = record.jwks_uri().map(identity_of);
+        if key_set.is_some_and(|url| is_of_another(self.directories.get(url).map(|other| &**other))) {
+            return Err(RegistryError::at(RegistryErrorKind::DirectoryInUse, "jwks_uri"));
+        }
         if let Some(before) = self.agents.remove(record.id()) {
             before.keys().iter().flat_map(AgentKey::names).for_each(|name| drop(self.keys.remove(name)));
-            before.directories().iter().for_each(|directory| drop(self.directories.remove(directory)));
+            before.places().for_each(|place| drop(self.directories.remove(place)));
         }
         let record = Arc::new(record);
         for (i, key) in record.keys().iter().enumerate() {
             self.keys.extend(key.names().map(|name| (name.into(), (Arc::clone(&record), i))));
         }
-        self.directories.extend(record.directories().iter().map(|url| (url.clone(), Arc::clone(&record))));
+        self.directories.extend(record.places().map(|url| (url.into(), Arc::clone(&record))));
         self.agents.insert(record.id.clone(), record);
         Ok(())
     }
@@ -167,6 +181,11 @@ impl Registry {
             && self.stored().map(|record| record.keys().len()).sum::<usize>() <= MAX_ALL_KEYS
             && self.stored().map(|record| record.directories().len()).sum::<usize>() <= MAX_ALL_DIRECTORIES
     }
+}
+
+/// A normalised URL without its query.
+fn identity_of(url: &str) -> &str {
+    url.split_once('?').map_or(url, |(identity, _)| identity)
 }
 
 /// Scheme, host and port of a normalised URL.

@@ -21,7 +21,7 @@ use crate::reason::{self, Reason};
 use crate::time::UnixSeconds;
 
 /// Most keys that are tried for one signature.
-const MAX_TRIED_KEYS: usize = 4;
+const MAX_TRIED_KEYS: usize = 16;
 
 /// The keys that signatures may be made with.
 #[derive(Clone, Debug, Default)]
@@ -232,7 +232,7 @@ pub struct Inspection<'a> {
 enum Found {
     Refused(Reason),
     Messages(Vec<Candidate>),
-    Plain(PlainSignature, Vec<(SignatureCheck, String)>),
+    Plain(PlainSignature, Vec<(SignatureCheck, Jwk)>),
 }
 
 /// Reads the signatures of a message and does everything but the arithmetic of public keys.
@@ -260,14 +260,22 @@ fn plain(
     now: UnixSeconds,
 ) -> Result<Found, SignatureError> {
     let plain = agent_headers::present(message.fields(), rules, now)?.ok_or(SignatureError::Missing)?;
-    let keys: Vec<_> = keys.named(None, false).into_iter().map(Cow::Borrowed).collect();
+    // A key that has a name counts for the agent of that name only: the name in the request is not signed.
+    let is_agents = |key: &&Jwk| {
+        key.kid().is_none_or(|kid| {
+            kid.strip_prefix(plain.agent.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('#'))
+        })
+    };
+    let keys: Vec<_> =
+        keys.public.keys().iter().filter(is_agents).take(MAX_TRIED_KEYS).map(Cow::Borrowed).collect();
     if keys.is_empty() {
         return Ok(Found::Refused(Reason::SignatureKeyUnknown));
     }
-    let checks = plain.checks(content, &keys, rules)?;
-    let thumbprint =
-        |index: usize| keys.get(index).map(|key| key.thumbprint().to_owned()).unwrap_or_default();
-    let checks = checks.into_iter().map(|(check, index)| (check, thumbprint(index))).collect();
+    let mut checks = Vec::new();
+    for (check, index) in plain.checks(content, &keys, rules)? {
+        checks.extend(keys.get(index).map(|key| (check, Jwk::clone(key))));
+    }
     Ok(Found::Plain(plain, checks))
 }
 
@@ -401,13 +409,14 @@ impl Inspection<'_> {
         self.conclude(&verdicts)
     }
 
-    fn conclude_plain(&self, plain: &PlainSignature, valid: Option<&(SignatureCheck, String)>) -> Report {
+    fn conclude_plain(&self, plain: &PlainSignature, valid: Option<&(SignatureCheck, Jwk)>) -> Report {
         let refusal = if valid.is_some() { None } else { Some(Reason::SignatureInvalid) };
         let mut report = Report::of(self.rules, refusal);
-        report.agent = Some(plain.agent.clone());
         report.created = Some(plain.created.0);
-        if let Some((check, thumbprint)) = valid {
-            report.key = Some(thumbprint.clone());
+        if let Some((check, key)) = valid {
+            // Nothing else binds the name that the request gives.
+            report.agent = key.kid().map(|_| plain.agent.clone());
+            report.key = Some(key.thumbprint().to_owned());
             report.algorithm = Some(check.algorithm().http_signatures());
         }
         report

@@ -1,7 +1,9 @@
 //! The plain header scheme of first deployments: an agent's name, a time, and a signature over body ‖ time.
 //!
 //! Weaker than a message signature, and opt-in: it binds neither method nor URL nor any other field, so that whoever
-//! sees a request can send the same body elsewhere until its time has passed. The time is in whole seconds since 1970;
+//! sees a request can send the same body elsewhere until its time has passed. Content that ends like a signature base is
+//! refused, and a registered key's message signature whose last parameter is a time is, where this profile is enabled:
+//! either could be the other. The time is in whole seconds since 1970;
 //! the signature is Base64 (RFC 4648 §4, padded). Keys are those of the registered agent.
 
 use alloc::borrow::{Cow, ToOwned};
@@ -15,7 +17,7 @@ use crate::crypto::{Algorithm, CheckError, SignatureCheck};
 use crate::encoding::structured::Item;
 use crate::jose::jwk::Jwk;
 use crate::request::Fields;
-use crate::signature::{MAX_SIGNATURE_BYTES, SignatureError, is_published_test_key};
+use crate::signature::{MAX_SIGNATURE_BYTES, PresentedSignature, SignatureError, is_published_test_key};
 use crate::time::UnixSeconds;
 
 /// Longest name of an agent, in bytes.
@@ -31,6 +33,7 @@ pub(super) const PROFILE: Profile = Profile {
     // How far the time may lie from the verifier's, before and after.
     max_window: Duration::from_mins(5),
     algorithms: &[Algorithm::Ed25519, Algorithm::RsaV15Sha256],
+    single_use: true,
     may_share_keys: false,
     longest_salt: false,
     refuses_published_keys: true,
@@ -120,6 +123,10 @@ fn base64(text: &str) -> Result<Vec<u8>, SignatureError> {
     if text.len() > MAX_SIGNATURE_BYTES * 2 {
         return Err(SignatureError::SignatureTooLong);
     }
+    // Nothing may follow: a Byte Sequence could have parameters.
+    if text.contains([':', ';']) {
+        return Err(SignatureError::SignatureMalformed);
+    }
     let item = format!(":{text}:");
     let item = Item::parse(&item).map_err(|_| SignatureError::SignatureMalformed)?;
     match item.value.as_bytes() {
@@ -127,6 +134,21 @@ fn base64(text: &str) -> Result<Vec<u8>, SignatureError> {
         Some(bytes) if bytes.len() > MAX_SIGNATURE_BYTES => Err(SignatureError::SignatureTooLong),
         Some(bytes) => Ok(bytes.into()),
     }
+}
+
+/// How the last line of a signature base begins (RFC 9421 §2.5).
+const SIGNATURE_PARAMS: &[u8] = b"\"@signature-params\": ";
+
+fn last_line(content: &[u8]) -> &[u8] {
+    content.rsplit(|byte| *byte == b'\n').next().unwrap_or_default()
+}
+
+/// Whether a message signature could be one of the plain header scheme over content of somebody else's choice: its
+/// base ends in what may be a time. Keys that sign in both schemes must not be believed then.
+#[must_use]
+pub fn could_be_plain(signature: &PresentedSignature) -> bool {
+    let text = signature.params_text();
+    text.len().checked_sub(10).and_then(|start| text.get(start..)).is_some_and(|end| seconds(end).is_some())
 }
 
 impl PlainSignature {
@@ -149,6 +171,10 @@ impl PlainSignature {
         keys: &[Cow<'_, Jwk>],
         rules: &Rules,
     ) -> Result<Vec<(SignatureCheck, usize)>, SignatureError> {
+        // The end of a signature base with a time for its last parameter looks the same as content and time.
+        if last_line(content).starts_with(SIGNATURE_PARAMS) {
+            return Err(SignatureError::Invalid);
+        }
         let mut refusal = SignatureError::AlgorithmNotAllowed;
         let mut checks = Vec::new();
         for (index, key) in keys.iter().enumerate() {
@@ -157,8 +183,10 @@ impl PlainSignature {
                 continue;
             }
             let Ok(algorithm) = rules.algorithm(key, None) else { continue };
-            let message = self.message(content);
-            match SignatureCheck::new(key.key().clone(), algorithm, message, self.signature.clone()) {
+            let check_of =
+                |message| SignatureCheck::new(key.key().clone(), algorithm, message, self.signature.clone());
+            // The content may be long: it is put together only where the signature may be this key's at all.
+            match check_of(Vec::new()).and_then(|_| check_of(self.message(content))) {
                 Ok(check) => checks.push((check, index)),
                 Err(CheckError::Algorithm) => {}
                 Err(_) => refusal = SignatureError::Invalid,

@@ -43,6 +43,8 @@ pub struct Profile {
     pub max_window: Duration,
     /// The algorithms, unless the configuration names fewer. Symmetric ones are none of these.
     pub algorithms: &'static [Algorithm],
+    /// Whether a signature may be accepted once only, whatever a route says of replay.
+    pub single_use: bool,
     /// Whether keys that both sides share may sign (`hmac-sha256`), where the configuration asks for it.
     pub may_share_keys: bool,
     /// Whether the salt of PSS signatures is as long as there is room for, not as the hash.

@@ -17,6 +17,7 @@ pub(super) const PROFILE: Profile = Profile {
     parameters: &[Param::Created],
     max_window: Duration::from_hours(24),
     algorithms: REGISTERED,
+    single_use: false,
     may_share_keys: true,
     longest_salt: false,
     // Keys are the operator's own choice here, and the examples of the standard are how one tries it out.

@@ -23,6 +23,7 @@ pub(super) const TAP: Profile = Profile {
     parameters: &[Param::Created, Param::Expires, Param::KeyId, Param::Alg, Param::Nonce, Param::Tag],
     max_window: Duration::from_mins(8),
     algorithms: REGISTERED,
+    single_use: true,
     may_share_keys: false,
     longest_salt: false,
     refuses_published_keys: true,

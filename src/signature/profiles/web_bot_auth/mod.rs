@@ -27,6 +27,7 @@ pub(super) const PROFILE: Profile = Profile {
     // The draft's recommendation.
     max_window: Duration::from_hours(24),
     algorithms: REGISTERED,
+    single_use: false,
     may_share_keys: false,
     longest_salt: false,
     refuses_published_keys: true,
@@ -52,7 +53,7 @@ fn locate(
 
 /// 32 bytes in unpadded base64url: 43 characters, of which the last has two bits to spare that must be zero, lest
 /// one key have four names.
-fn is_thumbprint(text: &str) -> bool {
+pub(crate) fn is_thumbprint(text: &str) -> bool {
     let in_alphabet = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
     text.len() == 43 && text.bytes().all(in_alphabet) && text.ends_with(|c| "AEIMQUYcgkosw048".contains(c))
 }
