@@ -205,7 +205,7 @@ fn what_samples_of_tap_send_is_a_profile_of_its_own() {
     assert_eq!(deployed(&world, "/signed?a=1", true), "ok");
     assert_eq!(deployed(&world, "/signed?a=2", false), "signature.invalid");
     let mut strict = world;
-    let config = gate_support::CONFIG.replace(
+    let config = gate_support::CONFIG.replace("replay = \"none\"", "").replace(
         "[signatures]",
         "[signatures.rules.tap]\nkeys = [\"https://keys.example/jwks\"]\n[signatures]\nprofiles = [\"tap\"]",
     );
@@ -315,7 +315,7 @@ fn a_shared_key_is_believed_where_it_is_configured_and_nowhere_else() {
     let good = || params(Some("shop"), "partner");
     let decision = world.decide(&shared(good(), &SECRET));
     assert_eq!(decision.code, "ok");
-    assert_eq!(agent(&decision), json!({ "id": "partner", "method": "rfc9421" }));
+    assert_eq!(agent(&decision), json!({ "id": "shared-key:partner", "method": "rfc9421" }));
     assert_eq!(world.code(&shared(good(), &[8; 32])), "signature.invalid");
     let named = |alg: &str, keyid: &str, tag: &str| SignatureParams {
         alg: Some(alg.into()),
@@ -494,7 +494,7 @@ fn a_clock_that_is_wrong_is_explained_and_only_where_that_is_configured() {
     let hint = &decision.problem(world.gate.disclosure())["explanation"]["hint"];
     assert_eq!(hint["code"], "clock");
     assert!(hint["text"].as_str().unwrap().contains("31 s ahead"), "{hint}");
-    let quiet = gate_support::CONFIG.replace(
+    let quiet = gate_support::CONFIG.replace("replay = \"none\"", "").replace(
         "[signatures]",
         "[signatures.rules.tap]\nkeys = [\"https://keys.example/jwks\"]\n[signatures]\nprofiles = [\"tap\"]",
     );

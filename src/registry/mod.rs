@@ -93,7 +93,7 @@ impl Registry {
     pub fn standing(
         &self,
         directory: Option<&str>,
-        thumbprint: &str,
+        keyid: &str,
         now: UnixSeconds,
     ) -> Result<Option<&AgentRecord>, Reason> {
         let exact = directory.and_then(|identity| self.directories.get(identity)).map(|record| &**record);
@@ -101,7 +101,7 @@ impl Registry {
         if let Some(agent) = by_directory {
             agent.standing()?;
         }
-        let by_key = self.by_keyid(thumbprint).filter(|(_, key)| key.thumbprint() == thumbprint);
+        let by_key = self.by_keyid(keyid);
         if let Some((agent, key)) = by_key {
             agent.standing()?;
             key.standing(now)?;
