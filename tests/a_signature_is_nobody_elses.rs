@@ -253,7 +253,7 @@ fn a_signature_of_one_scheme_is_none_of_the_other() {
         let base = format!(
             "\"@method\": DELETE\n\"@target-uri\": https://api.example/signed\n\"@signature-params\": (\"@method\" \"@target-uri\"){params}"
         );
-        let value = Item::from(BareItem::Bytes(k.sign(base.as_bytes()).into())).serialize().unwrap();
+        let value = Item::from(BareItem::Bytes(k.sign(base.as_bytes()))).serialize().unwrap();
         let draft = Draft::new("DELETE", "/signed");
         let draft = draft.field("signature-input", &format!("s=(\"@method\" \"@target-uri\"){params}"));
         world.code(&draft.field("signature", &format!("s={value}")))

@@ -367,7 +367,7 @@ fn of_registered(mut proven: Proven, registry: &Registry, context: &Context<'_>)
         return if unknown { Err(Refusal::unverified(Reason::AgentUnknown)) } else { Ok(proven) };
     };
     record.standing().map_err(Refusal::invalid)?;
-    proven.agent.id = record.id().to_owned();
+    record.id().clone_into(&mut proven.agent.id);
     proven.agent.operator = Some(record.operator().to_owned());
     proven.agent.purpose = Some(record.purpose().to_owned());
     proven.subject = alloc::format!("agent {}", record.id());

@@ -28,6 +28,10 @@ use crate::request::{Fields, Target};
 
 /// A profile: what it demands before any configuration. A configuration can demand more, never less.
 #[derive(Debug)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a demand of its own, and a profile is a table of them"
+)]
 pub struct Profile {
     /// Its name in configurations and decisions.
     pub name: &'static str,
