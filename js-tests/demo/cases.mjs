@@ -47,6 +47,11 @@ export const CASES = [
     expect: ALLOW,
     recipe: () => ({ path: "/api/v1/catalogue", signature: { form: "direct" } }),
   },
+  {
+    name: "signature, RSA-PSS key",
+    expect: ALLOW,
+    recipe: ({ others }) => ({ path: "/api/v1/catalogue", signature: { form: "dictionary", key: others.rsa } }),
+  },
   { name: "signed body", expect: ALLOW, recipe: () => NOTE, check: bodyArrived(NOTE.body) },
   ...tokenCases(),
   ...proofCases(),
@@ -67,6 +72,11 @@ export const CASES = [
 
   // Signatures.
   { name: "no proof at all", expect: challenge("signature.missing"), recipe: () => ({ path: "/api/v1/catalogue" }) },
+  {
+    name: "signature of a suspended agent",
+    expect: deny("agent.suspended"),
+    recipe: ({ others }) => ({ path: "/api/v1/catalogue", signature: { form: "dictionary", key: others.suspended } }),
+  },
   {
     name: "signature expired",
     expect: challenge("signature.expired"),

@@ -12,7 +12,7 @@ import { calculateJwkThumbprint, exportJWK, generateKeyPair } from "jose";
  */
 
 /**
- * @param {"EdDSA" | "ES256" | "RS256"} alg
+ * @param {"EdDSA" | "ES256" | "RS256" | "PS512"} alg
  * @returns {Promise<Key>}
  */
 export async function makeKey(alg) {

@@ -50,13 +50,14 @@ export async function startWorld({ config = {}, withoutLimits = false, port: pre
   const port = await freePort(preferred);
   const url = `http://127.0.0.1:${port}`;
   const agent = await makeKey("EdDSA");
+  const others = { rsa: await makeKey("PS512"), suspended: await makeKey("EdDSA") };
   const holders = { ES256: await makeKey("ES256"), EdDSA: await makeKey("EdDSA"), RS256: await makeKey("RS256") };
   const stranger = { EdDSA: await makeKey("EdDSA"), ES256: await makeKey("ES256") };
 
   const [origin, issuer, directory] = await Promise.all([
     startOrigin(),
     startIssuer({ audience: url }),
-    startDirectory([agent.publicJwk]),
+    startDirectory([agent, others.rsa, others.suspended].map((key) => key.publicJwk)),
   ]);
   const whole = {
     origin: origin.url,
@@ -72,6 +73,16 @@ export async function startWorld({ config = {}, withoutLimits = false, port: pre
       },
     ],
     signatures: { profiles: ["web-bot-auth"], trust: [AGENT] },
+    agents: [
+      {
+        id: "suspended",
+        operator: AGENT,
+        purpose: "Was too eager",
+        contact: "ops@agents.example",
+        keys: [{ jwk: others.suspended.publicJwk }],
+        suspended: true,
+      },
+    ],
     events: { url: origin.url + EVENTS_PATH },
     routes: withoutLimits ? ROUTES.map(({ rate, ...route }) => route) : ROUTES,
     ...config,
@@ -88,6 +99,8 @@ export async function startWorld({ config = {}, withoutLimits = false, port: pre
     gate,
     /** The key the agent signs requests with. */
     agent,
+    /** More keys in its directory: one of another algorithm, and one that is registered as a suspended agent's. */
+    others,
     /** The keys the agent holds tokens with. */
     holders,
     /** Keys that nobody published. */

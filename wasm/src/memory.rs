@@ -43,6 +43,10 @@ impl Memory {
     /// each of them has; no body where it is longer than `maxKeyDocumentBytes`. Gives the signatures on it that the host
     /// has to verify, and goes on with `keysVerified`, also where there are none.
     #[wasm_bindgen(js_name = keysFetched)]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "what is optional crosses from JavaScript as an owned value only"
+    )]
     pub fn keys_fetched(
         &mut self,
         name: &str,
