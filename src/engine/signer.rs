@@ -439,7 +439,7 @@ fn keys_of(
     let own = record.keys().iter().filter(|key| kid.is_none_or(|kid| key.is_named(kid)));
     let mut keys: Vec<_> = own.map(KnownKey::registered).collect();
     if let Some(url) = record.jwks_uri() {
-        match in_set(&KeySource::agent(url), kid, context, memory, needs) {
+        match in_set(&context.gate.agent_keys(url), kid, context, memory, needs) {
             Ok(Some(found)) => keys.extend(found),
             Ok(None) if keys.is_empty() => return Ok(None),
             Err(reason) if keys.is_empty() => return Err(reason),
