@@ -51,6 +51,8 @@ pub struct KeySource {
     origin: String,
     /// Where only keys are kept that signed the response: how far its clock may be ahead.
     signed_within: Option<Duration>,
+    /// Whether the gate permits loopback addresses, for tests and demos.
+    allow_loopback: bool,
 }
 
 /// Why a response brought no keys.
@@ -201,7 +203,13 @@ impl KeysTaken {
 impl KeySource {
     /// The key set of a configured issuer.
     pub(crate) fn issuer(url: &str) -> Self {
-        Self { kind: Kind::Issuer, url: url.into(), origin: String::new(), signed_within: None }
+        Self {
+            kind: Kind::Issuer,
+            url: url.into(),
+            origin: String::new(),
+            signed_within: None,
+            allow_loopback: false,
+        }
     }
 
     /// The key set of a registered agent.
@@ -212,7 +220,12 @@ impl KeySource {
     /// The directory that an agent named.
     pub(crate) fn directory(url: &KeySourceUrl) -> Self {
         let kind = if url.is_well_known() { Kind::WellKnownDirectory } else { Kind::Directory };
-        Self { kind, url: url.as_str().into(), origin: url.origin().into(), signed_within: None }
+        Self { kind, origin: url.origin().into(), ..Self::issuer(url.as_str()) }
+    }
+
+    /// The same, which may be on this machine where the gate permits that.
+    pub(crate) fn allow_loopback(self, allow_loopback: bool) -> Self {
+        Self { allow_loopback, ..self }
     }
 
     /// The same, from which only keys are kept that have signed the response, with a clock at most so far ahead.
@@ -239,11 +252,13 @@ impl KeySource {
     }
 
     /// Whether the host may connect to public addresses only: an agent chose the name. What the configuration names is
-    /// the operator's to choose, and may be in his own network; loopback is named where the configuration permits it, for tests.
+    /// the operator's to choose, and may be in his own network. A name of loopback leads there where the gate permits
+    /// it now: a record of the registry may have been written while it still did.
     #[must_use]
     pub fn is_public_only(&self) -> bool {
         let names_loopback = |url: Target| net::names_loopback(url.authority());
-        self.kind != Kind::Issuer && !Target::parse(&self.url).is_ok_and(names_loopback)
+        let may_be_loopback = self.allow_loopback && Target::parse(&self.url).is_ok_and(names_loopback);
+        self.kind != Kind::Issuer && !may_be_loopback
     }
 
     /// The part of the URL that the operator has named, for logs: the rest of a directory's an agent chose.
@@ -357,6 +372,7 @@ mod tests {
             url: "https://a.example/x".into(),
             origin: "https://a.example".into(),
             signed_within: None,
+            allow_loopback: false,
         }
     }
 
@@ -444,13 +460,25 @@ mod tests {
 
     #[test]
     fn agents_lead_to_public_addresses_only_and_operators_where_they_like() {
-        let at = |kind, url: &str| KeySource { url: url.into(), ..source(kind) }.is_public_only();
+        let at = |kind, url: &str, allow_loopback| {
+            let source = KeySource { url: url.into(), ..source(kind) };
+            source.allow_loopback(allow_loopback).is_public_only()
+        };
         for url in ["https://a.example/x", "https://203.0.112.7/x", "https://[2606:4700::1]:8443/x"] {
-            assert!(at(Kind::Directory, url) && at(Kind::WellKnownDirectory, url), "{url}");
-            assert!(at(Kind::Agent, url) && !at(Kind::Issuer, url), "{url}");
+            for allow_loopback in [false, true] {
+                for kind in [Kind::Directory, Kind::WellKnownDirectory, Kind::Agent] {
+                    assert!(at(kind, url, allow_loopback), "{url}");
+                }
+                assert!(!at(Kind::Issuer, url, allow_loopback), "{url}");
+            }
         }
-        for url in ["http://127.0.0.1:8080/x", "http://localhost/x", "http://[::1]:1/x"] {
-            assert!(!at(Kind::Directory, url) && !at(Kind::Agent, url), "{url}");
+        for url in
+            ["http://127.0.0.1:8080/x", "https://127.0.0.1/x", "https://localhost/x", "https://[::1]:1/x"]
+        {
+            for kind in [Kind::Directory, Kind::WellKnownDirectory, Kind::Agent] {
+                assert!(at(kind, url, false), "{url}: a record may be older than the configuration");
+                assert!(!at(kind, url, true), "{url}");
+            }
         }
     }
 }

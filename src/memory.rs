@@ -6,7 +6,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use core::time::Duration;
 
-use crate::config::{Gate, RatePer};
+use crate::config::{Gate, MAX_CONFIGURED_AGENTS, RatePer};
 use crate::crypto::{WarmKeys, sha256_parts};
 use crate::encoding::base64url;
 use crate::jose::jwt::VerifiedToken;
@@ -14,6 +14,7 @@ use crate::jose::key_set::{self, KeySets, Lookup, Snapshot, Wanted};
 use crate::keys::{KeyReading, KeySource, KeysTaken};
 use crate::policy::{Limit, Route};
 use crate::reason::Reason;
+use crate::registry::MAX_AGENTS;
 use crate::registry::copy::{Agents, Copy};
 use crate::state::bounded::Bounded;
 use crate::state::rate::{Gcra, Outcome, Quota, Shared};
@@ -31,6 +32,9 @@ const RISKY_SUBJECTS: usize = 8 * 1024;
 const TRUSTED_ORIGINS: usize = 64;
 /// How many directories that agents named are known to be stored.
 const STORED_DIRECTORIES: usize = 256;
+/// How many key sets of registered agents: one for each agent there may be. Were it fewer, signatures that name agents in
+/// turn would push out what bounds the fetches for each of them.
+const AGENTS_KEY_SETS: usize = MAX_AGENTS + MAX_CONFIGURED_AGENTS;
 /// How many verified tokens, of at most 8 KiB each.
 const VERIFIED_TOKENS: usize = 1024;
 /// How many keys have a precomputed table, of about 30 KiB each.
@@ -116,7 +120,10 @@ impl Memory {
         Self {
             issuers: KeySets::new(key_set::Limits::default(), seed),
             directories: KeySets::new(key_set::Limits::default(), seed),
-            agents_keys: KeySets::new(key_set::Limits::default(), seed),
+            agents_keys: KeySets::new(
+                key_set::Limits { entries: AGENTS_KEY_SETS, ..key_set::Limits::default() },
+                seed,
+            ),
             new_directories: Bounded::new(TRUSTED_ORIGINS),
             stored: Bounded::new(STORED_DIRECTORIES),
             warm_keys: WarmKeys::new(WARM_KEYS),
@@ -230,9 +237,10 @@ impl Memory {
     }
 
     /// Takes in what the store has under [`AGENTS_NAME`]. `None`, where it has nothing, is a failure like any other:
-    /// who writes the store must be asked.
-    pub fn agents_loaded(&mut self, stored: Option<&str>, now: UnixMillis) {
-        self.agents.loaded(stored, now);
+    /// who writes the store must be asked. Answers `false` where the store's document is outdated
+    /// ([`Copy::loaded`]), and was not taken: the host asks who writes it, or says that it failed.
+    pub fn agents_loaded(&mut self, stored: Option<&str>, now: UnixMillis) -> bool {
+        self.agents.loaded(stored, now)
     }
 
     /// Takes in that the store of agents did not answer.
@@ -296,5 +304,47 @@ impl Memory {
         let text = counter.shared.tell(stored, quota, now);
         self.limits.insert(key, counter);
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+    use crate::keys::KeyResponse;
+
+    const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
+    const SET: &str = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"a","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+
+    fn fetched(memory: &mut Memory, source: &KeySource, now: UnixMillis) {
+        let response = KeyResponse::new(200, Some(SET.as_bytes()));
+        let taken = memory.keys_read(source, source.read(&response, now.seconds()), &[], now);
+        assert_eq!(taken.error, None);
+    }
+
+    /// Whoever knows the agents' ids can name keys that nobody has, of one agent after the other.
+    #[test]
+    fn forged_kids_of_all_agents_in_turn_cause_one_fetch_of_each_in_a_cooldown() {
+        let agents: Vec<_> =
+            (0..AGENTS_KEY_SETS).map(|i| KeySource::agent(&format!("https://a{i}.example/keys"))).collect();
+        let mut memory = Memory::new(0);
+        for agent in &agents {
+            assert!(matches!(memory.look_up(agent, None, NOW), Lookup::Fetch { .. }));
+            fetched(&mut memory, agent, NOW);
+        }
+        let later = NOW.plus(Duration::from_secs(20));
+        let mut fetches = 0;
+        for round in 0..5 {
+            for agent in &agents {
+                let kid = format!("forged-{round}");
+                let wanted = Wanted { kid: Some(&kid), algorithm: None };
+                if let Lookup::Fetch { .. } = memory.look_up(agent, Some(wanted), later) {
+                    fetches += 1;
+                    fetched(&mut memory, agent, later);
+                }
+            }
+        }
+        assert_eq!(fetches, agents.len());
     }
 }

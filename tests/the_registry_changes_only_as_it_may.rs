@@ -280,7 +280,8 @@ fn keys_stay_bounded_by_forgetting_expired_ones_and_never_revoked_ones() {
     registry = after(&registry, "a", Action::RevokeKey("key-100".into()));
     assert_eq!(apply(&registry, "a", Action::AddKey(key(500))).err(), Some(Kind::TooManyKeys));
     // With keys that have expired there is room, and the revoked one is still there.
-    let mut rotating = two();
+    let nowhere = Action::Update(Patch { directories: Some(Vec::new()), ..Patch::default() });
+    let mut rotating = after(&two(), "a", nowhere);
     rotating = after(&rotating, "a", Action::RevokeKey("key-1".into()));
     for seed in 0..40 {
         let rotate =
@@ -291,6 +292,28 @@ fn keys_stay_bounded_by_forgetting_expired_ones_and_never_revoked_ones() {
     assert_eq!(standing(&rotating, "", "key-1", 100), Err(Reason::AgentKeyRevoked));
     assert_eq!(standing(&rotating, "", "key-1039", 100), known("a"));
     assert_eq!(standing(&rotating, "", "key-1001", 100), Ok(None));
+}
+
+#[test]
+fn an_expired_key_is_not_forgotten_while_it_may_be_published_elsewhere() {
+    let nowhere = Patch { directories: Some(Vec::new()), ..Patch::default() };
+    let at_a_url = Patch { jwks_uri: Some(Some("https://a.example/keys".into())), ..nowhere.clone() };
+    for (patch, refused) in [(Patch::default(), true), (at_a_url, true), (nowhere, false)] {
+        let mut full = two();
+        if patch != Patch::default() {
+            full = after(&full, "a", Action::Update(patch));
+        }
+        for seed in 0..u32::try_from(MAX_KEYS).unwrap() - 1 {
+            let rotate = Action::Rotate { key: key(1000 + seed), overlap: Duration::ZERO };
+            full = full.apply(&change("a", rotate), at(i64::from(seed))).unwrap().0;
+        }
+        for action in [Action::AddKey(key(2000)), Action::Rotate { key: key(2000), overlap: Duration::ZERO }]
+        {
+            let error = full.apply(&change("a", action), at(100)).err().map(|error| error.kind);
+            assert_eq!(error, refused.then_some(Kind::TooManyKeys));
+        }
+        assert_eq!(standing(&full, "https://a.example/", "key-1", 100), Err(Reason::AgentKeyExpired));
+    }
 }
 
 #[test]

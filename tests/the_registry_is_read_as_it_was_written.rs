@@ -9,7 +9,10 @@ use countersign::config::{Config, Gate};
 use countersign::encoding::base64url;
 use countersign::memory::Memory;
 use countersign::reason::Reason;
-use countersign::registry::copy::{Agents, LEASE, MAX_AGE, MAX_AGE_WHILE_FAILING, REFRESH_FROM, RETRY_AFTER};
+use countersign::registry::copy::{
+    Agents, LEASE, MAX_AGE, MAX_AGE_WHILE_FAILING, MAX_CLOCK_AHEAD, MAX_PUBLISHED_AGE, PUBLISHED_EVERY,
+    REFRESH_FROM, RETRY_AFTER, published,
+};
 use countersign::registry::{
     Action, Actor, Change, MAX_DOCUMENT_BYTES, Registry, RegistryErrorKind as Kind, Status,
 };
@@ -18,6 +21,8 @@ use ed25519_dalek::SigningKey;
 use serde_json::{Value, json};
 
 const NOW: UnixMillis = UnixMillis(1_790_000_000_000);
+/// The last time that JSON can say (RFC 7493 §2.2).
+const END_OF_TIME: UnixMillis = UnixMillis((1 << 53) - 1);
 
 fn jwk(seed: u8) -> Value {
     let public = SigningKey::from_bytes(&[seed; 32]).verifying_key();
@@ -93,6 +98,25 @@ fn what_was_written_is_read_back() {
         (UnixSeconds(5), Some(UnixSeconds(9)), Some(UnixSeconds(6)))
     );
     assert_eq!(serde_json::from_str::<Value>(&registry.to_json()).unwrap(), document());
+    // Also as published, which is no part of the registry.
+    let published = published(&registry.to_json(), NOW).unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&published).unwrap()["published_at"], json!(NOW.0));
+    assert_eq!(Registry::from_json(&published).unwrap(), registry);
+}
+
+/// Else a registry that may be stored could be one that nobody can read.
+#[test]
+fn the_longest_document_may_be_published_at_any_time() {
+    let mut longest = document().to_string();
+    longest.push_str(&" ".repeat(MAX_DOCUMENT_BYTES - longest.len()));
+    assert!(Registry::from_json(&published(&longest, END_OF_TIME).unwrap()).is_ok());
+}
+
+#[test]
+fn only_a_document_is_published() {
+    for other in ["", "{}", "{ }", "[]", "null", "\"a\""] {
+        assert_eq!(published(other, NOW), None, "{other}");
+    }
 }
 
 #[test]
@@ -124,6 +148,8 @@ fn what_is_not_exactly_such_a_document_is_refused() {
         whole("agents", json!({})),
         whole("agents", twice),
         whole("comment", json!("")),
+        whole("published_at", json!(-1)),
+        whole("published_at", json!("now")),
         agent("id", json!("a/b")),
         agent("status", json!("Active")),
         agent("status", json!("unknown")),
@@ -188,12 +214,17 @@ fn just_before(after: Duration) -> UnixMillis {
     plus(after.saturating_sub(Duration::from_millis(1)))
 }
 
-/// A memory that read the document at `NOW`.
+/// A memory that read the document at `NOW`, when it was published.
 fn reader(gate: &Gate, text: &str) -> Memory {
     let mut memory = Memory::new(0);
     assert!(matches!(memory.registry(gate, NOW), Agents::Ask));
-    memory.agents_loaded(Some(text), NOW);
+    assert!(load(&mut memory, text, NOW, NOW));
     memory
+}
+
+/// Whether the memory takes the document as published at one time and read at another.
+fn load(memory: &mut Memory, text: &str, at: UnixMillis, now: UnixMillis) -> bool {
+    memory.agents_loaded(published(text, at).as_deref(), now)
 }
 
 fn state(agents: &Agents) -> &'static str {
@@ -227,7 +258,7 @@ fn the_first_request_reads_the_store_and_others_wait_for_it() {
     assert_eq!(state(&memory.registry(&gate, just_before(LEASE))), "wait");
     // Whoever asked is gone.
     assert_eq!(state(&memory.registry(&gate, plus(LEASE))), "ask");
-    memory.agents_loaded(Some(&stored(&gate, Action::Suspend)), plus(LEASE));
+    assert!(load(&mut memory, &stored(&gate, Action::Suspend), NOW, plus(LEASE)));
     assert!(is_suspended(&memory.registry(&gate, plus(LEASE))));
 }
 
@@ -242,7 +273,7 @@ fn a_copy_is_read_anew_in_the_background_and_then_in_the_foreground() {
     assert_eq!(state(&memory.registry(&gate, plus(MAX_AGE))), "ask");
     assert_eq!(state(&memory.registry(&gate, plus(MAX_AGE))), "wait");
     let resumed = apply(&apply(gate.agents(), "configured", Action::Suspend), "configured", Action::Resume);
-    memory.agents_loaded(Some(&resumed.to_json()), plus(MAX_AGE));
+    assert!(load(&mut memory, &resumed.to_json(), plus(MAX_AGE), plus(MAX_AGE)));
     assert!(!is_suspended(&memory.registry(&gate, plus(MAX_AGE))));
     assert_eq!(state(&memory.registry(&gate, just_before(MAX_AGE + REFRESH_FROM))), "fresh");
 }
@@ -272,7 +303,7 @@ fn a_store_that_has_nothing_or_nonsense_is_no_empty_registry() {
     for text in [None, Some(""), Some("{}"), Some("null")] {
         let mut memory = Memory::new(0);
         assert_eq!(state(&memory.registry(&gate, NOW)), "ask");
-        memory.agents_loaded(text, NOW);
+        assert!(memory.agents_loaded(text, NOW), "it is no older document");
         assert_eq!(state(&memory.registry(&gate, NOW)), "unavailable", "{text:?}");
         let mut memory = reader(&gate, &stored(&gate, Action::Suspend));
         assert_eq!(state(&memory.registry(&gate, plus(MAX_AGE))), "ask");
@@ -286,17 +317,102 @@ fn a_store_that_goes_back_in_time_resumes_nobody() {
     let gate = gate(true);
     let empty = Registry::default().to_json();
     let mut memory = reader(&gate, &stored(&gate, Action::Suspend));
-    memory.agents_loaded(Some(&empty), plus(MAX_AGE));
+    assert!(load(&mut memory, &empty, plus(MAX_AGE), plus(MAX_AGE)));
     assert!(is_suspended(&memory.registry(&gate, plus(MAX_AGE))));
     // A store that was begun anew is believed once nothing newer may be used any more.
-    memory.agents_loaded(Some(&empty), plus(MAX_AGE_WHILE_FAILING));
+    let later = plus(MAX_AGE_WHILE_FAILING);
+    assert!(load(&mut memory, &empty, later, later));
     assert!(!is_suspended(&memory.registry(&gate, plus(MAX_AGE_WHILE_FAILING))));
+}
+
+/// A store that takes no writes goes on to answer. Nobody sees that but by the time.
+#[test]
+fn a_document_that_is_no_longer_published_is_outdated() {
+    let gate = gate(true);
+    let text = stored(&gate, Action::Suspend);
+    for (age, taken) in [
+        (Duration::ZERO, true),
+        (2 * PUBLISHED_EVERY - Duration::from_millis(1), true),
+        (MAX_PUBLISHED_AGE - Duration::from_millis(1), true),
+        (MAX_PUBLISHED_AGE, false),
+        (Duration::from_hours(5000), false),
+    ] {
+        let (mut memory, now) = (Memory::new(0), plus(age));
+        assert_eq!(state(&memory.registry(&gate, now)), "ask");
+        assert_eq!(load(&mut memory, &text, NOW, now), taken, "{age:?}");
+        // Whoever writes it is being asked: that is no failure yet.
+        assert_eq!(state(&memory.registry(&gate, now)), if taken { "fresh" } else { "wait" });
+        assert!(load(&mut memory, &text, now, now));
+        assert!(is_suspended(&memory.registry(&gate, now)));
+    }
+}
+
+#[test]
+fn a_document_without_a_time_is_outdated() {
+    let gate = gate(true);
+    let mut memory = Memory::new(0);
+    assert_eq!(state(&memory.registry(&gate, NOW)), "ask");
+    assert!(!memory.agents_loaded(Some(&stored(&gate, Action::Suspend)), NOW));
+    memory.agents_failed(NOW);
+    assert_eq!(state(&memory.registry(&gate, NOW)), "unavailable");
+}
+
+/// Else one wrong clock would make the document look new for as long as it was ahead.
+#[test]
+fn a_document_of_the_future_is_outdated_beyond_what_clocks_differ() {
+    let gate = gate(true);
+    let text = stored(&gate, Action::Suspend);
+    let beyond = plus(MAX_CLOCK_AHEAD + Duration::from_millis(1));
+    for (at, taken) in [(plus(MAX_CLOCK_AHEAD), true), (beyond, false), (END_OF_TIME, false)] {
+        assert_eq!(load(&mut Memory::new(0), &text, at, NOW), taken, "{at:?}");
+    }
+}
+
+#[test]
+fn the_same_text_again_and_again_does_not_keep_a_copy_alive() {
+    let gate = gate(true);
+    let text = stored(&gate, Action::Suspend);
+    let mut memory = reader(&gate, &text);
+    let mut at = MAX_AGE;
+    while at < MAX_AGE_WHILE_FAILING {
+        assert_eq!(state(&memory.registry(&gate, plus(at))), "ask");
+        if !load(&mut memory, &text, NOW, plus(at)) {
+            assert!(at >= MAX_PUBLISHED_AGE);
+            // Nor can whoever writes it be asked.
+            memory.agents_failed(plus(at));
+        }
+        assert!(is_suspended(&memory.registry(&gate, plus(at))), "{at:?}");
+        at += MAX_AGE;
+    }
+    assert_eq!(state(&memory.registry(&gate, plus(at))), "ask");
+    assert!(!load(&mut memory, &text, NOW, plus(at)));
+    memory.agents_failed(plus(at));
+    assert_eq!(state(&memory.registry(&gate, plus(at))), "unavailable");
+}
+
+#[test]
+fn a_document_that_is_published_anew_keeps_the_copy_as_it_is() {
+    let gate = gate(true);
+    let text = stored(&gate, Action::Suspend);
+    let mut memory = reader(&gate, &text);
+    let Agents::Fresh(first) = memory.registry(&gate, NOW) else { panic!() };
+    let later = plus(PUBLISHED_EVERY);
+    assert_eq!(state(&memory.registry(&gate, later)), "ask");
+    assert!(load(&mut memory, &text, later, later));
+    let Agents::Fresh(second) = memory.registry(&gate, later) else { panic!() };
+    assert!(Arc::ptr_eq(&first, &second));
+    // The store may give what it had before: what is known to be newer counts.
+    assert!(load(&mut memory, &text, NOW, later));
+    let end = PUBLISHED_EVERY + MAX_AGE_WHILE_FAILING;
+    memory.agents_failed(just_before(end));
+    assert!(is_suspended(&memory.registry(&gate, just_before(end))));
+    assert_eq!(state(&memory.registry(&gate, plus(end))), "unavailable");
 }
 
 #[test]
 fn a_configuration_that_changes_is_laid_under_anew() {
     let (with, mut memory) = (gate(true), Memory::new(0));
-    memory.agents_loaded(Some(&Registry::default().to_json()), NOW);
+    assert!(load(&mut memory, &Registry::default().to_json(), NOW, NOW));
     let Agents::Fresh(first) = memory.registry(&with, NOW) else { panic!() };
     let Agents::Fresh(again) = memory.registry(&with, NOW) else { panic!() };
     assert!(Arc::ptr_eq(&first, &again));

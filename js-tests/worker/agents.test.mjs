@@ -326,6 +326,26 @@ withAdmin("an agent of the configuration is suspended at run time, also if KV fo
   await published(world, 1);
 }, () => ({ agents: [agent("known", { directories: [AGENT] })] }));
 
+withAdmin("what KV has is not gone by where nobody says that it is still true", async (world) => {
+  await admin(world, "POST", "/agents/known/suspend");
+  await published(world, 1);
+  const kv = await world.gate.kv();
+  const current = await kv.get("agents", "json");
+  assert.ok(Math.abs(Date.now() - current.published_at) < PATIENCE, "published with the time");
+  // As it was before the suspension: KV took no writes since.
+  await kv.put("agents", JSON.stringify({ version: 1, revision: 0, published_at: Date.now() - 600_000, agents: [] }));
+  assert.equal(await outcome(world), "agent.suspended", "the object is asked");
+  await published(world, 1);
+}, () => ({ agents: [agent("known", { directories: [AGENT] })] }));
+
+withAdmin("nor where it does not say when it was true", async (world) => {
+  await admin(world, "POST", "/agents/known/suspend");
+  await published(world, 1);
+  await (await world.gate.kv()).put("agents", JSON.stringify({ version: 1, revision: 0, agents: [] }));
+  assert.equal(await outcome(world), "agent.suspended");
+  await published(world, 1);
+}, () => ({ agents: [agent("known", { directories: [AGENT] })] }));
+
 withAdmin("a registry that cannot be read lets no signature through", async (world) => {
   await (await world.gate.kv()).put("agents", "{}");
   assert.equal(await outcome(world), "agents.unavailable");

@@ -19,7 +19,7 @@ use crate::registry::{Actor, AgentRecord, Registry, RegistryError, RegistryError
 use crate::time::UnixSeconds;
 
 /// Most agents of a configuration: 256.
-const MAX_CONFIGURED_AGENTS: usize = 256;
+pub(crate) const MAX_CONFIGURED_AGENTS: usize = 256;
 
 /// An agent.
 #[derive(Clone, Debug, PartialEq, Deserialize)]

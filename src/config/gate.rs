@@ -271,7 +271,14 @@ impl Gate {
     /// The directory that an agent names, under the rules of this gate.
     pub(crate) fn directory(&self, url: &KeySourceUrl) -> KeySource {
         let must_be_signed = self.signatures.as_ref().is_some_and(|s| s.require_signed_directories);
-        KeySource::directory(url).signed_within(must_be_signed.then_some(self.clock_skew))
+        KeySource::directory(url)
+            .signed_within(must_be_signed.then_some(self.clock_skew))
+            .allow_loopback(self.allow_loopback)
+    }
+
+    /// The key set of a registered agent, under the rules of this gate.
+    pub(crate) fn agent_keys(&self, url: &str) -> KeySource {
+        KeySource::agent(url).allow_loopback(self.allow_loopback)
     }
 
     /// Whether keys may be fetched from this URL at all: `https`, or loopback where that is permitted.

@@ -10,6 +10,7 @@ mod gate;
 mod signatures;
 mod span;
 
+pub(crate) use agents::MAX_CONFIGURED_AGENTS;
 pub use agents::{Admin, AdminConfig, AgentConfig, AgentKeyConfig};
 pub use gate::{Gate, Issuer, PublicOrigin};
 pub use signatures::{RulesConfig, SignaturesConfig};

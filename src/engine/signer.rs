@@ -474,7 +474,7 @@ fn keys_of(
         own.into_iter().partition(|key| key.standing(context.now.seconds()).is_ok());
     let mut keys: Vec<_> = valid.into_iter().take(MAX_KEYS / 2).map(KnownKey::registered).collect();
     if let Some(url) = record.jwks_uri() {
-        match in_set(&KeySource::agent(url), kid, context, memory, needs) {
+        match in_set(&context.gate.agent_keys(url), kid, context, memory, needs) {
             Ok(Some(found)) => keys.extend(found),
             Ok(None) if keys.is_empty() => return Ok(None),
             Err(reason) if keys.is_empty() && others.is_empty() => return Err(reason),

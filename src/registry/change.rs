@@ -299,10 +299,14 @@ impl AgentRecord {
         if *self == before { Err(Kind::Unchanged.into()) } else { Ok(()) }
     }
 
-    /// Makes room where there is none by forgetting the key that expired first. Revoked keys are never forgotten, or
-    /// a directory that still has one would bring it back.
+    /// Makes room where there is none by forgetting the key that expired first, of an agent whose keys are all in here:
+    /// a directory or `jwks_uri` that still has a forgotten key would make it valid again. Revoked keys are never
+    /// forgotten, since a directory may be named later.
     fn add_key(&mut self, key: &AgentKey, now: UnixSeconds) -> Result<(), RegistryError> {
         if self.keys.len() >= MAX_KEYS {
+            if !self.directories.is_empty() || self.jwks_uri.is_some() {
+                return Err(Kind::TooManyKeys.into());
+            }
             let expired =
                 |key: &AgentKey| key.revoked_at.is_none().then_some(key.not_after?).filter(|e| *e <= now);
             let oldest = self.keys.iter().enumerate().filter_map(|(i, key)| Some((expired(key)?, i))).min();

@@ -1,15 +1,22 @@
 //! [`Copy`](struct@Copy): an isolate's copy of the registry, and when to read it anew.
 //!
 //! The store answers with what it had at most 60 s ago (KV), and a copy serves for at most [`MAX_AGE`] without being
-//! read anew, so that a suspension acts everywhere within 90 s. Shortly before that age one request has it read anew
-//! in the background, so that under load nobody waits. While the store fails, the copy serves on up to
-//! [`MAX_AGE_WHILE_FAILING`]; after that, and where there never was one, there is no registry, and what needs it is
-//! refused. A store that has no registry fails too: else losing it would resume every suspended agent.
+//! read anew, so that a suspension acts everywhere within 90 s of being published, which is at once unless the store
+//! takes no writes. Shortly before that age one request has it read anew in the background, so that under load nobody
+//! waits. While the store fails, the copy serves on up to [`MAX_AGE_WHILE_FAILING`]; after that, and where there never
+//! was one, there is no registry, and what needs it is refused. A store that has no registry fails too: else losing it
+//! would resume every suspended agent.
+//!
+//! A store that takes no writes still answers, with what it had. That is why the document says when it was published,
+//! which whoever writes it does anew every [`PUBLISHED_EVERY`], changed or not: from [`MAX_PUBLISHED_AGE`] on it is
+//! outdated ([`Copy::loaded`]), and the host asks the writer itself. So an unpublished suspension acts within 10 min and
+//! 30 s, and where the writer cannot be asked either, no copy serves 15 min after it was published.
 
 use alloc::sync::Arc;
 use core::time::Duration;
 
 use super::Registry;
+pub use super::document::published;
 use crate::crypto::sha256;
 use crate::time::UnixMillis;
 
@@ -17,7 +24,13 @@ use crate::time::UnixMillis;
 pub const MAX_AGE: Duration = Duration::from_secs(30);
 /// From which age on a copy is read anew in the background: 20 s.
 pub const REFRESH_FROM: Duration = Duration::from_secs(20);
-/// How old a copy may be while the store fails: 15 min.
+/// How often the document is published: every 5 min, so that one that is lost makes no document outdated.
+pub const PUBLISHED_EVERY: Duration = Duration::from_mins(5);
+/// How long ago a document may have been published: 10 min.
+pub const MAX_PUBLISHED_AGE: Duration = Duration::from_mins(10);
+/// How far ahead the publisher's clock may be: 60 s. What is from later than that says nothing about its age.
+pub const MAX_CLOCK_AHEAD: Duration = Duration::from_mins(1);
+/// How old a copy may be while the store fails, from when it was read, and from when it was published: 15 min.
 pub const MAX_AGE_WHILE_FAILING: Duration = Duration::from_mins(15);
 /// How long after a failure the store is left alone: 5 s.
 pub const RETRY_AFTER: Duration = Duration::from_secs(5);
@@ -53,6 +66,7 @@ struct Held {
     /// Of the text it was read from: the same text is not parsed again.
     digest: [u8; 32],
     read_at: UnixMillis,
+    published_at: UnixMillis,
     /// The configuration's part, and both laid over each other.
     merged: Option<(Arc<Registry>, Arc<Registry>)>,
 }
@@ -89,25 +103,45 @@ impl Copy {
         Agents::Ask
     }
 
-    /// Takes in what the store has.
-    pub fn loaded(&mut self, text: Option<&str>, now: UnixMillis) {
-        let Some(text) = text else { return self.failed(now) };
+    /// Takes in what the store has. Answers `false` where that is outdated, and was not taken: the host then asks
+    /// whoever writes the store, and takes in the answer, or that there is none. Until it does, others wait for it.
+    pub fn loaded(&mut self, text: Option<&str>, now: UnixMillis) -> bool {
         self.forget_the_too_old(now);
+        match text.map(|text| self.take(text, now)) {
+            Some(Ok(())) => (self.asked, self.failed) = (None, None),
+            Some(Err(Unfit::Outdated)) => return false,
+            Some(Err(Unfit::Refused)) | None => self.failed(now),
+        }
+        true
+    }
+
+    fn take(&mut self, text: &str, now: UnixMillis) -> Result<(), Unfit> {
         let digest = sha256(text.as_bytes());
         // The store was read some time after it was asked, at the least.
         let read_at = self.asked.unwrap_or(now);
         let known = self.held.as_mut().filter(|held| held.digest == digest);
         if let Some(held) = known {
+            check_published(held.published_at, now)?;
             held.read_at = held.read_at.max(read_at);
-        } else {
-            let Ok(stored) = Registry::from_json(text) else { return self.failed(now) };
-            // A store that is only eventually consistent may go back in time; what was suspended stays so.
-            if self.held.as_ref().is_some_and(|held| held.stored.revision() > stored.revision()) {
-                return self.failed(now);
-            }
-            self.held = Some(Held { stored, digest, read_at, merged: None });
+            return Ok(());
         }
-        (self.asked, self.failed) = (None, None);
+        let (stored, published_at) = Registry::read(text).map_err(|_| Unfit::Refused)?;
+        // Without a time it may be of any.
+        let published_at = published_at.ok_or(Unfit::Outdated)?;
+        check_published(published_at, now)?;
+        match &mut self.held {
+            // A store that is only eventually consistent may go back in time; what was suspended stays so.
+            Some(held) if held.stored.revision() > stored.revision() => return Err(Unfit::Refused),
+            // Nothing has changed but the time: what was made of it is kept.
+            Some(held) if held.stored == stored => {
+                held.read_at = held.read_at.max(read_at);
+                if held.published_at < published_at {
+                    (held.published_at, held.digest) = (published_at, digest);
+                }
+            }
+            _ => self.held = Some(Held { stored, digest, read_at, published_at, merged: None }),
+        }
+        Ok(())
     }
 
     /// Takes in that the store did not answer.
@@ -116,8 +150,21 @@ impl Copy {
     }
 
     fn forget_the_too_old(&mut self, now: UnixMillis) {
-        self.held.take_if(|held| now.since(held.read_at) >= MAX_AGE_WHILE_FAILING);
+        self.held.take_if(|held| now.since(held.read_at.min(held.published_at)) >= MAX_AGE_WHILE_FAILING);
     }
+}
+
+/// Why a document is not taken.
+enum Unfit {
+    /// It is too old to go by, or nobody knows how old.
+    Outdated,
+    /// It is none, or older than the copy.
+    Refused,
+}
+
+fn check_published(at: UnixMillis, now: UnixMillis) -> Result<(), Unfit> {
+    let is_current = now.since(at) < MAX_PUBLISHED_AGE && at.since(now) <= MAX_CLOCK_AHEAD;
+    if is_current { Ok(()) } else { Err(Unfit::Outdated) }
 }
 
 impl Held {

@@ -2,6 +2,9 @@
 //!
 //! Only what was changed at run time is in it, not what the configuration says. Whoever can write to the store decides
 //! which agents are let in: it must be the gate's own.
+//!
+//! Who publishes the document stamps it with the time ([`published`]), and does so anew now and then even if nothing
+//! changed: a copy of what is no longer published looks otherwise like a copy of what did not change.
 
 use alloc::format;
 use alloc::string::String;
@@ -14,10 +17,13 @@ use super::error::{RegistryError, RegistryErrorKind as Kind};
 use super::{MAX_AGENTS, Registry};
 use crate::config::AgentKeyConfig;
 use crate::encoding::json;
-use crate::time::UnixSeconds;
+use crate::time::{UnixMillis, UnixSeconds};
 
 /// Longest document in bytes: 1 MiB, half of what a row of a Durable Object holds.
 pub const MAX_DOCUMENT_BYTES: usize = 1024 * 1024;
+
+/// Most bytes that [`published`] adds: 40, for `"published_at":`, a number of up to 20 digits and a comma.
+const MAX_STAMP_BYTES: usize = 40;
 
 /// The form of the document; others are refused.
 const VERSION: u64 = 1;
@@ -27,6 +33,9 @@ const VERSION: u64 = 1;
 struct Document {
     version: u64,
     revision: u64,
+    /// In milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    published_at: Option<u64>,
     agents: Vec<Agent>,
 }
 
@@ -56,21 +65,36 @@ struct Key {
     revoked_at: Option<i64>,
 }
 
+/// What [`Registry::to_json`] wrote, as published at this time; whoever publishes it has just read it, and vouches for
+/// its being the newest. It is not parsed, which whoever reads it does strictly. Nothing for what is no such document.
+#[must_use]
+pub fn published(document: &str, at: UnixMillis) -> Option<String> {
+    let members = document.strip_prefix('{').filter(|members| members.starts_with('"'))?;
+    Some(format!("{{\"published_at\":{},{members}", at.0))
+}
+
 impl Registry {
     /// The store's part of the registry as JSON.
     #[must_use]
     pub fn to_json(&self) -> String {
         let agents = self.stored().map(Agent::of).collect();
-        let document = Document { version: VERSION, revision: self.revision, agents };
+        let document = Document { version: VERSION, revision: self.revision, published_at: None, agents };
         // Strings and integers alone: nothing in it can fail to be written.
         serde_json::to_string(&document).unwrap_or_default()
     }
 
-    /// Reads what [`to_json`](Self::to_json) wrote. Everything is checked anew, except whether loopback addresses are
-    /// permitted, which the gate asks before it fetches.
+    /// Reads what [`to_json`](Self::to_json) wrote, published or not. Everything is checked anew, except whether
+    /// loopback addresses are permitted: a document does not end with the configuration that it was written under. The
+    /// gate asks that where it fetches (`Gate::may_fetch`), and [`KeySource`](crate::keys::KeySource) where it connects.
     pub fn from_json(text: &str) -> Result<Self, RegistryError> {
+        Self::read(text).map(|(registry, _)| registry)
+    }
+
+    /// The same, and when it was published.
+    pub(super) fn read(text: &str) -> Result<(Self, Option<UnixMillis>), RegistryError> {
         let malformed = || RegistryError::from(Kind::DocumentMalformed);
-        let value = json::parse(text.as_bytes(), MAX_DOCUMENT_BYTES).map_err(|_| malformed())?;
+        let longest = MAX_DOCUMENT_BYTES + MAX_STAMP_BYTES;
+        let value = json::parse(text.as_bytes(), longest).map_err(|_| malformed())?;
         let document: Document = json::from_value(value).map_err(|_| malformed())?;
         if document.version != VERSION || document.agents.len() > MAX_AGENTS {
             return Err(malformed());
@@ -84,7 +108,10 @@ impl Registry {
             }
             registry.put(record).map_err(|_| RegistryError::at(Kind::DocumentMalformed, path))?;
         }
-        if registry.is_bounded() { Ok(registry) } else { Err(malformed()) }
+        if !registry.is_bounded() {
+            return Err(malformed());
+        }
+        Ok((registry, document.published_at.map(UnixMillis)))
     }
 }
 

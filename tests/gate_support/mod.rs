@@ -14,6 +14,7 @@ use countersign::engine::{Answer, Conclusion, Session, Step};
 use countersign::jose::thumbprint;
 use countersign::keys::{DIRECTORY_MEDIA_TYPE, KeyResponse};
 use countersign::memory::Memory;
+use countersign::registry::copy::published;
 use countersign::request::{Fields, RequestView, Target};
 use countersign::signature::digest::content_digest;
 use countersign::signature::{Component, Message, SignatureParams, prepare};
@@ -312,7 +313,8 @@ impl World {
                     Answer::Ready
                 }
                 Step::Agents => {
-                    memory.agents_loaded(self.agents.as_deref(), self.now);
+                    let document = self.agents.as_deref().and_then(|agents| published(agents, self.now));
+                    memory.agents_loaded(document.as_deref(), self.now);
                     Answer::Ready
                 }
                 Step::Wait => Answer::Ready,

@@ -84,10 +84,13 @@ impl Memory {
         taken.lines().map(|line| format!("on the keys of {}: {line}", source.configured())).collect()
     }
 
-    /// Takes in what the store has of the registry of agents.
+    /// Takes in what the store has of the registry of agents. Whoever writes it is not here to be asked: what is outdated
+    /// is a failure.
     #[wasm_bindgen(js_name = agentsLoaded)]
     pub fn agents_loaded(&mut self, document: &str, now: f64) {
-        self.inner.agents_loaded(Some(document), unix_millis(now));
+        if !self.inner.agents_loaded(Some(document), unix_millis(now)) {
+            self.inner.agents_failed(unix_millis(now));
+        }
     }
 
     /// Takes in that the store did not answer, or has no registry.

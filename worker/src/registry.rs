@@ -1,8 +1,10 @@
 //! The registry of agents: the Durable Object that has it, and the copies of it in KV that every isolate reads.
 //!
 //! There is one object. It applies changes one after another, so that none is lost to another; it keeps the audit trail;
-//! and it puts each new registry into KV, trying again by alarm until KV has it. Isolates ask the object itself only
-//! where KV has nothing, as before the first change.
+//! and it puts each new registry into KV, trying again by alarm until KV has it. By alarm too, it puts the registry there
+//! anew every [`PUBLISHED_EVERY`], with the time, so that isolates see where KV takes no writes any more. They ask the
+//! object itself only where what KV has is outdated, or where it has nothing, as before the first change; that also has
+//! the alarms begin anew, should they ever have ended.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -10,6 +12,7 @@ use std::time::Duration;
 
 use countersign::memory::AGENTS_NAME;
 use countersign::registry::admin::{self, Answer, Command, MAX_EVENTS};
+use countersign::registry::copy::{PUBLISHED_EVERY, published};
 use countersign::registry::{Actor, Registry, RegistryError, RegistryErrorKind};
 use futures_channel::oneshot;
 use serde_json::{Value, json};
@@ -58,20 +61,17 @@ pub(crate) fn refresh(isolate: &Rc<Isolate>, env: &Env, context: &Context) {
 }
 
 async fn read(isolate: &Isolate, env: &Env) {
-    let published = match kv(env) {
+    let stored = match kv(env) {
         Some(kv) => kv.get(AGENTS_NAME).text().await.ok().flatten(),
         None => None,
     };
-    let document = match published {
-        Some(document) => Some(document),
-        None => document(env).await.ok(),
-    };
-    let mut memory = isolate.memory.borrow_mut();
-    if let Some(document) = document {
-        memory.agents_loaded(Some(&document), now());
-    } else {
+    let take = |document: &str| isolate.memory.borrow_mut().agents_loaded(Some(document), now());
+    if stored.is_some_and(|document| take(&document)) {
+        return;
+    }
+    if !document(env).await.is_ok_and(|document| take(&document)) {
         console_error!("countersign cannot read the registry of agents");
-        memory.agents_failed(now());
+        isolate.memory.borrow_mut().agents_failed(now());
     }
 }
 
@@ -163,16 +163,18 @@ impl DurableObject for AgentRegistry {
     async fn fetch(&self, mut request: Request) -> Result<Response> {
         match request.url()?.as_str() {
             DOCUMENT_URL => {
-                let document = self.document()?;
-                // KV had nothing, or this would not have been asked.
-                self.forget_published()?;
-                self.publish_soon().await?;
+                let document = self.published_document()?;
+                // What KV has is outdated, or this would not have been asked. The document is the newest all the same.
+                if self.publish_soon().await.is_err() {
+                    console_error!("countersign cannot plan to write the registry of agents to KV");
+                }
                 Response::ok(document)
             }
             ADMIN_URL => {
                 let message: Value = request.json().await?;
-                let (answered, changed) = self.answer(&message)?;
-                if changed {
+                let answered = self.answer(&message)?;
+                // Also where nothing was changed just now: the alarm of an earlier change may have failed.
+                if self.is_unpublished()? {
                     self.publish_soon().await?;
                 }
                 Response::from_json(&answered.to_json())
@@ -182,8 +184,13 @@ impl DurableObject for AgentRegistry {
     }
 
     async fn alarm(&self) -> Result<Response> {
-        let published = self.publish().await;
-        if published.is_err() {
+        // Without an administrator nobody reads KV. Should there be one again, he has the object asked.
+        if isolate(&self.env).is_none_or(|isolate| isolate.gate.admin().is_none()) {
+            return Response::empty();
+        }
+        // First, so that it does not take the place of the alarm of a change that comes meanwhile.
+        self.state.storage().set_alarm(PUBLISHED_EVERY).await?;
+        if self.publish().await.is_err() {
             console_error!("countersign cannot write the registry of agents to KV; trying again");
             self.state.storage().set_alarm(RETRY).await?;
         }
@@ -220,6 +227,11 @@ impl AgentRegistry {
         }
     }
 
+    /// The document as of now, for whoever reads it.
+    fn published_document(&self) -> Result<String> {
+        published(&self.document()?, now()).ok_or_else(|| Error::from("the registry has no document"))
+    }
+
     fn store(&self, document: &str, revision: u64) -> Result<()> {
         let values = vec![document.into(), integer(revision)?];
         self.sql()?.exec(
@@ -230,9 +242,8 @@ impl AgentRegistry {
         Ok(())
     }
 
-    /// Answers a request to the admin API. Nothing waits in here, so that no other change comes between, and what is
-    /// written is written whole.
-    fn answer(&self, message: &Value) -> Result<(Answered, bool)> {
+    /// Answers a request to the admin API. Nothing waits in here, so that no other change comes between.
+    fn answer(&self, message: &Value) -> Result<Answered> {
         let isolate = isolate(&self.env).ok_or_else(|| Error::from("the gate is not configured"))?;
         let text = |name: &str| message.get(name).and_then(Value::as_str);
         let actor = message.get("actor").cloned().and_then(|actor| serde_json::from_value(actor).ok());
@@ -246,26 +257,27 @@ impl AgentRegistry {
             actor: actor.ok_or_else(|| Error::from("nobody asks"))?,
             allow_loopback: isolate.gate.allow_loopback(),
         };
-        let refused = |error: &RegistryError| Ok((Answered::new(Answer::problem(error, path), None), false));
+        let refused = |error: &RegistryError| Ok(Answered::new(Answer::problem(error, path), None));
         let command = match Command::parse(&request, now()) {
             Ok(command) => command,
             Err(error) => return refused(&error),
         };
         if let Command::Audit { after } = command {
-            return Ok((Answered::new(Answer::audit(&self.events(after)?), None), false));
+            return Ok(Answered::new(Answer::audit(&self.events(after)?), None));
         }
         let stored = Registry::from_json(&self.document()?);
         let answer = stored.and_then(|stored| command.answer(&stored.over(isolate.gate.agents()), now()));
         match answer {
             Err(error) => refused(&error),
-            Ok((answer, None)) => Ok((Answered::new(answer, None), false)),
+            Ok((answer, None)) => Ok(Answered::new(answer, None)),
             Ok((answer, Some((next, event)))) => {
-                self.store(&next.to_json(), next.revision())?;
+                // In this order: an event whose change could not be stored is not shown, and the next takes its place.
                 self.append(event.revision, &event.to_json())?;
+                self.store(&next.to_json(), next.revision())?;
                 let issuer =
                     isolate.gate.public_origins().first().map(countersign::config::PublicOrigin::url);
                 let claims = event.claims(&issuer.unwrap_or_default(), isolate.gate.origin());
-                Ok((Answered::new(answer, Some(claims)), true))
+                Ok(Answered::new(answer, Some(claims)))
             }
         }
     }
@@ -273,15 +285,17 @@ impl AgentRegistry {
     fn append(&self, revision: u64, event: &Value) -> Result<()> {
         let sql = self.sql()?;
         let revision = integer(revision)?;
-        sql.exec("INSERT INTO audit VALUES (?, ?)", vec![revision.clone(), event.to_string().into()])?;
+        let values = vec![revision.clone(), event.to_string().into()];
+        sql.exec("INSERT OR REPLACE INTO audit VALUES (?, ?)", values)?;
         sql.exec("DELETE FROM audit WHERE revision <= ? - ?", vec![revision, KEPT_EVENTS.into()])?;
         Ok(())
     }
 
-    /// The events after a revision, oldest first.
+    /// The events after a revision, oldest first, of the changes that were stored.
     fn events(&self, after: u64) -> Result<Vec<Value>> {
         let most = i64::try_from(MAX_EVENTS).unwrap_or(i64::MAX);
-        let query = "SELECT event FROM audit WHERE revision > ? ORDER BY revision LIMIT ?";
+        let query = "SELECT event FROM audit
+             WHERE revision > ? AND revision <= (SELECT revision FROM registry) ORDER BY revision LIMIT ?";
         let rows = self.sql()?.exec(query, vec![integer(after)?, most.into()])?;
         let event = |row: Result<Vec<SqlStorageValue>>| match row?.as_slice() {
             [SqlStorageValue::String(event)] => Ok(serde_json::from_str(event)?),
@@ -290,8 +304,10 @@ impl AgentRegistry {
         rows.raw().map(event).collect()
     }
 
-    fn forget_published(&self) -> Result<()> {
-        self.sql()?.exec("UPDATE registry SET published = NULL", None).map(drop)
+    /// Whether KV has not been told of the newest revision.
+    fn is_unpublished(&self) -> Result<bool> {
+        let query = "SELECT 1 FROM registry WHERE published IS NOT revision";
+        Ok(self.sql()?.exec(query, None)?.raw().next().transpose()?.is_some())
     }
 
     /// Has KV written as soon as it takes another write. An alarm that is set already gives way to this one.
@@ -300,16 +316,15 @@ impl AgentRegistry {
         self.state.storage().set_alarm(PAUSE.saturating_sub(pause)).await
     }
 
-    /// Puts the newest registry into KV, if it is not there.
+    /// Puts the newest registry into KV, also if it is there, for the time.
     async fn publish(&self) -> Result<()> {
-        let query = "SELECT document, revision FROM registry WHERE published IS NOT revision";
-        let row = self.sql()?.exec(query, None)?.raw().next().transpose()?;
-        let Some([SqlStorageValue::String(document), revision]) = row.as_deref() else { return Ok(()) };
+        let document = self.published_document()?;
+        let row = self.sql()?.exec("SELECT revision FROM registry", None)?.raw().next().transpose()?;
         let kv = kv(&self.env).ok_or_else(|| Error::from("no KV"))?;
         self.written_at.set(now().0);
         kv.put(AGENTS_NAME, document)?.execute().await?;
         // Where another change came meanwhile, its revision is another, and its alarm is set.
-        self.sql()?.exec("UPDATE registry SET published = ?", vec![revision.clone()])?;
+        self.sql()?.exec("UPDATE registry SET published = ?", row.unwrap_or_default())?;
         Ok(())
     }
 }
