@@ -29,7 +29,7 @@ const CATALOGUE = { path: "/api/v1/catalogue", signature: true };
 const withAdmin = (name, body, change = () => ({})) =>
   test(name, async () => {
     const start = (/** @type {import("../lib/gate.mjs").GateOptions} */ { config, ...options }) =>
-      startGate({ ...options, config: { ...config, admin: { issuer: ISSUER }, ...change(config) } });
+      startGate({ ...options, config: { ...config, agents: [], admin: { issuer: ISSUER }, ...change(config) } });
     const world = await startWorld({ withoutLimits: true, start });
     try {
       await body(world);
