@@ -23,8 +23,8 @@ export interface GateOptions {
   /** The time in milliseconds since 1970. Default: `Date.now`. */
   readonly now?: () => number;
   /**
-   * Reads the registry of agents as the Worker's store has it, where the configuration has `[admin]`. It is read anew
-   * every 30 seconds. Without it such a gate refuses what the registry must be asked for.
+   * Reads the registry of agents as the Worker publishes it in its store under `agents`, where the configuration has
+   * `[admin]`. It is read anew every 30 seconds; a document that was published more than 10 minutes ago is a failure. Without it such a gate refuses what the registry must be asked for.
    */
   readonly agents?: AgentsReader;
   /** The secrets shared with clients that sign with `hmac-sha256`: a JWK Set of `oct` keys, each with a `kid`. */
