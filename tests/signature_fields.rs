@@ -23,6 +23,17 @@ fn refusal(input: &str) -> E {
 }
 
 #[test]
+fn what_is_read_for_one_base_is_bounded() {
+    let value = (0..100).map(|i| format!("a{i}=\"{}\"", "x".repeat(80))).collect::<Vec<_>>().join(", ");
+    let base = |members: usize| {
+        let covered: Vec<_> = (0..members).map(|i| format!("\"x-list\";key=\"a{i}\"")).collect();
+        base_for("GET", "https://shop.example/", &[("X-List", &value)], &format!("({})", covered.join(" ")))
+    };
+    assert!(base(12).is_ok());
+    assert_eq!(base(60), Err(E::FieldTooLong));
+}
+
+#[test]
 fn several_signatures_are_read_in_the_order_of_their_inputs() {
     let labels = outcome(&["b=()", "a=(\"@method\");x=1"], &["a=:AA==:, b=:AQ==:"]);
     assert_eq!(labels.unwrap(), ["b", "a"]);

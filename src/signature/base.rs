@@ -19,6 +19,10 @@ use core::fmt::Write;
 /// parsed once for each of the components that a signature covers.
 const FIELD_LIMITS: Limits = Limits { bytes: 16 * 1024, members: 128, ..Limits::STANDARD };
 
+/// Longest base, and the most that is read for it: 128 KiB, twice what all fields of a message may have. A component
+/// may have a long field read for one member of it, and another the same field for the next.
+pub const MAX_BASE_BYTES: usize = 128 * 1024;
+
 /// The signature base of a presented signature.
 pub fn signature_base(
     presented: &PresentedSignature,
@@ -35,6 +39,9 @@ pub(super) fn write_base(
 ) -> Result<String, SignatureError> {
     const LAST: &str = "\"@signature-params\": ";
     let lines: usize = components.iter().map(|c| size_of_line(c, message)).sum();
+    if lines > MAX_BASE_BYTES {
+        return Err(SignatureError::FieldTooLong);
+    }
     let mut base = String::with_capacity(lines + LAST.len() + params_text.len());
     for (component, index) in components.iter().zip(0_u8..) {
         base.push_str(component.identifier());
@@ -47,10 +54,20 @@ pub(super) fn write_base(
     Ok(base)
 }
 
-/// A guess that is exact for plain fields, so that the base is allocated once.
+/// A guess that is exact for plain fields, so that the base is allocated once, and no less than what is read.
 fn size_of_line(component: &Component, message: &Message<'_>) -> usize {
+    let reading = component.reading();
+    let answered = || message.answered().map(Source::fields);
+    let fields = match (reading.tr, reading.req) {
+        (false, false) => Some(message.fields()),
+        (false, true) => answered(),
+        (true, false) => message.trailers(),
+        (true, true) => message.request_trailers(),
+    };
     let value = match component.name() {
-        ComponentName::Field(name) => message.fields().lines(name).map(|line| line.len() + 2).sum(),
+        ComponentName::Field(name) => {
+            fields.into_iter().flat_map(|fields| fields.lines(name)).map(|line| line.len() + 2).sum()
+        }
         ComponentName::Method | ComponentName::Scheme | ComponentName::Status => 8,
         _ => message.target().map_or(0, |target| {
             target.authority().len() + target.path().len() + target.query().map_or(0, str::len) + 10
