@@ -4,7 +4,7 @@
 //! names itself, below an origin that the configuration trusts, and the key set that a registered agent has. Fetching is the host's: `https`, no
 //! redirects, at most [`MAX_KEY_DOCUMENT_BYTES`] read, `Accept` as [`KeySource::accept`] says, `Accept-Encoding:
 //! identity` as digests are those of what was sent, and for [`KeySource::is_public_only`] no address but those that
-//! [`net::is_public`](crate::net::is_public) lets through.
+//! [`net::is_public`] lets through.
 //!
 //! A host gives [`KeySource::read`] what it got, verifies the [`KeyReading::checks`] that this leaves to it, and gives
 //! the reading to [`Memory::keys_read`](crate::memory::Memory::keys_read). Keys are looked up by source *and* name.

@@ -225,7 +225,9 @@ fn split_port(authority: &str) -> Option<(&str, &str)> {
         authority.split_once(':').unwrap_or((authority, ""))
     };
     let host_ok = !host.is_empty() && host.bytes().all(|b| is_host_byte(b) || host.starts_with('['));
-    let port_ok = port.len() <= 5 && port.bytes().all(|b| b.is_ascii_digit()) && !port.starts_with('0');
+    let port_ok = (port.is_empty() || port.parse::<u16>().is_ok())
+        && port.bytes().all(|b| b.is_ascii_digit())
+        && !port.starts_with('0');
     (host_ok && port_ok).then_some((host, port))
 }
 

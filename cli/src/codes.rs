@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use countersign::reason::{Blame, Reason};
+use countersign::registry::RegistryErrorKind;
 use serde_json::{Value, json};
 
 use crate::arguments::Input;
@@ -19,6 +20,24 @@ nothing speaks has the code `ok`. `countersign codes --json` prints the same lis
 
 Whose fault it is says what may be done about it:
 
+";
+
+const ADMIN: &str = "
+## admin
+
+Answers of the admin API to calls that were let through. `path` in the problem document is the member that is at fault.
+
+| Code | Status | Meaning |
+|---|---|---|
+";
+
+const HOST: &str = "
+## The Worker itself
+
+| Code | Status | Meaning |
+|---|---|---|
+| `config.invalid` | 503 | The gate has no valid configuration, key or binding; its log says which. |
+| `origin.unreachable` | 502 | The request was allowed, and the origin does not answer. |
 ";
 
 pub(crate) fn run(input: &Input) -> Result<Report, Failure> {
@@ -93,5 +112,10 @@ fn as_markdown() -> String {
         let (code, status, blame) = (reason.code(), reason.status(), name(reason.blame()));
         let _ = writeln!(text, "| `{code}` | {status} | {blame} | {} |", reason.title());
     }
+    text.push_str(ADMIN);
+    for kind in RegistryErrorKind::ALL {
+        let _ = writeln!(text, "| `{}` | {} | {} |", kind.code(), kind.status(), kind.title());
+    }
+    text.push_str(HOST);
     text
 }

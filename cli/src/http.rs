@@ -113,7 +113,7 @@ impl fmt::Display for Fault {
             Self::RequestLine => "the first line is not METHOD TARGET HTTP/1.1, with single spaces",
             Self::StatusLine => "the first line is not HTTP/1.1, a status of three digits, and a phrase",
             Self::Version => "only messages of HTTP/1.1 are read; write what came by HTTP/2 or 3 as such",
-            Self::NotUtf8 => "a line before the content is not UTF-8",
+            Self::NotUtf8 => "the first line is not UTF-8",
             Self::BareCarriageReturn => "a carriage return is not followed by a line feed",
             Self::FieldLine => "a field line has no colon",
             Self::FoldOfNothing => "the first field line begins with white space",

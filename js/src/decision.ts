@@ -42,13 +42,19 @@ export interface Refused extends Common {
 
 /** The agent that sent the request, as far as it was proven. */
 export interface Agent {
-  /** The directory's URL (Web Bot Auth), else the token's `client_id`, else its `sub`. */
+  /**
+   * As registered, else the directory's URL (Web Bot Auth), the key set's URL and the key's thumbprint,
+   * `shared-key:` and the key's name, the token's `client_id`, its `sub`.
+   */
   readonly id: string;
-  readonly method: "web-bot-auth" | "dpop" | "token";
+  /** The profile of the signature, else how the token was proven. */
+  readonly method: "web-bot-auth" | "tap" | "tap-deployed" | "agent-headers" | "rfc9421" | "dpop" | "token";
   /** The thumbprint (RFC 7638) of the key that it proved to hold. */
   readonly key?: string;
-  /** The origin that answers for it. */
+  /** Who answers for it: as registered, else the origin of its directory. */
   readonly operator?: string;
+  /** What it is for, as registered. */
+  readonly purpose?: string;
 }
 
 /** Whom the agent acts for, by a verified token. */
@@ -92,4 +98,13 @@ export interface Problem {
   readonly code?: string;
   readonly evidence?: readonly Evidence[];
   readonly guarantees?: Guarantees;
+  /** Why a signature does not hold, with `disclosure = "explain"`. */
+  readonly explanation?: Explanation;
+}
+
+/** What was signed, as the gate expected it, and what the signer did otherwise. */
+export interface Explanation {
+  /** The signature base, without the values of fields that carry credentials. */
+  readonly base?: string;
+  readonly hint?: { readonly code: string; readonly text: string };
 }

@@ -51,7 +51,7 @@ export function factsOf(request: RequestDescriptor | Request): Facts {
     // A fragment is no part of a request; `Request` keeps what its maker put there.
     url: request instanceof Request ? (url.split("#", 1)[0] ?? url) : url,
     fields: fieldsOf(request.headers),
-    hasBody: request.body !== undefined && request.body !== null,
+    hasBody: hasBody(request.body),
     body: (most) => bodyOf(request, most),
   };
 }
@@ -76,7 +76,12 @@ function lines(headers: FieldLines): string[] {
 }
 
 /** Joins names and values. */
-export function pack(strings: readonly string[]): Fields {
+export /** Whether a body follows. An empty one that is at hand does not. */
+function hasBody(body: RequestDescriptor["body"] | Request["body"]): boolean {
+  return body !== undefined && body !== null && !(body instanceof Uint8Array && body.byteLength === 0);
+}
+
+function pack(strings: readonly string[]): Fields {
   const lengths = new Uint32Array(strings.map((string) => Buffer.byteLength(string)));
   return { text: Buffer.from(strings.join("")), lengths };
 }

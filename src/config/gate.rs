@@ -137,6 +137,11 @@ impl Gate {
     /// are no part of the configuration, which is not a secret. Refused is what is no such set.
     pub fn with_shared_keys(self, document: &str) -> Result<Self, ConfigError> {
         let fault = |message: &str| ConfigError::new("shared keys", message);
+        if !self.needs_shared_keys() {
+            return Err(fault(
+                "are there, and no profile accepts hmac-sha256; add it to algorithms in [signatures.rules.rfc9421]",
+            ));
+        }
         let object = json::parse_object(document.as_bytes(), MAX_SET_BYTES)
             .map_err(|_| fault("are not strict JSON; write a JWK Set"))?;
         let keys = object.get("keys").and_then(Value::as_array);

@@ -11,13 +11,11 @@ use super::gate::{Faults, is_fetchable};
 use super::{Config, MAX_ENTRIES, Span, list};
 use crate::crypto::Algorithm;
 use crate::request::is_token_byte;
-use crate::signature::profiles::{self, Carrier, Profile, Rules};
+use crate::signature::profiles::{self, Carrier, HMAC, Profile, Rules};
 use crate::signature::{Component, ComponentName, Param, digest};
 
 /// Most key sets of one profile: each may have to be asked for a key that none of them has.
 const MAX_KEY_SETS: usize = 4;
-/// The symmetric algorithm, by the name that turns it on.
-const HMAC: &str = "hmac-sha256";
 
 /// Which request signatures are believed.
 #[derive(Clone, Debug, PartialEq, Deserialize)]

@@ -8,6 +8,7 @@
 
 pub mod algorithm;
 pub mod check;
+mod curve;
 mod ec;
 #[cfg(feature = "ecdsa")]
 mod ecdsa;

@@ -12,11 +12,8 @@ use crate::request::{RequestView, Target};
 use crate::signature::explain::{Explanation, explain};
 use crate::signature::profiles::agent_headers::{self, PlainSignature};
 use crate::signature::profiles::{Carrier, Claim, Rules};
-use crate::signature::{Component, Message, PresentedSignature, SignatureError, digest};
+use crate::signature::{Component, MAX_SIGNATURES, Message, PresentedSignature, SignatureError, digest};
 use crate::time::UnixSeconds;
-
-/// Most signatures of one request that are tried: each may cost a look-up and a verification.
-const MAX_TRIED: usize = 4;
 
 /// The scheme of an `Authorization` field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,7 +145,8 @@ fn agents(
         }
     }
     if !found.is_empty() {
-        found.truncate(MAX_TRIED);
+        // Two profiles may read the same signature.
+        found.truncate(MAX_SIGNATURES);
         return Ok(found);
     }
     let untagged = untagged.then_some(Reason::SignatureTagUnknown);

@@ -195,6 +195,9 @@ impl Signer {
             match found.keys {
                 Ok(Some(keys)) => self.keys = keys,
                 Ok(None) => return Ok(()),
+                Err(reason @ (Reason::AgentSuspended | Reason::AgentRevoked)) => {
+                    self.give_up(context, Refusal::invalid(reason))?;
+                }
                 Err(reason) => self.give_up(context, Refusal::unverified(reason))?,
             }
         }
@@ -402,6 +405,10 @@ fn look_up(
             let Some(record) = registry.by_id(&plain.agent) else {
                 return LookedUp { keys: Err(Reason::AgentUnknown), registered: None };
             };
+            // Its content was not read, so that nothing else can be said.
+            if let Err(reason) = record.standing() {
+                return LookedUp { keys: Err(reason), registered: None };
+            }
             let keys = keys_of(record, None, context, memory, needs);
             LookedUp { keys, registered: Some(record.id().to_owned()) }
         }

@@ -21,7 +21,7 @@ const FIELD_LIMITS: Limits = Limits { bytes: 16 * 1024, members: 128, ..Limits::
 
 /// Longest base, and the most that is read for it: 128 KiB, twice what all fields of a message may have. A component
 /// may have a long field read for one member of it, and another the same field for the next.
-pub const MAX_BASE_BYTES: usize = 128 * 1024;
+const MAX_BASE_BYTES: usize = 128 * 1024;
 
 /// The signature base of a presented signature.
 pub fn signature_base(

@@ -101,6 +101,13 @@ fn clock(
     let text = match error {
         SignatureError::CreatedInFuture => {
             let ahead = params.created?.0.saturating_sub(now.0);
+            // A hundred thousand million seconds are three thousand years.
+            if params.created?.0 > 100_000_000_000 {
+                return Some(Hint::new(
+                    "clock",
+                    "`created` is in milliseconds; it counts seconds since 1970",
+                ));
+            }
             format!(
                 "`created` is {ahead} s ahead of the verifier's clock, which allows {} s",
                 rules.clock_skew.as_secs()

@@ -7,7 +7,7 @@
 //! other to do so.
 //!
 //! Nothing here verifies a signature: a [`PresentedSignature`] and an
-//! [`AgentClaim`](profiles::web_bot_auth::AgentClaim) are claims until the key has spoken. What the host does not
+//! [`Claim`](profiles::Claim) are claims until the key has spoken. What the host does not
 //! have, the request of a response or trailers, refuses when it is covered, and is never ignored.
 //!
 //! A signature may cover another one by its label. That binds the inner signature's bytes, not what the inner one

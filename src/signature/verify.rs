@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::explain::{Explanation, Hint, explain};
 use super::profiles::agent_headers::{self, PlainSignature};
-use super::profiles::{Carrier, Claim, KeyPlace, Rules};
+use super::profiles::{Carrier, Claim, HMAC, KeyPlace, Rules};
 use super::{Message, PresentedSignature, SignatureError, digest};
 use crate::crypto::{SharedKey, SignatureCheck, Verdict};
 use crate::encoding::json::{self, Value};
@@ -22,6 +22,8 @@ use crate::time::UnixSeconds;
 
 /// Most keys that are tried for one signature.
 const MAX_TRIED_KEYS: usize = 16;
+/// How many bytes a tag of `hmac-sha256` has.
+const TAG_BYTES: usize = 32;
 
 /// The keys that signatures may be made with.
 #[derive(Clone, Debug, Default)]
@@ -307,14 +309,20 @@ fn candidate(
     };
     let keyid = claim.keyid.as_deref();
     let by_thumbprint = matches!(claim.place, KeyPlace::Directory { .. });
-    let shared = keys.shared(keyid).filter(|_| rules.shared_keys && !by_thumbprint);
+    let named = keys.named(keyid, by_thumbprint);
+    // Where the signature does not say, its length does: no public key makes one as short as a tag.
+    let is_shared = match signature.params().alg.as_deref() {
+        Some(alg) => alg == HMAC || named.is_empty(),
+        None => signature.signature().len() == TAG_BYTES || named.is_empty(),
+    };
+    let shared = keys.shared(keyid).filter(|_| is_shared && rules.shared_keys && !by_thumbprint);
     let state = match shared {
         Some(key) => match rules.verify_shared(&signature, message, key) {
             Ok(true) => State::Shared,
             Ok(false) => State::Refused(SignatureError::Invalid),
             Err(error) => State::Refused(error),
         },
-        None => public(&signature, message, rules, &keys.named(keyid, by_thumbprint)),
+        None => public(&signature, message, rules, &named),
     };
     Candidate { signature, claim: Some(claim), state }
 }

@@ -1,5 +1,7 @@
 //! The lines before the content and after chunks (RFC 9112 §2.2, §5).
 
+use std::borrow::Cow;
+
 use countersign::request::Fields;
 
 use super::Fault;
@@ -52,7 +54,8 @@ impl<'a> Lines<'a> {
                 return Err(Fault::FoldOfNothing);
             }
             let field = self.with_folds(&first)?;
-            let (name, value) = utf8(field)?.split_once(':').ok_or(Fault::FieldLine)?;
+            let field = text(field);
+            let (name, value) = field.split_once(':').ok_or(Fault::FieldLine)?;
             fields.push(name, value)?;
         }
         Ok((fields, false))
@@ -98,6 +101,14 @@ fn next_line(rest: &[u8]) -> Result<Option<Line<'_>>, Fault> {
         return Err(Fault::BareCarriageReturn);
     }
     Ok(Some(Line { text, end: text.len(), next: feed.map_or(rest.len(), |feed| feed + 1) }))
+}
+
+/// The characters of a field line: UTF-8, else each byte as one (Latin-1), as servers read what is older (RFC 9110 §5.5).
+fn text(line: &[u8]) -> Cow<'_, str> {
+    match str::from_utf8(line) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => line.iter().map(|byte| char::from(*byte)).collect::<String>().into(),
+    }
 }
 
 fn utf8(line: &[u8]) -> Result<&str, Fault> {

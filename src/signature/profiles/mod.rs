@@ -15,6 +15,7 @@ mod tap;
 pub mod web_bot_auth;
 
 pub use claim::{Claim, KeyPlace};
+pub(crate) use rules::HMAC;
 pub use rules::Rules;
 
 use alloc::borrow::Cow;

@@ -18,7 +18,7 @@ use crate::signature::{
 use crate::time::UnixSeconds;
 
 /// The name of the one symmetric algorithm (RFC 9421 §3.3.3).
-const HMAC: &str = "hmac-sha256";
+pub(crate) const HMAC: &str = "hmac-sha256";
 
 /// What a verifier accepts under a profile.
 #[derive(Clone, Debug)]
