@@ -221,6 +221,14 @@ fn a_shared_key_is_of_a_registered_agent_or_of_nobodys_name() {
 }
 
 #[test]
+fn shared_keys_that_nobody_asked_for_are_a_fault() {
+    let config = known_config(&registered("a", &format!("keys = [{}]", key(&Key::of(1), ""))));
+    let gate = Gate::new(&Config::from_toml(&config).unwrap()).unwrap();
+    let fault = gate.with_shared_keys("{\"keys\":[]}").unwrap_err();
+    assert!(fault.message.contains("no profile accepts hmac-sha256"), "{fault}");
+}
+
+#[test]
 fn a_stranger_does_not_make_the_gate_read_a_body() {
     let agents = registered("a", &format!("keys = [{}]", key(&Key::of(60), "")));
     let agents =
@@ -234,6 +242,7 @@ fn a_stranger_does_not_make_the_gate_read_a_body() {
     assert!(matches!(first("a"), Step::Body));
     assert!(matches!(first("nobody"), Step::Done(_)));
     assert!(matches!(first("gone"), Step::Done(_)));
+    assert_eq!(world.code(&plain_by("gone", &Key::of(61))), "agent.suspended");
 }
 
 #[test]
