@@ -75,13 +75,13 @@ function lines(headers: FieldLines): string[] {
   return fields;
 }
 
-/** Joins names and values. */
-export /** Whether a body follows. An empty one that is at hand does not. */
-function hasBody(body: RequestDescriptor["body"] | Request["body"]): boolean {
+/** Whether a body follows. An empty one that is at hand does not. */
+export function hasBody(body: RequestDescriptor["body"] | Request["body"]): boolean {
   return body !== undefined && body !== null && !(body instanceof Uint8Array && body.byteLength === 0);
 }
 
-function pack(strings: readonly string[]): Fields {
+/** Joins names and values. */
+export function pack(strings: readonly string[]): Fields {
   const lengths = new Uint32Array(strings.map((string) => Buffer.byteLength(string)));
   return { text: Buffer.from(strings.join("")), lengths };
 }

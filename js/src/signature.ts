@@ -3,7 +3,7 @@
 import type { Body } from "./body.js";
 import { ImportedKeys } from "./checks.js";
 import { CountersignError, type ErrorCode } from "./error.js";
-import { bytesOf, type FieldLines, factsOf, fieldsOf, type RequestDescriptor } from "./request.js";
+import { bytesOf, type FieldLines, factsOf, fieldsOf, hasBody, type RequestDescriptor } from "./request.js";
 import {
   acceptedSignatures,
   digestField,
@@ -239,16 +239,15 @@ function messageOf(message: SignedMessage): Message {
   const { status, headers, body, trailers, request } = message;
   if (!Number.isInteger(status) || status < 0 || status > 0xffff) throw invalid("request.invalid", "status is a number");
   const { text, lengths } = fieldsOf(headers);
-  const hasBody = body !== undefined && body !== null;
   // What it answers becomes a part of it.
   const answers = request && requestOf(request);
-  return withTrailers(Message.response(status, text, lengths, hasBody, answers), trailers);
+  return withTrailers(Message.response(status, text, lengths, hasBody(body), answers), trailers);
 }
 
 function requestOf(request: SignedRequest | Request): Message {
-  const { method, url, fields, hasBody } = factsOf(request);
+  const { method, url, fields, hasBody: follows } = factsOf(request);
   const trailers = request instanceof Request ? undefined : request.trailers;
-  return withTrailers(Message.request(method, url, fields.text, fields.lengths, hasBody), trailers);
+  return withTrailers(Message.request(method, url, fields.text, fields.lengths, follows), trailers);
 }
 
 function withTrailers(message: Message, trailers: FieldLines | undefined): Message {
