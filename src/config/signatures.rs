@@ -124,7 +124,9 @@ impl Faults {
 
     fn trust(&mut self, signatures: &SignaturesConfig, config: &Config) -> Vec<String> {
         // Only where signatures name their keys themselves is there somebody to trust.
-        let least = usize::from(signatures.profiles.iter().any(|name| name == "web-bot-auth"));
+        let names_keys =
+            |name: &String| profiles::profile(name).is_some_and(|profile| profile.locate.is_some());
+        let least = usize::from(signatures.profiles.iter().any(names_keys));
         self.count("signatures.trust", signatures.trust.len(), least, MAX_ENTRIES);
         let mut trust = Vec::new();
         for (i, url) in signatures.trust.iter().enumerate() {
@@ -270,7 +272,7 @@ impl Faults {
     fn key_sets(&mut self, path: &str, config: &RulesConfig, whole: &Config, rules: &mut Rules) {
         let path = format!("{path}.keys");
         self.count(&path, config.keys.len(), 0, MAX_KEY_SETS);
-        if rules.profile().tags == ["web-bot-auth"] && !config.keys.is_empty() {
+        if rules.profile().locate.is_some() && !config.keys.is_empty() {
             self.add(&path, "agents of this profile say where their keys are; use trust");
         }
         for (i, url) in config.keys.iter().enumerate() {

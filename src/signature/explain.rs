@@ -173,15 +173,7 @@ fn attempts(signature: &PresentedSignature, message: &Message<'_>, base: &str) -
             attempts.push(Attempt { code, text, base: changed.into_bytes() });
         }
     };
-    for params in respelt_params(signature) {
-        let is_order = params.split_whitespace().collect::<String>().len()
-            == signature.params_text().split_whitespace().collect::<String>().len();
-        let same_white_space = params.len() == signature.params_text().len();
-        let (code, text) = if is_order && same_white_space {
-            ("order", "the parameters were signed in another order than `Signature-Input` has them")
-        } else {
-            ("white-space", "the parameters were signed with other white space than `Signature-Input` has")
-        };
+    for (code, text, params) in respelt_params(signature) {
         add(code, text, with_params(base, &params));
     }
     add(
@@ -213,8 +205,8 @@ fn attempts(signature: &PresentedSignature, message: &Message<'_>, base: &str) -
     attempts
 }
 
-/// The parameters in other orders and in canonical spelling.
-fn respelt_params(signature: &PresentedSignature) -> Vec<String> {
+/// The parameters with other white space and in other orders: which mistake, and how they were signed then.
+fn respelt_params(signature: &PresentedSignature) -> Vec<(&'static str, &'static str, String)> {
     let identifiers: Vec<_> = signature.components().iter().map(Component::identifier).collect();
     let list = format!("({})", identifiers.join(" "));
     let text = signature.params_text();
@@ -229,12 +221,19 @@ fn respelt_params(signature: &PresentedSignature) -> Vec<String> {
     let mut alphabetical = trimmed.clone();
     alphabetical.sort_unstable();
     let reversed: Vec<&str> = trimmed.iter().rev().copied().collect();
+    let spaced = |params| {
+        let text = "the parameters were signed with other white space than `Signature-Input` has";
+        ("white-space", text, params)
+    };
+    let ordered = |params| {
+        ("order", "the parameters were signed in another order than `Signature-Input` has them", params)
+    };
     Vec::from([
-        joined(";", &trimmed),
-        joined("; ", &trimmed),
-        declared,
-        joined(";", &alphabetical),
-        joined(";", &reversed),
+        spaced(joined(";", &trimmed)),
+        spaced(joined("; ", &trimmed)),
+        ordered(declared),
+        ordered(joined(";", &alphabetical)),
+        ordered(joined(";", &reversed)),
     ])
 }
 

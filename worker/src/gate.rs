@@ -71,15 +71,7 @@ async fn decide(
         Ok(view) => view,
         Err(error) => {
             let decision = Session::refuse_unviewable(Reason::from(error), now(), random());
-            let conclusion = Conclusion {
-                decision,
-                event: None,
-                tell: Vec::new(),
-                refresh: Vec::new(),
-                refresh_agents: false,
-                store: None,
-            };
-            return (conclusion, Body::Untouched);
+            return (decision.into(), Body::Untouched);
         }
     };
     let mut session = Session::new(Arc::clone(&isolate.gate), view, now(), random());
