@@ -210,6 +210,20 @@ reasons! {
     TokenNotBound = "token.not_bound", Unproven, 401;
     /// The token is bound in a way (`cnf` member) that this gate cannot check.
     TokenBindingUnsupported = "token.binding_unsupported", Unproven, 401;
+    /// The token's issuer says that it is not active.
+    TokenInactive = "token.inactive", Unproven, 401;
+    /// The token is revoked.
+    TokenRevoked = "token.revoked", Unproven, 401;
+    /// The token is suspended by its issuer.
+    TokenSuspended = "token.suspended", Unproven, 401;
+    /// The token's status is malformed, or not one that lets it be used.
+    TokenStatusInvalid = "token.status_invalid", Unproven, 401;
+    /// The subject of the token may not be acted for any more.
+    TokenSubjectRevoked = "token.subject_revoked", Unproven, 401;
+    /// The key that the token is bound to is revoked.
+    TokenKeyRevoked = "token.key_revoked", Unproven, 401;
+    /// The task that the token is for, or one that it came from, is revoked.
+    TokenTaskRevoked = "token.task_revoked", Unproven, 401;
 
     /// The route requires a DPoP proof, and the request has none.
     DpopMissing = "dpop.missing", Unproven, 401;
@@ -251,14 +265,83 @@ reasons! {
     DpopKeyMismatch = "dpop.key_mismatch", Unproven, 401;
     /// The proof was seen before.
     DpopProofReplayed = "dpop.proof_replayed", Unproven, 401;
+    /// The route requires a nonce of the gate's in the proof, and the proof has none.
+    DpopNonceMissing = "dpop.nonce_missing", Unproven, 401;
+    /// The proof's nonce is not one of the gate's, or too old.
+    DpopNonceInvalid = "dpop.nonce_invalid", Unproven, 401;
+
+    /// The route requires a client certificate, and the connection has none.
+    MtlsMissing = "mtls.missing", Unproven, 401;
+    /// The host could not verify the client certificate.
+    MtlsUnverified = "mtls.unverified", Unproven, 401;
+    /// The client certificate is revoked.
+    MtlsRevoked = "mtls.revoked", Unproven, 401;
+    /// The token is bound to another certificate than the client's (`cnf.x5t#S256`).
+    MtlsCertificateMismatch = "mtls.certificate_mismatch", Unproven, 401;
 
     /// The keys of the token's issuer or of the signature's agent cannot be had now.
     KeysUnavailable = "keys.unavailable", Unavailable, 503;
+    /// Whether the token is revoked cannot be found out now.
+    RevocationUnavailable = "revocation.unavailable", Unavailable, 503;
+
+    /// A claim of the delegation has the wrong type or an impossible value.
+    DelegationMalformed = "delegation.malformed", Unproven, 401;
+    /// The token does not say for which agent it is, and must.
+    DelegationAgentMissing = "delegation.agent_missing", NotPermitted, 403;
+    /// The token is for another agent than the one that was proven.
+    DelegationAgentMismatch = "delegation.agent_mismatch", NotPermitted, 403;
+    /// The chain of actors or of delegations is longer than the gate allows.
+    DelegationTooDeep = "delegation.too_deep", NotPermitted, 403;
+    /// The token says that it was delegated, and the parent that it came from is not there.
+    DelegationParentMissing = "delegation.parent_missing", Unproven, 401;
+    /// The parent that the token came from does not verify, or is not its parent.
+    DelegationParentInvalid = "delegation.parent_invalid", Unproven, 401;
+    /// The token has a scope that its parent has not.
+    DelegationScopeWidened = "delegation.scope_widened", NotPermitted, 403;
+    /// The token grants a tool that its parent does not.
+    DelegationToolsWidened = "delegation.tools_widened", NotPermitted, 403;
+    /// The token grants a resource that its parent does not.
+    DelegationResourcesWidened = "delegation.resources_widened", NotPermitted, 403;
+    /// The token's `authorization_details` permit what its parent's do not.
+    DelegationDetailsWidened = "delegation.details_widened", NotPermitted, 403;
+    /// The token outlives its parent.
+    DelegationOutlivesParent = "delegation.outlives_parent", NotPermitted, 403;
+    /// The route binds requests to a task, and token or request name none.
+    DelegationTaskMissing = "delegation.task_missing", NotPermitted, 403;
+    /// The request is for another task than the token.
+    DelegationTaskMismatch = "delegation.task_mismatch", NotPermitted, 403;
+    /// The token has a scope above the level that its delegation allows.
+    DelegationScopeLevelExceeded = "delegation.scope_level_exceeded", NotPermitted, 403;
 
     /// No route of the configuration matches the request.
     PolicyNoRoute = "policy.no_route", NotPermitted, 403;
     /// The token lacks a scope that the route demands.
     PolicyScopeMissing = "policy.scope_missing", NotPermitted, 403;
+    /// The token lacks a role that the route demands.
+    PolicyRoleMissing = "policy.role_missing", NotPermitted, 403;
+    /// The token does not grant the tool or resource that the request uses.
+    PolicyNotGranted = "policy.not_granted", NotPermitted, 403;
+    /// A rule of the route refuses the request.
+    PolicyRuleDenied = "policy.rule_denied", NotPermitted, 403;
+    /// The token's `authorization_details` are malformed, or of a type that the gate does not know.
+    PolicyDetailsInvalid = "policy.details_invalid", NotPermitted, 403;
+    /// The token's `authorization_details` do not permit the request.
+    PolicyDetailsMissing = "policy.details_missing", NotPermitted, 403;
+    /// The request's amount is missing, or not one that the gate can read.
+    PolicyAmountInvalid = "policy.amount_invalid", NotPermitted, 403;
+    /// The request's amount is above what the token's `authorization_details` permit.
+    PolicyAmountExceeded = "policy.amount_exceeded", NotPermitted, 403;
+    /// Somebody must approve the request first.
+    PolicyApprovalRequired = "policy.approval_required", NotPermitted, 403;
+    /// The person's authentication is not of a context class that the route demands (`acr`).
+    PolicyAuthenticationInsufficient = "policy.authentication_insufficient", Unproven, 401;
+    /// The person's authentication was longer ago than the route allows (`auth_time`).
+    PolicyAuthenticationTooOld = "policy.authentication_too_old", Unproven, 401;
+
+    /// An MCP request names another method or tool in its header fields than in its body.
+    McpHeaderMismatch = "mcp.header_mismatch", Malformed, 400;
+    /// The body of an MCP request is not a message that the gate can read.
+    McpBodyMalformed = "mcp.body_malformed", Malformed, 400;
 
     /// The agent or the route is over its limit.
     RateExceeded = "rate.exceeded", OverLimit, 429;

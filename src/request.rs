@@ -10,6 +10,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
+use crate::client::Client;
+
 /// Most field lines that a view takes. Workers and Node allow about a hundred by default.
 pub const MAX_FIELD_LINES: usize = 128;
 /// Most bytes of field names and values together: 64 KiB, above what Workers (32 KiB) and Node (16 KiB) pass on.
@@ -324,6 +326,7 @@ pub struct RequestView {
     target: Target,
     fields: Fields,
     has_body: bool,
+    client: Client,
 }
 
 impl RequestView {
@@ -332,7 +335,19 @@ impl RequestView {
         if method.is_empty() || method.len() > 32 || !method.bytes().all(is_token_byte) {
             return Err(RequestError::Method);
         }
-        Ok(Self { method: String::from(method), target, fields, has_body })
+        Ok(Self { method: String::from(method), target, fields, has_body, client: Client::default() })
+    }
+
+    /// The same request, with what the host knows of the connection that it came on.
+    #[must_use]
+    pub fn with_client(self, client: Client) -> Self {
+        Self { client, ..self }
+    }
+
+    /// What the host knows of the connection.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
     }
 
     /// `@method`: case-sensitive, as received (RFC 9421 §2.2.1).

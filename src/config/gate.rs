@@ -8,26 +8,16 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::signatures::Signatures;
-use super::{
-    Admin, Config, ConfigError, Disclosure, IssuerConfig, MAX_ENTRIES, ProfileConfig, RateConfig, RateStore,
-    ReplayConfig, Requirement, RouteConfig, Span, list,
-};
+use super::{Admin, Config, ConfigError, Disclosure, Dpop, Issuer, MAX_ENTRIES, Span, list};
 use crate::crypto::{Algorithm, SharedKey};
 use crate::encoding::json::{self, Value};
 use crate::jose::jwk::MAX_SET_BYTES;
-use crate::jose::jwt::{Profile, Rules};
 use crate::keys::KeySource;
-use crate::policy::{Limit, Pattern, Route};
+use crate::policy::Route;
 use crate::registry::Registry;
 use crate::request::{Scheme, Target};
-use crate::signature::profiles::{self, web_bot_auth::KeySourceUrl};
-use crate::state::rate::Quota;
+use crate::signature::profiles::web_bot_auth::KeySourceUrl;
 use crate::state::risk::Thresholds;
-
-/// Most routes.
-const MAX_ROUTES: usize = 1024;
-/// Most limits of one route.
-const MAX_LIMITS: usize = 8;
 
 /// What a running gate relies on: made from a [`Config`] in which nothing is left to doubt.
 #[derive(Clone, Debug)]
@@ -75,34 +65,6 @@ impl PublicOrigin {
     fn is(&self, target: &Target) -> bool {
         self.scheme == target.scheme() && self.authority == target.authority()
     }
-}
-
-/// An issuer of access tokens.
-#[derive(Clone, Debug)]
-pub struct Issuer {
-    jwks_uri: String,
-    pub(crate) rules: Rules,
-}
-
-impl Issuer {
-    /// Its `iss`.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.rules.issuer
-    }
-
-    /// Where its key set is.
-    #[must_use]
-    pub fn jwks_uri(&self) -> &str {
-        &self.jwks_uri
-    }
-}
-
-/// How DPoP proofs are checked.
-#[derive(Clone, Debug)]
-pub(crate) struct Dpop {
-    pub(crate) max_age: Duration,
-    pub(crate) algorithms: Vec<Algorithm>,
 }
 
 impl Gate {
@@ -300,7 +262,7 @@ pub(super) fn is_fetchable(url: &str, allow_loopback: bool) -> bool {
     })
 }
 
-fn is_loopback(authority: &str) -> bool {
+pub(super) fn is_loopback(authority: &str) -> bool {
     let host = match authority.strip_prefix('[') {
         Some(literal) => literal.split(']').next(),
         None => authority.split(':').next(),
@@ -324,7 +286,7 @@ impl Faults {
         value.duration()
     }
 
-    fn at_most(&mut self, path: &str, value: usize, most: usize) -> usize {
+    pub(super) fn at_most(&mut self, path: &str, value: usize, most: usize) -> usize {
         if value > most {
             self.add(path, format!("is {value}; write at most {most}"));
         }
@@ -381,7 +343,7 @@ impl Faults {
         Some(PublicOrigin { scheme: target.scheme(), authority: target.authority().to_string(), path_prefix })
     }
 
-    fn algorithms(&mut self, path: &str, names: &[String]) -> Vec<Algorithm> {
+    pub(super) fn algorithms(&mut self, path: &str, names: &[String]) -> Vec<Algorithm> {
         self.count(path, names.len(), 1, 8);
         let mut algorithms = Vec::new();
         for (i, name) in names.iter().enumerate() {
@@ -397,64 +359,6 @@ impl Faults {
             }
         }
         algorithms
-    }
-
-    fn issuers(&mut self, config: &Config) -> Vec<Issuer> {
-        self.count("issuers", config.issuers.len(), 0, MAX_ENTRIES);
-        let mut issuers: Vec<Issuer> = Vec::new();
-        for (i, issuer) in config.issuers.iter().enumerate() {
-            let path = format!("issuers[{i}]");
-            let issuer = self.issuer(&path, issuer, config.allow_loopback, config.clock_skew.duration());
-            if issuers.iter().any(|other| other.name() == issuer.name()) {
-                self.add(format!("{path}.issuer"), "is there twice; put what differs into one entry");
-            }
-            issuers.push(issuer);
-        }
-        issuers
-    }
-
-    fn issuer(
-        &mut self,
-        path: &str,
-        issuer: &IssuerConfig,
-        allow_loopback: bool,
-        clock_skew: Duration,
-    ) -> Issuer {
-        if issuer.issuer.is_empty() {
-            self.add(format!("{path}.issuer"), "is empty; write the `iss` of its tokens");
-        }
-        if !is_fetchable(&issuer.jwks_uri, allow_loopback) {
-            self.add(format!("{path}.jwks_uri"), "is not an https url; write where the key set is");
-        }
-        self.count(&format!("{path}.audience"), issuer.audience.len(), 1, MAX_ENTRIES);
-        let least = Span::from_secs(1);
-        let max_lifetime = self.span(
-            &format!("{path}.max_lifetime"),
-            issuer.max_lifetime,
-            least,
-            Span::from_secs(30 * 86_400),
-        );
-        Issuer {
-            jwks_uri: issuer.jwks_uri.clone(),
-            rules: Rules {
-                issuer: issuer.issuer.clone(),
-                audiences: issuer.audience.clone(),
-                algorithms: self.algorithms(&format!("{path}.algorithms"), &issuer.algorithms),
-                profile: match issuer.profile {
-                    ProfileConfig::AtJwt => Profile::AtJwt,
-                    ProfileConfig::Jwt => Profile::Jwt,
-                },
-                clock_skew,
-                max_lifetime: Some(max_lifetime),
-            },
-        }
-    }
-
-    fn dpop(&mut self, config: &Config) -> Dpop {
-        Dpop {
-            max_age: self.span("dpop.max_age", config.dpop.max_age, Span::from_secs(1), Span::from_secs(300)),
-            algorithms: self.algorithms("dpop.algorithms", &config.dpop.algorithms),
-        }
     }
 
     fn risk(&mut self, config: &Config) -> Thresholds {
@@ -476,111 +380,6 @@ impl Faults {
             self.add("events.url", "is not an https url, nor a url of `origin`");
         }
         Some(url.clone())
-    }
-
-    fn routes(&mut self, config: &Config) -> Vec<Route> {
-        self.count("routes", config.routes.len(), 1, MAX_ROUTES);
-        let mut routes: Vec<Route> = Vec::new();
-        for (i, route) in config.routes.iter().enumerate() {
-            let path = format!("routes[{i}]");
-            let Some(route) = self.route(&path, route, config) else { continue };
-            if let Some(j) = routes.iter().position(|earlier| earlier.pattern.covers(&route.pattern)) {
-                self.add(
-                    format!("{path}.match"),
-                    format!("is never reached, as routes[{j}] matches all it matches; put it first"),
-                );
-            }
-            routes.push(route);
-        }
-        routes
-    }
-
-    fn route(&mut self, path: &str, route: &RouteConfig, config: &Config) -> Option<Route> {
-        let requires = |requirement| route.require.contains(&requirement);
-        let (signature, token, dpop) =
-            (requires(Requirement::Signature), requires(Requirement::Token), requires(Requirement::Dpop));
-        let require = format!("{path}.require");
-        if signature && config.signatures.is_none() {
-            self.add(&require, "\"signature\" cannot be given, as there is no [signatures]; add it");
-        }
-        if token && config.issuers.is_empty() {
-            self.add(&require, "\"token\" cannot be given, as there are no [[issuers]]; add one");
-        }
-        if dpop && !token {
-            self.add(&require, "\"dpop\" proves who holds a token; add \"token\"");
-        }
-        if !route.scope.is_empty() && !token {
-            self.add(format!("{path}.scope"), "scopes are of a token; add \"token\" to require");
-        }
-        if route.scope.iter().any(|scope| !is_scope(scope)) {
-            self.add(
-                format!("{path}.scope"),
-                "a scope has a character that RFC 6749 §3.3 does not allow; write one scope an entry",
-            );
-        }
-        if !route.components.is_empty() && !signature {
-            self.add(
-                format!("{path}.components"),
-                "components are of a signature; add \"signature\" to require",
-            );
-        }
-        if route.replay == ReplayConfig::Exact {
-            self.add(format!("{path}.replay"), "\"exact\" is not available yet; write \"isolate\"");
-        }
-        let profiles = config.signatures.iter().flat_map(|signatures| &signatures.profiles);
-        let single_use =
-            profiles.filter(|name| profiles::profile(name).is_some_and(|profile| profile.single_use));
-        if let Some(name) = single_use
-            .into_iter()
-            .next()
-            .filter(|_| route.replay == ReplayConfig::None && !route.require.is_empty())
-        {
-            self.add(
-                format!("{path}.replay"),
-                format!("\"none\" would take a signature of \"{name}\" again, which is good once; write \"isolate\""),
-            );
-        }
-        self.count(&format!("{path}.rate"), route.rate.len(), 0, MAX_LIMITS);
-        let limits = route
-            .rate
-            .iter()
-            .enumerate()
-            .map(|(i, rate)| self.limit(&format!("{path}.rate[{i}]"), rate))
-            .collect();
-        let components = self.components(&format!("{path}.components"), &route.components);
-        let Some(pattern) = Pattern::parse(&route.pattern) else {
-            self.add(
-                format!("{path}.match"),
-                "is not a route; write \"METHOD /path\", with * for a segment or a last ** for the rest",
-            );
-            return None;
-        };
-        Some(Route {
-            pattern,
-            signature,
-            token,
-            dpop,
-            scope: route.scope.clone(),
-            components,
-            replay: route.replay == ReplayConfig::Isolate,
-            limits,
-            shadow: route.shadow,
-        })
-    }
-
-    fn limit(&mut self, path: &str, rate: &RateConfig) -> Limit {
-        let burst = rate.burst.unwrap_or(rate.limit);
-        for (name, value) in [("limit", rate.limit), ("burst", burst)] {
-            if !(1..=1_000_000).contains(&value) {
-                self.add(format!("{path}.{name}"), format!("is {value}; write 1 to 1000000"));
-            }
-        }
-        if rate.store == RateStore::DurableObject {
-            self.add(format!("{path}.store"), "\"durable-object\" is not available yet; write \"kv\"");
-        }
-        let window =
-            self.span(&format!("{path}.window"), rate.window, Span::from_secs(1), Span::from_secs(86_400));
-        Limit { per: rate.per, quota: Quota { limit: rate.limit, burst, window } }
     }
 }
 

@@ -6,13 +6,20 @@
 //! route.
 
 mod agents;
+mod dpop;
 mod gate;
+mod issuers;
+mod routes;
 mod signatures;
 mod span;
 
 pub(crate) use agents::MAX_CONFIGURED_AGENTS;
 pub use agents::{Admin, AdminConfig, AgentConfig, AgentKeyConfig};
-pub use gate::{Gate, Issuer, PublicOrigin};
+pub(crate) use dpop::Dpop;
+pub use dpop::DpopConfig;
+pub use gate::{Gate, PublicOrigin};
+pub use issuers::{Issuer, IssuerConfig, ProfileConfig};
+pub use routes::{RateConfig, RatePer, RateStore, ReplayConfig, Requirement, RouteConfig};
 pub use signatures::{RulesConfig, SignaturesConfig};
 pub use span::Span;
 
@@ -110,63 +117,6 @@ pub enum Disclosure {
     None,
 }
 
-/// An issuer of access tokens.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct IssuerConfig {
-    /// The `iss` of its tokens, compared byte for byte.
-    pub issuer: String,
-    /// Where its key set is (RFC 7517 §5): an `https` URL.
-    pub jwks_uri: String,
-    /// The audiences of which a token must name one (`aud`). Range: 1 to 64 entries.
-    pub audience: Vec<String>,
-    /// The signature algorithms its tokens may use: `EdDSA`, `ES256`, `ES384`, `PS256`, `PS512`, `RS256`. Range: 1 to
-    /// 8 entries.
-    pub algorithms: Vec<String>,
-    /// `at+jwt` (RFC 9068), or `jwt` for providers that do not emit that `typ`. Default: `at+jwt`.
-    #[serde(default)]
-    pub profile: ProfileConfig,
-    /// Longest time from `iat` to `exp`. Range: `1s` to `30d`.
-    #[serde(default = "default_max_lifetime")]
-    #[cfg_attr(feature = "schema", schemars(default = "default_max_lifetime"))]
-    pub max_lifetime: Span,
-}
-
-/// What kind of JWT an issuer's access tokens are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub enum ProfileConfig {
-    /// RFC 9068: `typ` is `at+jwt`, and `iss exp aud sub iat jti client_id` are there.
-    #[default]
-    #[serde(rename = "at+jwt")]
-    AtJwt,
-    /// `typ` is `JWT` or absent, and `iss exp aud` are there.
-    #[serde(rename = "jwt")]
-    Jwt,
-}
-
-/// How DPoP proofs (RFC 9449) are checked.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, default)]
-pub struct DpopConfig {
-    /// How old a proof may be (`iat`). Range: `1s` to `5m`.
-    pub max_age: Span,
-    /// The signature algorithms that proofs may use: `EdDSA`, `ES256`, `ES384`, `PS256`, `PS512`, `RS256`. Range: 1
-    /// to 8 entries.
-    pub algorithms: Vec<String>,
-}
-
-impl Default for DpopConfig {
-    fn default() -> Self {
-        Self {
-            max_age: Span::from_secs(60),
-            algorithms: ["EdDSA", "ES256", "RS256"].map(ToString::to_string).into(),
-        }
-    }
-}
-
 /// When an agent's risk level changes. Points are added for refusals and halve every `half_life`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -195,128 +145,12 @@ pub struct EventsConfig {
     pub url: String,
 }
 
-/// A part of the API, and what a request to it must bring.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct RouteConfig {
-    /// `METHOD /path`. The method may be `*`, and `GET` stands for `HEAD` too; a segment `*` stands for one segment, a
-    /// last `**` for the rest, also for none.
-    #[serde(rename = "match")]
-    pub pattern: String,
-    /// The proofs that must be there: `signature`, `token`, `dpop`. A token that is
-    /// there must be valid also where none is required, with its proof if it came under the DPoP scheme; a signature
-    /// that is there and not required is passed over if it cannot be verified, and refused if it is wrong. Empty lets
-    /// everyone through, and looks at nothing.
-    pub require: Vec<Requirement>,
-    /// The scopes that the token must have, all of them.
-    #[serde(default)]
-    pub scope: Vec<String>,
-    /// The components (RFC 9421 §2) that the signature must cover, beyond what its profile demands.
-    /// `content-digest` is demanded where a body follows.
-    #[serde(default)]
-    pub components: Vec<String>,
-    /// How repeated proofs are refused. Default: `isolate`.
-    #[serde(default)]
-    pub replay: ReplayConfig,
-    /// How much is permitted; all limits count. Default: no limit. Range: 0 to 8 entries.
-    #[serde(default)]
-    pub rate: Vec<RateConfig>,
-    /// Decide and report, but let everything through.
-    #[serde(default)]
-    pub shadow: bool,
-}
-
-/// A proof that a route requires.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "lowercase")]
-pub enum Requirement {
-    /// A request signature of an enabled profile.
-    Signature,
-    /// An access token of a configured issuer.
-    Token,
-    /// A DPoP proof for the access token.
-    Dpop,
-}
-
-/// How repeated proofs are refused.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "lowercase")]
-pub enum ReplayConfig {
-    /// Each isolate refuses what it has seen itself.
-    #[default]
-    Isolate,
-    /// Repeats are not looked for.
-    None,
-    /// Never accepted twice, worldwide. Not available yet; refused at load.
-    Exact,
-}
-
-/// A limit.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct RateConfig {
-    /// What is counted together.
-    pub per: RatePer,
-    /// How many requests a window. Range: 1 to 1000000.
-    pub limit: u32,
-    /// The time in which `limit` requests are permitted. Range: `1s` to `24h`.
-    pub window: Span,
-    /// How many may come at once. Default: as `limit`. Range: 1 to 1000000.
-    #[serde(default)]
-    pub burst: Option<u32>,
-    /// Where it is counted. Default: `kv`.
-    #[serde(default)]
-    pub store: RateStore,
-}
-
-/// What a limit counts together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "lowercase")]
-pub enum RatePer {
-    /// The requests of one proven agent to the route. Requests without proof share one count.
-    Agent,
-    /// All requests to the route.
-    Route,
-}
-
-impl RatePer {
-    /// The name in headers and keys.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Agent => "agent",
-            Self::Route => "route",
-        }
-    }
-}
-
-/// Where a limit is counted, and so what it can promise.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "kebab-case")]
-pub enum RateStore {
-    /// In each isolate at once, between isolates through KV: approximate.
-    #[default]
-    Kv,
-    /// Exact, worldwide. Not available yet; refused at load.
-    DurableObject,
-}
-
 fn default_clock_skew() -> Span {
     Span::from_secs(30)
 }
 
 fn default_max_body_bytes() -> usize {
     1024 * 1024
-}
-
-fn default_max_lifetime() -> Span {
-    Span::from_secs(24 * 3600)
 }
 
 /// A fault in a configuration.

@@ -15,10 +15,13 @@
 //! The order is that of trust: grammar, keys, signatures, then the body (nobody makes the gate read one without
 //! a signature that holds), then scopes, and last what is recorded: replay, limits, risk.
 
+mod binding;
 mod challenge;
 mod needs;
+mod permit;
 mod present;
 mod signer;
+mod token;
 mod ulid;
 mod verify;
 
@@ -247,7 +250,7 @@ impl Session {
                     self.stage = Stage::Permit;
                 }
                 Stage::Permit => {
-                    self.check_scope()?;
+                    self.permit()?;
                     self.stage = Stage::Record;
                     let limits = self.limits();
                     let unasked: Vec<_> =
@@ -340,15 +343,6 @@ impl Session {
         };
         self.evidence.push(evidence("content-digest", compared.err(), None));
         compared
-    }
-
-    fn check_scope(&mut self) -> Result<(), Reason> {
-        let Some(route) = self.route().filter(|route| !route.scope.is_empty()) else { return Ok(()) };
-        let granted = self.verified.scope();
-        let refusal =
-            (!route.scope.iter().all(|scope| granted.contains(scope))).then_some(Reason::PolicyScopeMissing);
-        self.evidence.push(evidence("scope", refusal, None));
-        refusal.map_or(Ok(()), Err)
     }
 
     /// Everything that was proven must still hold now that it is acted upon: what is single-use is remembered only

@@ -3,25 +3,23 @@
 
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
-use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::time::Duration;
 
-use super::needs::{Found, KnownKey, Needs};
-use super::present::{AuthScheme, Presented, PresentedToken};
+use super::needs::Needs;
+use super::present::{Presented, PresentedToken};
 use super::signer::Signer;
-use super::{Answer, MAX_WAIT_FOR_KEYS, Step, evidence};
-use crate::config::{Gate, Issuer};
-use crate::crypto::{Algorithm, PublicKey, SignatureCheck, Verdict, constant_time_eq, sha256};
+use super::token::issuer;
+use super::{Answer, MAX_WAIT_FOR_KEYS, Step};
+use crate::config::Gate;
+use crate::crypto::{Algorithm, PublicKey, SignatureCheck, Verdict};
 use crate::decision::{Agent, Evidence, Method, Principal};
-use crate::dpop::{Proof, ProofRules};
+use crate::dpop::Proof;
 use crate::encoding::json::Value;
 use crate::event::Subject;
 use crate::jose::jwk::Jwk;
 use crate::jose::jwt::{Claims, DecodedToken, VerifiedToken};
-use crate::jose::key_set::Wanted;
 use crate::keys::KeySource;
 use crate::memory::{CachedToken, Memory};
 use crate::policy::Route;
@@ -69,9 +67,9 @@ pub(super) struct Verified {
     pub(super) to_store: Option<KeySource>,
     /// Why a signature does not hold, where the gate says that.
     pub(super) explanation: Option<Explanation>,
-    covers_authorization: bool,
-    token: Option<Arc<VerifiedToken>>,
-    subject: Option<String>,
+    pub(super) covers_authorization: bool,
+    pub(super) token: Option<Arc<VerifiedToken>>,
+    pub(super) subject: Option<String>,
 }
 
 impl Context<'_> {
@@ -110,7 +108,7 @@ impl Verified {
         self.subject().filter(|_| !repeatable && !unsigned)
     }
 
-    fn is_signed(&self) -> bool {
+    pub(super) fn is_signed(&self) -> bool {
         self.agent.as_ref().is_some_and(|agent| matches!(agent.method, Method::Signature(_)))
     }
 
@@ -185,7 +183,7 @@ enum Phase {
 
 /// What is known of a token before its signature has verified in this request.
 #[derive(Debug)]
-enum TokenState {
+pub(super) enum TokenState {
     /// There is none, or it is proven.
     Settled,
     /// It was verified before, with the key set of that version.
@@ -196,32 +194,32 @@ enum TokenState {
 
 /// A token that is not known yet: decoded, checked against its issuer's rules, not verified.
 #[derive(Debug)]
-struct UnknownToken {
-    decoded: DecodedToken,
-    issuer: usize,
-    algorithm: Algorithm,
-    keys: Vec<Jwk>,
-    key_set_version: u64,
+pub(super) struct UnknownToken {
+    pub(super) decoded: DecodedToken,
+    pub(super) issuer: usize,
+    pub(super) algorithm: Algorithm,
+    pub(super) keys: Vec<Jwk>,
+    pub(super) key_set_version: u64,
 }
 
 /// A request's proofs on their way from presented to proven.
 #[derive(Debug)]
 pub(super) struct Verification {
-    signer: Signer,
-    token: Option<PresentedToken>,
-    proof: Option<Proof>,
-    token_state: TokenState,
+    pub(super) signer: Signer,
+    pub(super) token: Option<PresentedToken>,
+    pub(super) proof: Option<Proof>,
+    pub(super) token_state: TokenState,
     /// Verified, and not yet held together with the proof.
-    verified_token: Option<Arc<VerifiedToken>>,
-    proof_holds: bool,
-    registry: Option<Arc<Registry>>,
-    refreshes_agents: bool,
-    judged_until: Option<UnixSeconds>,
-    waiting_since: Option<UnixMillis>,
-    refresh: Vec<KeySource>,
+    pub(super) verified_token: Option<Arc<VerifiedToken>>,
+    pub(super) proof_holds: bool,
+    pub(super) registry: Option<Arc<Registry>>,
+    pub(super) refreshes_agents: bool,
+    pub(super) judged_until: Option<UnixSeconds>,
+    pub(super) waiting_since: Option<UnixMillis>,
+    pub(super) refresh: Vec<KeySource>,
     phase: Phase,
-    verified: Verified,
-    evidence: Vec<Evidence>,
+    pub(super) verified: Verified,
+    pub(super) evidence: Vec<Evidence>,
 }
 
 impl Verification {
@@ -383,29 +381,6 @@ impl Verification {
         if self.signer.is_open() { Phase::Content } else { Phase::Done }
     }
 
-    /// Finds a token among those verified before, or reads it.
-    fn recognise_token(&mut self, context: &Context<'_>, memory: &mut Memory) -> Result<(), Reason> {
-        let Some(token) = &self.token else { return Ok(()) };
-        self.token_state = match memory.tokens.touch(&sha256(token.text.as_bytes())) {
-            Some(known) => TokenState::Known(known.clone()),
-            None => unknown_token(context, token)?,
-        };
-        Ok(())
-    }
-
-    /// Compares what the proof claims with the request, before anything is paid for its signature.
-    fn compare_proof(&self, context: &Context<'_>) -> Result<(), Reason> {
-        let (Some(proof), Some(token)) = (&self.proof, &self.token) else { return Ok(()) };
-        let rules = ProofRules {
-            method: context.view.method(),
-            target: context.target,
-            token: &token.text,
-            max_age: context.gate.dpop.max_age,
-            clock_skew: context.gate.clock_skew,
-        };
-        Ok(proof.validate(&rules, context.now.seconds())?)
-    }
-
     /// Looks up the keys of agent and issuer at once, so that a cold request waits for the slower one only.
     fn find_keys(&mut self, context: &Context<'_>, memory: &mut Memory) -> Result<Option<Step>, Reason> {
         let mut needs = Needs::default();
@@ -428,46 +403,6 @@ impl Verification {
             return Err(Reason::KeysUnavailable);
         }
         Ok(Some(if needs.fetch.is_empty() { Step::Wait } else { Step::Keys(needs.fetch) }))
-    }
-
-    fn find_token_keys(
-        &mut self,
-        context: &Context<'_>,
-        memory: &mut Memory,
-        needs: &mut Needs,
-    ) -> Result<(), Reason> {
-        if let TokenState::Known(known) = &self.token_state {
-            let issuer = issuer(context, known.issuer)?;
-            match needs.look_up(memory, KeySource::issuer(issuer.jwks_uri()), None, context.now) {
-                Found::Keys { version, .. } if version == known.key_set_version => {
-                    known.token.recheck(&issuer.rules, context.now.seconds())?;
-                    self.verified_token = Some(Arc::clone(&known.token));
-                    self.token_state = TokenState::Settled;
-                }
-                // The issuer's keys have changed since: the token must be signed by one that is still there.
-                Found::Keys { .. } => {
-                    let Some(token) = &self.token else { return Ok(()) };
-                    self.token_state = unknown_token(context, token)?;
-                }
-                Found::NotYet => return Ok(()),
-                Found::Refusal(reason) => return Err(reason),
-            }
-        }
-        if let TokenState::Unknown(unknown) = &mut self.token_state
-            && unknown.keys.is_empty()
-        {
-            let source = KeySource::issuer(issuer(context, unknown.issuer)?.jwks_uri());
-            let wanted = Wanted { kid: unknown.decoded.jws().kid(), algorithm: Some(unknown.algorithm) };
-            match needs.look_up(memory, source, Some(wanted), context.now) {
-                Found::Keys { keys, version } => {
-                    unknown.keys = keys.into_iter().map(KnownKey::into_key).collect();
-                    unknown.key_set_version = version;
-                }
-                Found::NotYet => {}
-                Found::Refusal(reason) => return Err(reason),
-            }
-        }
-        Ok(())
     }
 
     /// The signatures to verify. A token may have several keys to try.
@@ -538,101 +473,5 @@ impl Verification {
             self.believe(context, memory, same, &verdicts)?;
         }
         Ok(())
-    }
-
-    fn believe_token(
-        &mut self,
-        context: &Context<'_>,
-        memory: &mut Memory,
-        check: &SignatureCheck,
-    ) -> Result<(), Reason> {
-        let TokenState::Unknown(unknown) = core::mem::replace(&mut self.token_state, TokenState::Settled)
-        else {
-            return Ok(());
-        };
-        let (index, key_set_version) = (unknown.issuer, unknown.key_set_version);
-        let rules = &issuer(context, index)?.rules;
-        let verified = unknown.decoded.verified(check, Verdict::Valid, rules, context.now.seconds())?;
-        let verified = Arc::new(verified);
-        if let Some(token) = &self.token {
-            let known = CachedToken { token: Arc::clone(&verified), issuer: index, key_set_version };
-            memory.tokens.insert(sha256(token.text.as_bytes()), known);
-        }
-        self.verified_token = Some(verified);
-        Ok(())
-    }
-
-    /// Holds token and proof together, and says who the agent is where no signature did.
-    fn identify(&mut self, context: &Context<'_>) -> Result<(), Reason> {
-        if context.route.signature && !self.verified.is_signed() {
-            return Err(Reason::SignatureMissing);
-        }
-        let (Some(token), Some(verified)) = (&self.token, self.verified_token.take()) else {
-            return if context.route.token { Err(Reason::TokenMissing) } else { Ok(()) };
-        };
-        let claims = verified.claims();
-        let jkt = bound_key(claims, token.scheme, self.proof.as_ref())?;
-        self.evidence.push(evidence("token", None, None));
-        if jkt.is_none() && context.route.dpop {
-            return Err(Reason::DpopMissing);
-        }
-        self.verified.deadlines.push((claims.exp.plus(context.gate.clock_skew), Reason::TokenExpired));
-        if let (Some(proof), Some(jkt)) = (&self.proof, &jkt) {
-            let until = proof.iat().plus(context.gate.dpop.max_age);
-            self.verified.deadlines.push((until.plus(Duration::from_secs(1)), Reason::DpopExpired));
-            let htu = context.target.to_string();
-            let htu = crate::dpop::normalise_htu(&htu).unwrap_or(htu);
-            self.verified.single_use.push(SingleUse {
-                key: ReplayKey::new(&["dpop", jkt, proof.jti(), context.view.method(), &htu]),
-                until,
-                refusal: Reason::DpopProofReplayed,
-            });
-            self.evidence.push(evidence("dpop", None, None));
-        }
-        if self.verified.agent.is_none() {
-            let id =
-                claims.client_id.clone().or_else(|| claims.sub.clone()).unwrap_or_else(|| claims.iss.clone());
-            let method = if jkt.is_some() { Method::Dpop } else { Method::Token };
-            let kind = if claims.client_id.is_some() { "client" } else { "subject" };
-            self.verified.subject = Some(format!("{} {kind} {id}", claims.iss));
-            self.verified.agent = Some(Agent { id, method, key: jkt, operator: None, purpose: None });
-        }
-        self.verified.token = Some(Arc::clone(&verified));
-        Ok(())
-    }
-}
-
-fn issuer<'a>(context: &Context<'a>, index: usize) -> Result<&'a Issuer, Reason> {
-    context.gate.issuers().get(index).ok_or(Reason::TokenIssuerUnknown)
-}
-
-/// Reads a token and finds its issuer.
-fn unknown_token(context: &Context<'_>, token: &PresentedToken) -> Result<TokenState, Reason> {
-    let decoded = DecodedToken::decode(&token.text)?;
-    let by_name = |issuer: &Issuer| issuer.name() == decoded.unverified_issuer();
-    let index = context.gate.issuers().iter().position(by_name).ok_or(Reason::TokenIssuerUnknown)?;
-    let algorithm = decoded.precheck(&issuer(context, index)?.rules, context.now.seconds())?;
-    let unknown = UnknownToken { decoded, issuer: index, algorithm, keys: Vec::new(), key_set_version: 0 };
-    Ok(TokenState::Unknown(Box::new(unknown)))
-}
-
-/// The key that a token is bound to and that was proven, or `None` for a token that is not bound. Neither scheme
-/// may carry the other's tokens: that would be a downgrade (RFC 9449 §7.2).
-fn bound_key(claims: &Claims, scheme: AuthScheme, proof: Option<&Proof>) -> Result<Option<String>, Reason> {
-    let Some(confirmation) = &claims.confirmation else {
-        return if scheme == AuthScheme::Dpop { Err(Reason::TokenNotBound) } else { Ok(None) };
-    };
-    if confirmation.x5t_s256.is_some() || !confirmation.others.is_empty() {
-        return Err(Reason::TokenBindingUnsupported);
-    }
-    let jkt = confirmation.jkt.as_ref().ok_or(Reason::TokenBindingUnsupported)?;
-    if scheme == AuthScheme::Bearer {
-        return Err(Reason::TokenBoundUsedAsBearer);
-    }
-    let proof = proof.ok_or(Reason::DpopMissing)?;
-    if constant_time_eq(jkt.as_bytes(), proof.jkt().as_bytes()) {
-        Ok(Some(jkt.clone()))
-    } else {
-        Err(Reason::DpopKeyMismatch)
     }
 }

@@ -1,0 +1,237 @@
+//! What is guarded, and how: `[[routes]]`.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde::Deserialize;
+
+use super::gate::{Faults, is_scope};
+use super::{Config, Span};
+use crate::policy::{Limit, Pattern, Route};
+use crate::signature::profiles;
+use crate::state::rate::Quota;
+
+/// Most routes.
+const MAX_ROUTES: usize = 1024;
+/// Most limits of one route.
+const MAX_LIMITS: usize = 8;
+
+/// A part of the API, and what a request to it must bring.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct RouteConfig {
+    /// `METHOD /path`. The method may be `*`, and `GET` stands for `HEAD` too; a segment `*` stands for one segment, a
+    /// last `**` for the rest, also for none.
+    #[serde(rename = "match")]
+    pub pattern: String,
+    /// The proofs that must be there: `signature`, `token`, `dpop`. A token that is
+    /// there must be valid also where none is required, with its proof if it came under the DPoP scheme; a signature
+    /// that is there and not required is passed over if it cannot be verified, and refused if it is wrong. Empty lets
+    /// everyone through, and looks at nothing.
+    pub require: Vec<Requirement>,
+    /// The scopes that the token must have, all of them.
+    #[serde(default)]
+    pub scope: Vec<String>,
+    /// The components (RFC 9421 §2) that the signature must cover, beyond what its profile demands.
+    /// `content-digest` is demanded where a body follows.
+    #[serde(default)]
+    pub components: Vec<String>,
+    /// How repeated proofs are refused. Default: `isolate`.
+    #[serde(default)]
+    pub replay: ReplayConfig,
+    /// How much is permitted; all limits count. Default: no limit. Range: 0 to 8 entries.
+    #[serde(default)]
+    pub rate: Vec<RateConfig>,
+    /// Decide and report, but let everything through.
+    #[serde(default)]
+    pub shadow: bool,
+}
+
+/// A proof that a route requires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Requirement {
+    /// A request signature of an enabled profile.
+    Signature,
+    /// An access token of a configured issuer.
+    Token,
+    /// A DPoP proof for the access token.
+    Dpop,
+}
+
+/// How repeated proofs are refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum ReplayConfig {
+    /// Each isolate refuses what it has seen itself.
+    #[default]
+    Isolate,
+    /// Repeats are not looked for.
+    None,
+    /// Never accepted twice, worldwide. Not available yet; refused at load.
+    Exact,
+}
+
+/// A limit.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct RateConfig {
+    /// What is counted together.
+    pub per: RatePer,
+    /// How many requests a window. Range: 1 to 1000000.
+    pub limit: u32,
+    /// The time in which `limit` requests are permitted. Range: `1s` to `24h`.
+    pub window: Span,
+    /// How many may come at once. Default: as `limit`. Range: 1 to 1000000.
+    #[serde(default)]
+    pub burst: Option<u32>,
+    /// Where it is counted. Default: `kv`.
+    #[serde(default)]
+    pub store: RateStore,
+}
+
+/// What a limit counts together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum RatePer {
+    /// The requests of one proven agent to the route. Requests without proof share one count.
+    Agent,
+    /// All requests to the route.
+    Route,
+}
+
+impl RatePer {
+    /// The name in headers and keys.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Agent => "agent",
+            Self::Route => "route",
+        }
+    }
+}
+
+/// Where a limit is counted, and so what it can promise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum RateStore {
+    /// In each isolate at once, between isolates through KV: approximate.
+    #[default]
+    Kv,
+    /// Exact, worldwide. Not available yet; refused at load.
+    DurableObject,
+}
+
+impl Faults {
+    pub(super) fn routes(&mut self, config: &Config) -> Vec<Route> {
+        self.count("routes", config.routes.len(), 1, MAX_ROUTES);
+        let mut routes: Vec<Route> = Vec::new();
+        for (i, route) in config.routes.iter().enumerate() {
+            let path = format!("routes[{i}]");
+            let Some(route) = self.route(&path, route, config) else { continue };
+            if let Some(j) = routes.iter().position(|earlier| earlier.pattern.covers(&route.pattern)) {
+                self.add(
+                    format!("{path}.match"),
+                    format!("is never reached, as routes[{j}] matches all it matches; put it first"),
+                );
+            }
+            routes.push(route);
+        }
+        routes
+    }
+
+    fn route(&mut self, path: &str, route: &RouteConfig, config: &Config) -> Option<Route> {
+        let requires = |requirement| route.require.contains(&requirement);
+        let (signature, token, dpop) =
+            (requires(Requirement::Signature), requires(Requirement::Token), requires(Requirement::Dpop));
+        let require = format!("{path}.require");
+        if signature && config.signatures.is_none() {
+            self.add(&require, "\"signature\" cannot be given, as there is no [signatures]; add it");
+        }
+        if token && config.issuers.is_empty() {
+            self.add(&require, "\"token\" cannot be given, as there are no [[issuers]]; add one");
+        }
+        if dpop && !token {
+            self.add(&require, "\"dpop\" proves who holds a token; add \"token\"");
+        }
+        if !route.scope.is_empty() && !token {
+            self.add(format!("{path}.scope"), "scopes are of a token; add \"token\" to require");
+        }
+        if route.scope.iter().any(|scope| !is_scope(scope)) {
+            self.add(
+                format!("{path}.scope"),
+                "a scope has a character that RFC 6749 §3.3 does not allow; write one scope an entry",
+            );
+        }
+        if !route.components.is_empty() && !signature {
+            self.add(
+                format!("{path}.components"),
+                "components are of a signature; add \"signature\" to require",
+            );
+        }
+        if route.replay == ReplayConfig::Exact {
+            self.add(format!("{path}.replay"), "\"exact\" is not available yet; write \"isolate\"");
+        }
+        let profiles = config.signatures.iter().flat_map(|signatures| &signatures.profiles);
+        let single_use =
+            profiles.filter(|name| profiles::profile(name).is_some_and(|profile| profile.single_use));
+        if let Some(name) = single_use
+            .into_iter()
+            .next()
+            .filter(|_| route.replay == ReplayConfig::None && !route.require.is_empty())
+        {
+            self.add(
+                format!("{path}.replay"),
+                format!("\"none\" would take a signature of \"{name}\" again, which is good once; write \"isolate\""),
+            );
+        }
+        self.count(&format!("{path}.rate"), route.rate.len(), 0, MAX_LIMITS);
+        let limits = route
+            .rate
+            .iter()
+            .enumerate()
+            .map(|(i, rate)| self.limit(&format!("{path}.rate[{i}]"), rate))
+            .collect();
+        let components = self.components(&format!("{path}.components"), &route.components);
+        let Some(pattern) = Pattern::parse(&route.pattern) else {
+            self.add(
+                format!("{path}.match"),
+                "is not a route; write \"METHOD /path\", with * for a segment or a last ** for the rest",
+            );
+            return None;
+        };
+        Some(Route {
+            pattern,
+            signature,
+            token,
+            dpop,
+            scope: route.scope.clone(),
+            components,
+            replay: route.replay == ReplayConfig::Isolate,
+            limits,
+            shadow: route.shadow,
+        })
+    }
+
+    fn limit(&mut self, path: &str, rate: &RateConfig) -> Limit {
+        let burst = rate.burst.unwrap_or(rate.limit);
+        for (name, value) in [("limit", rate.limit), ("burst", burst)] {
+            if !(1..=1_000_000).contains(&value) {
+                self.add(format!("{path}.{name}"), format!("is {value}; write 1 to 1000000"));
+            }
+        }
+        if rate.store == RateStore::DurableObject {
+            self.add(format!("{path}.store"), "\"durable-object\" is not available yet; write \"kv\"");
+        }
+        let window =
+            self.span(&format!("{path}.window"), rate.window, Span::from_secs(1), Span::from_secs(86_400));
+        Limit { per: rate.per, quota: Quota { limit: rate.limit, burst, window } }
+    }
+}

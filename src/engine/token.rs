@@ -1,0 +1,108 @@
+//! The access token of a request: recognised among those verified before, or taken through its issuer's keys.
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use super::needs::{Found, KnownKey, Needs};
+use super::present::PresentedToken;
+use super::verify::{Context, TokenState, UnknownToken, Verification};
+use crate::config::Issuer;
+use crate::crypto::{SignatureCheck, Verdict, sha256};
+use crate::jose::jwt::DecodedToken;
+use crate::jose::key_set::Wanted;
+use crate::keys::KeySource;
+use crate::memory::{CachedToken, Memory};
+use crate::reason::Reason;
+
+impl Verification {
+    /// Finds a token among those verified before, or reads it.
+    pub(super) fn recognise_token(
+        &mut self,
+        context: &Context<'_>,
+        memory: &mut Memory,
+    ) -> Result<(), Reason> {
+        let Some(token) = &self.token else { return Ok(()) };
+        self.token_state = match memory.tokens.touch(&sha256(token.text.as_bytes())) {
+            Some(known) => TokenState::Known(known.clone()),
+            None => unknown_token(context, token)?,
+        };
+        Ok(())
+    }
+
+    pub(super) fn find_token_keys(
+        &mut self,
+        context: &Context<'_>,
+        memory: &mut Memory,
+        needs: &mut Needs,
+    ) -> Result<(), Reason> {
+        if let TokenState::Known(known) = &self.token_state {
+            let issuer = issuer(context, known.issuer)?;
+            match needs.look_up(memory, KeySource::issuer(issuer.jwks_uri()), None, context.now) {
+                Found::Keys { version, .. } if version == known.key_set_version => {
+                    known.token.recheck(&issuer.rules, context.now.seconds())?;
+                    self.verified_token = Some(Arc::clone(&known.token));
+                    self.token_state = TokenState::Settled;
+                }
+                // The issuer's keys have changed since: the token must be signed by one that is still there.
+                Found::Keys { .. } => {
+                    let Some(token) = &self.token else { return Ok(()) };
+                    self.token_state = unknown_token(context, token)?;
+                }
+                Found::NotYet => return Ok(()),
+                Found::Refusal(reason) => return Err(reason),
+            }
+        }
+        if let TokenState::Unknown(unknown) = &mut self.token_state
+            && unknown.keys.is_empty()
+        {
+            let source = KeySource::issuer(issuer(context, unknown.issuer)?.jwks_uri());
+            let wanted = Wanted { kid: unknown.decoded.jws().kid(), algorithm: Some(unknown.algorithm) };
+            match needs.look_up(memory, source, Some(wanted), context.now) {
+                Found::Keys { keys, version } => {
+                    unknown.keys = keys.into_iter().map(KnownKey::into_key).collect();
+                    unknown.key_set_version = version;
+                }
+                Found::NotYet => {}
+                Found::Refusal(reason) => return Err(reason),
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn believe_token(
+        &mut self,
+        context: &Context<'_>,
+        memory: &mut Memory,
+        check: &SignatureCheck,
+    ) -> Result<(), Reason> {
+        let TokenState::Unknown(unknown) = core::mem::replace(&mut self.token_state, TokenState::Settled)
+        else {
+            return Ok(());
+        };
+        let (index, key_set_version) = (unknown.issuer, unknown.key_set_version);
+        let rules = &issuer(context, index)?.rules;
+        let verified = unknown.decoded.verified(check, Verdict::Valid, rules, context.now.seconds())?;
+        let verified = Arc::new(verified);
+        if let Some(token) = &self.token {
+            let known = CachedToken { token: Arc::clone(&verified), issuer: index, key_set_version };
+            memory.tokens.insert(sha256(token.text.as_bytes()), known);
+        }
+        self.verified_token = Some(verified);
+        Ok(())
+    }
+}
+
+pub(super) fn issuer<'a>(context: &Context<'a>, index: usize) -> Result<&'a Issuer, Reason> {
+    context.gate.issuers().get(index).ok_or(Reason::TokenIssuerUnknown)
+}
+
+/// Reads a token and finds its issuer.
+fn unknown_token(context: &Context<'_>, token: &PresentedToken) -> Result<TokenState, Reason> {
+    let decoded = DecodedToken::decode(&token.text)?;
+    let by_name = |issuer: &Issuer| issuer.name() == decoded.unverified_issuer();
+    let index = context.gate.issuers().iter().position(by_name).ok_or(Reason::TokenIssuerUnknown)?;
+    let algorithm = decoded.precheck(&issuer(context, index)?.rules, context.now.seconds())?;
+    let unknown = UnknownToken { decoded, issuer: index, algorithm, keys: Vec::new(), key_set_version: 0 };
+    Ok(TokenState::Unknown(Box::new(unknown)))
+}
