@@ -125,15 +125,11 @@ impl Admin {
     /// The route of the admin API: what any route that requires a token with this scope checks is checked here.
     pub(super) fn route(&self) -> Option<Route> {
         Some(Route {
-            pattern: Pattern::parse(ROUTE)?,
-            signature: false,
             token: true,
             dpop: self.dpop,
             scope: Vec::from([self.scope.clone()]),
-            components: Vec::new(),
             replay: ReplayConfig::default() == ReplayConfig::Isolate,
-            limits: Vec::new(),
-            shadow: false,
+            ..Route::open(Pattern::parse(ROUTE)?)
         })
     }
 }

@@ -208,7 +208,6 @@ impl Faults {
             return None;
         };
         Some(Route {
-            pattern,
             signature,
             token,
             dpop,
@@ -217,6 +216,7 @@ impl Faults {
             replay: route.replay == ReplayConfig::Isolate,
             limits,
             shadow: route.shadow,
+            ..Route::open(pattern)
         })
     }
 

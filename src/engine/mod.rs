@@ -144,6 +144,8 @@ pub struct Session {
     scheme: Option<AuthScheme>,
     stage: Stage,
     verified: Verified,
+    /// The body, where it had to be read.
+    content: Option<Vec<u8>>,
     evidence: Vec<Evidence>,
     guarantees: Guarantees,
     fields: Vec<(&'static str, String)>,
@@ -166,6 +168,7 @@ impl Session {
             scheme: None,
             stage: Stage::Start,
             verified: Verified::default(),
+            content: None,
             evidence: Vec::new(),
             guarantees: Guarantees { replay: ReplayGuarantee::None, rate: RateGuarantee::None },
             fields: Vec::new(),
@@ -227,6 +230,7 @@ impl Session {
             match core::mem::replace(&mut self.stage, Stage::Over) {
                 Stage::Start => self.stage = self.start(now)?,
                 Stage::Verify(mut verification) => {
+                    self.take_content(answer);
                     let progress = self.verify(&mut verification, memory, now, answer);
                     // What was proven before a failure still says who failed.
                     self.evidence.extend(verification.take_evidence());
@@ -238,16 +242,17 @@ impl Session {
                         self.stage = Stage::Verify(verification);
                         return Ok(Some(step));
                     }
-                    // A route that only watches must not use up a body that it could not give back.
-                    if self.verified.covers_digest.is_some() && !self.is_shadow() {
-                        self.stage = Stage::Body;
+                    self.stage = Stage::Body;
+                    if self.needs_content() && self.content.is_none() {
                         return Ok(Some(Step::Body));
                     }
-                    self.stage = Stage::Permit;
                 }
                 Stage::Body => {
-                    self.compare_digest(answer)?;
+                    self.take_content(answer);
                     self.stage = Stage::Permit;
+                    if self.needs_content() {
+                        self.judge_content(answer)?;
+                    }
                 }
                 Stage::Permit => {
                     self.permit()?;
@@ -325,24 +330,38 @@ impl Session {
         verification.advance(&context, memory, answer)
     }
 
+    /// Keeps the content where the host has just read it: it cannot be read again.
+    fn take_content(&mut self, answer: &Answer<'_>) {
+        if let Answer::Body(content) = answer {
+            self.content = Some(content.to_vec());
+        }
+    }
+
+    /// Whether the content must be known: a signature covers its digest, or the route looks into it. A route that only
+    /// watches must not use up a body that it could not give back.
+    fn needs_content(&self) -> bool {
+        let looked_into = self.view.has_body() && self.route().is_some_and(Route::reads_content);
+        (self.verified.covers_digest.is_some() || looked_into) && !self.is_shadow()
+    }
+
     /// Covering `content-digest` proves nothing unless the body is hashed and compared.
-    fn compare_digest(&mut self, answer: &Answer<'_>) -> Result<(), Reason> {
-        let compared = match answer {
-            Answer::Body(body) => {
+    fn judge_content(&mut self, answer: &Answer<'_>) -> Result<(), Reason> {
+        let judged = match (&self.content, answer) {
+            (Some(content), _) => {
                 // No target is needed: digests are of the content, and their fields the request's own.
                 let message = Message::request(&self.view, self.view.target());
                 let signature = self.verified.covers_digest.as_ref();
                 signature.map_or(Ok(()), |signature| {
-                    digest::verify_covered(signature, &message, body).map(|_| ()).map_err(Reason::from)
+                    digest::verify_covered(signature, &message, content).map(|_| ()).map_err(Reason::from)
                 })
             }
-            Answer::BodyTooLarge => Err(Reason::RequestBodyTooLarge),
-            Answer::BodyUnreadable | Answer::Ready | Answer::Verdicts(_) => {
-                Err(Reason::RequestBodyUnreadable)
-            }
+            (None, Answer::BodyTooLarge) => Err(Reason::RequestBodyTooLarge),
+            (None, _) => Err(Reason::RequestBodyUnreadable),
         };
-        self.evidence.push(evidence("content-digest", compared.err(), None));
-        compared
+        if judged.is_err() || self.verified.covers_digest.is_some() {
+            self.evidence.push(evidence("content-digest", judged.err(), None));
+        }
+        judged
     }
 
     /// Everything that was proven must still hold now that it is acted upon: what is single-use is remembered only

@@ -28,13 +28,36 @@ pub struct Route {
     pub(crate) replay: bool,
     pub(crate) limits: Vec<Limit>,
     pub(crate) shadow: bool,
+    pub(crate) reads_content: bool,
 }
 
 impl Route {
+    /// A route that demands nothing.
+    pub(crate) fn open(pattern: Pattern) -> Self {
+        Self {
+            pattern,
+            signature: false,
+            token: false,
+            dpop: false,
+            scope: Vec::new(),
+            components: Vec::new(),
+            replay: false,
+            limits: Vec::new(),
+            shadow: false,
+            reads_content: false,
+        }
+    }
+
     /// Which requests it matches.
     #[must_use]
     pub fn pattern(&self) -> &Pattern {
         &self.pattern
+    }
+
+    /// Whether it looks into the body of a request, which is read for it once the proofs hold.
+    #[must_use]
+    pub fn reads_content(&self) -> bool {
+        self.reads_content
     }
 
     /// The scopes it demands.
