@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 
 use super::Session;
 use super::present::AuthScheme;
-use crate::config::{Disclosure, Gate};
+use crate::config::{Disclosure, Gate, PublicOrigin};
 use crate::policy::Route;
 use crate::reason::{Blame, Reason};
 use crate::signature::profiles::{Carrier, Rules};
@@ -30,7 +30,7 @@ impl Session {
             fields.extend(accept_signature(&self.gate, route).map(|value| ("Accept-Signature", value)));
             // RFC 9110 §15.5.2 demands a challenge with every 401, and none is registered for RFC 9421.
             if !route.token && reason.status() == 401 {
-                let realm = self.public.as_ref().map(|public| public.url()).unwrap_or_default();
+                let realm = self.public.as_ref().map(PublicOrigin::url).unwrap_or_default();
                 let value = format!("Signature realm=\"{realm}\"{}", tags(&self.gate));
                 fields.push(("WWW-Authenticate", value));
             }
