@@ -339,7 +339,7 @@ impl Faults {
     }
 
     pub(super) fn algorithms(&mut self, path: &str, names: &[String]) -> Vec<Algorithm> {
-        self.count(path, names.len(), 1, 8);
+        self.count(path, names.len(), 1, 16);
         let mut algorithms = Vec::new();
         for (i, name) in names.iter().enumerate() {
             match Algorithm::from_jose(name) {

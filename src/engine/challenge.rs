@@ -166,7 +166,7 @@ fn requested(rules: &Rules, tag: Option<&str>) -> RequestedParams {
     let demands = |param| rules.parameters.contains(&param);
     let any = |param| demands(param).then_some(Requested::Any);
     let alg = match rules.algorithms.as_slice() {
-        [only] => Some(Requested::Value(only.http_signatures().to_owned())),
+        [only] => only.http_signatures().map(|name| Requested::Value(name.to_owned())),
         _ => any(Param::Alg),
     };
     RequestedParams {
