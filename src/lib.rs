@@ -23,6 +23,7 @@ pub mod event;
 pub mod jose;
 pub mod keys;
 pub mod memory;
+pub mod mtls;
 pub mod net;
 pub mod policy;
 pub mod reason;

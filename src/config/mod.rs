@@ -9,6 +9,7 @@ mod agents;
 mod dpop;
 mod gate;
 mod issuers;
+mod mtls;
 mod routes;
 mod signatures;
 mod span;
@@ -19,7 +20,8 @@ pub(crate) use dpop::Dpop;
 pub use dpop::DpopConfig;
 pub use gate::{Gate, PublicOrigin};
 pub use issuers::{Issuer, IssuerConfig, ProfileConfig};
-pub use routes::{RateConfig, RatePer, RateStore, ReplayConfig, Requirement, RouteConfig};
+pub use mtls::{MtlsConfig, VerifiedConfig};
+pub use routes::{NonceConfig, RateConfig, RatePer, RateStore, ReplayConfig, Requirement, RouteConfig};
 pub use signatures::{RulesConfig, SignaturesConfig};
 pub use span::Span;
 
@@ -89,6 +91,9 @@ pub struct Config {
     /// How DPoP proofs are checked. Default: that of each of its fields.
     #[serde(default)]
     pub dpop: DpopConfig,
+    /// How client certificates are checked. Default: that of each of its fields.
+    #[serde(default)]
+    pub mtls: MtlsConfig,
     /// When an agent's risk level changes. Default: that of each of its fields.
     #[serde(default)]
     pub risk: RiskConfig,

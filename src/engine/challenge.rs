@@ -50,6 +50,10 @@ pub(super) fn challenges(
             fields.push(("WWW-Authenticate", format!("Signature realm=\"{public_url}\"{}", tags(gate))));
         }
     }
+    // Likewise for a certificate, for which there is no scheme either: a handshake is asked for by the handshake.
+    if asks && route.mtls && fields.is_empty() && reason.status() == 401 {
+        fields.push(("WWW-Authenticate", format!("ClientCertificate realm=\"{public_url}\"")));
+    }
     fields
 }
 
@@ -72,8 +76,12 @@ fn bearer_error(reason: Reason) -> Option<&'static str> {
     match reason {
         Reason::TokenMissing => None,
         Reason::PolicyScopeMissing => Some("insufficient_scope"),
+        Reason::DpopNonceMissing | Reason::DpopNonceInvalid => Some("use_dpop_nonce"),
         _ if reason.code().starts_with("dpop.") => Some("invalid_dpop_proof"),
-        _ if reason.code().starts_with("token.") => Some("invalid_token"),
+        // RFC 8705 §3 has it so also for the certificate.
+        _ if ["token.", "mtls."].iter().any(|layer| reason.code().starts_with(layer)) => {
+            Some("invalid_token")
+        }
         _ => None,
     }
 }

@@ -7,7 +7,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::config::RatePer;
+use crate::config::{NonceConfig, RatePer};
 use crate::request::is_token_byte;
 use crate::signature::Component;
 use crate::state::rate::Quota;
@@ -23,12 +23,15 @@ pub struct Route {
     pub(crate) signature: bool,
     pub(crate) token: bool,
     pub(crate) dpop: bool,
+    pub(crate) dpop_nonce: NonceConfig,
+    pub(crate) mtls: bool,
     pub(crate) scope: Vec<String>,
     pub(crate) components: Vec<Component>,
     pub(crate) replay: bool,
     pub(crate) limits: Vec<Limit>,
     pub(crate) shadow: bool,
     pub(crate) reads_content: bool,
+    pub(crate) reads_client: bool,
 }
 
 impl Route {
@@ -39,12 +42,15 @@ impl Route {
             signature: false,
             token: false,
             dpop: false,
+            dpop_nonce: NonceConfig::Off,
+            mtls: false,
             scope: Vec::new(),
             components: Vec::new(),
             replay: false,
             limits: Vec::new(),
             shadow: false,
             reads_content: false,
+            reads_client: false,
         }
     }
 
@@ -58,6 +64,12 @@ impl Route {
     #[must_use]
     pub fn reads_content(&self) -> bool {
         self.reads_content
+    }
+
+    /// Whether it looks at the connection that a request came on: its certificate, its address.
+    #[must_use]
+    pub fn reads_client(&self) -> bool {
+        self.reads_client
     }
 
     /// The scopes it demands.
