@@ -117,12 +117,7 @@ impl Proof {
             return Err(ProofError::Algorithm);
         }
         let claims = jws.claims().map_err(|_| ProofError::Claims)?;
-        let optional = |name| {
-            claims
-                .get(name)
-                .map(|value| value.as_str().map(ToString::to_string).ok_or(ProofError::ClaimInvalid))
-                .transpose()
-        };
+        let (ath, nonce) = (optional_claim(&claims, "ath")?, optional_claim(&claims, "nonce")?);
         let (htm, htu, jti) =
             (text_claim(&claims, "htm")?, text_claim(&claims, "htu")?, text_claim(&claims, "jti")?);
         let iat =
@@ -130,7 +125,6 @@ impl Proof {
         if jti.is_empty() || jti.len() > MAX_JTI_BYTES {
             return Err(ProofError::ClaimInvalid);
         }
-        let (ath, nonce) = (optional("ath")?, optional("nonce")?);
         Ok(Self { key, algorithm, htm, htu, jti, iat: UnixSeconds(iat), ath, nonce, jws })
     }
 
@@ -185,7 +179,7 @@ impl Proof {
         &self.jti
     }
 
-    /// The nonce of a server, where the proof has one (RFC 9449 §8).
+    /// The server's nonce that it was made with (RFC 9449 §8).
     #[must_use]
     pub fn nonce(&self) -> Option<&str> {
         self.nonce.as_deref()
@@ -214,6 +208,11 @@ impl Proof {
     pub fn iat(&self) -> UnixSeconds {
         self.iat
     }
+}
+
+fn optional_claim(claims: &Object<'_>, name: &str) -> Result<Option<String>, ProofError> {
+    let text = |value: &Value<'_>| value.as_str().map(ToString::to_string).ok_or(ProofError::ClaimInvalid);
+    claims.get(name).map(text).transpose()
 }
 
 fn text_claim(claims: &Object<'_>, name: &str) -> Result<String, ProofError> {
