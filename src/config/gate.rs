@@ -8,8 +8,10 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::signatures::Signatures;
-use super::{Admin, Config, ConfigError, Disclosure, Dpop, Issuer, MAX_ENTRIES, Span, list};
+use super::{Admin, Config, ConfigError, Delegation, Disclosure, Dpop, Issuer, MAX_ENTRIES, Span, list};
 use crate::crypto::{Algorithm, SharedKey};
+use crate::delegation::details::DetailsType;
+use crate::delegation::scope::Grammar;
 use crate::encoding::json::{self, Value};
 use crate::jose::jwk::MAX_SET_BYTES;
 use crate::keys::KeySource;
@@ -33,6 +35,7 @@ pub struct Gate {
     issuers: Vec<Issuer>,
     pub(crate) signatures: Option<Signatures>,
     pub(crate) dpop: Dpop,
+    pub(crate) delegation: Delegation,
     pub(crate) risk: Thresholds,
     events_url: Option<String>,
     shared_keys: Vec<SharedKey>,
@@ -83,6 +86,7 @@ impl Gate {
             issuers: faults.issuers(config),
             signatures: faults.signatures(config),
             dpop: faults.dpop(config),
+            delegation: faults.delegation(config),
             risk: faults.risk(config),
             events_url: faults.events(config),
             shared_keys: Vec::new(),
@@ -211,6 +215,18 @@ impl Gate {
     #[must_use]
     pub fn allow_loopback(&self) -> bool {
         self.allow_loopback
+    }
+
+    /// How scopes are compared.
+    #[must_use]
+    pub fn scope_grammar(&self) -> Grammar {
+        self.delegation.grammar
+    }
+
+    /// The types of `authorization_details` that tokens may have.
+    #[must_use]
+    pub fn details_types(&self) -> &[DetailsType] {
+        &self.delegation.details
     }
 
     /// The routes, in the order in which they are tried.

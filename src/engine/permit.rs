@@ -12,8 +12,8 @@ impl Session {
     fn check_scope(&mut self) -> Result<(), Reason> {
         let Some(route) = self.route().filter(|route| !route.scope.is_empty()) else { return Ok(()) };
         let granted = self.verified.scope();
-        let refusal =
-            (!route.scope.iter().all(|scope| granted.contains(scope))).then_some(Reason::PolicyScopeMissing);
+        let covered = self.gate.scope_grammar().covers_all(&granted, &route.scope);
+        let refusal = (!covered).then_some(Reason::PolicyScopeMissing);
         self.evidence.push(evidence("scope", refusal, None));
         refusal.map_or(Ok(()), Err)
     }
