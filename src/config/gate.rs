@@ -8,10 +8,12 @@ use core::time::Duration;
 
 use super::signatures::Signatures;
 use super::{
-    Admin, Config, ConfigError, Disclosure, Dpop, Issuer, MAX_ENTRIES, NonceConfig, Resource, Span,
-    VerifiedConfig, list,
+    Admin, Config, ConfigError, Delegation, Disclosure, Dpop, Issuer, MAX_ENTRIES, NonceConfig, Resource,
+    Span, VerifiedConfig, list,
 };
 use crate::crypto::{Algorithm, SharedKey};
+use crate::delegation::details::DetailsType;
+use crate::delegation::scope::Grammar;
 use crate::dpop::Nonces;
 use crate::encoding::json::{self, Value};
 use crate::jose::jwk::MAX_SET_BYTES;
@@ -37,6 +39,7 @@ pub struct Gate {
     pub(crate) signatures: Option<Signatures>,
     pub(crate) dpop: Dpop,
     pub(crate) mtls: VerifiedConfig,
+    pub(crate) delegation: Delegation,
     pub(crate) risk: Thresholds,
     events_url: Option<String>,
     shared_keys: Vec<SharedKey>,
@@ -99,6 +102,7 @@ impl Gate {
             signatures: faults.signatures(config),
             dpop: faults.dpop(config),
             mtls: config.mtls.verified,
+            delegation: faults.delegation(config),
             risk: faults.risk(config),
             events_url: faults.events(config),
             shared_keys: Vec::new(),
@@ -260,6 +264,18 @@ impl Gate {
     #[must_use]
     pub fn allow_loopback(&self) -> bool {
         self.allow_loopback
+    }
+
+    /// How scopes are compared.
+    #[must_use]
+    pub fn scope_grammar(&self) -> Grammar {
+        self.delegation.grammar
+    }
+
+    /// The types of `authorization_details` that tokens may have.
+    #[must_use]
+    pub fn details_types(&self) -> &[DetailsType] {
+        &self.delegation.details
     }
 
     /// The routes, in the order in which they are tried.
