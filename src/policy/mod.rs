@@ -1,5 +1,9 @@
 //! What is permitted: routes, and what each demands.
 
+mod network;
 mod route;
+mod time_zone;
 
-pub use route::{Ambiguous, Limit, Pattern, Route, RoutePath};
+pub use network::Network;
+pub use route::{Ambiguous, Limit, Parameters, Pattern, Route, RoutePath};
+pub use time_zone::{LocalTime, TimeZone};
