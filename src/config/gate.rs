@@ -16,6 +16,7 @@ use crate::keys::KeySource;
 use crate::policy::Route;
 use crate::registry::Registry;
 use crate::request::{Scheme, Target};
+use crate::revocation::deny_list::DenyList;
 use crate::signature::profiles::web_bot_auth::KeySourceUrl;
 use crate::state::risk::Thresholds;
 
@@ -38,6 +39,7 @@ pub struct Gate {
     shared_keys: Vec<SharedKey>,
     agents: Arc<Registry>,
     admin: Option<Admin>,
+    denied: Arc<DenyList>,
     routes: Vec<Route>,
 }
 
@@ -88,6 +90,7 @@ impl Gate {
             shared_keys: Vec::new(),
             agents: faults.agents(config),
             admin: faults.admin(config),
+            denied: faults.denied(config),
             routes: faults.routes(config),
         };
         // First, so that no route of the configuration opens the admin API or hides it.
@@ -199,6 +202,12 @@ impl Gate {
     #[must_use]
     pub fn admin(&self) -> Option<&Admin> {
         self.admin.as_ref()
+    }
+
+    /// What the configuration denies.
+    #[must_use]
+    pub fn denied(&self) -> &Arc<DenyList> {
+        &self.denied
     }
 
     /// Whether an agent's signature is refused where the agent is not registered.

@@ -6,6 +6,7 @@
 //! route.
 
 mod agents;
+mod deny;
 mod dpop;
 mod gate;
 mod issuers;
@@ -15,6 +16,7 @@ mod span;
 
 pub(crate) use agents::MAX_CONFIGURED_AGENTS;
 pub use agents::{Admin, AdminConfig, AgentConfig, AgentKeyConfig};
+pub use deny::{DenyConfig, RevocationConfig};
 pub(crate) use dpop::Dpop;
 pub use dpop::DpopConfig;
 pub use gate::{Gate, PublicOrigin};
@@ -95,6 +97,9 @@ pub struct Config {
     /// Where risk events are sent. Without it they are only logged. Default: none.
     #[serde(default)]
     pub events: Option<EventsConfig>,
+    /// What is denied whoever vouches for it. Default: nothing.
+    #[serde(default)]
+    pub revocation: Option<RevocationConfig>,
     /// What is guarded, and how. The first match decides; a request that matches none is refused.
     /// Range: 1 to 1024 entries.
     pub routes: Vec<RouteConfig>,
