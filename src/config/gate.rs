@@ -21,6 +21,7 @@ use crate::keys::KeySource;
 use crate::policy::Route;
 use crate::registry::Registry;
 use crate::request::{RequestView, Scheme, Target};
+use crate::revocation::deny_list::DenyList;
 use crate::signature::profiles::web_bot_auth::KeySourceUrl;
 use crate::state::risk::Thresholds;
 
@@ -46,6 +47,7 @@ pub struct Gate {
     nonces: Option<Nonces>,
     agents: Arc<Registry>,
     admin: Option<Admin>,
+    denied: Arc<DenyList>,
     routes: Vec<Route>,
     pub(crate) resources: Vec<Resource>,
 }
@@ -109,6 +111,7 @@ impl Gate {
             nonces: None,
             agents: faults.agents(config),
             admin: faults.admin(config),
+            denied: faults.denied(config),
             routes: faults.routes(config),
             resources: Vec::new(),
         };
@@ -252,6 +255,12 @@ impl Gate {
     #[must_use]
     pub fn admin(&self) -> Option<&Admin> {
         self.admin.as_ref()
+    }
+
+    /// What the configuration denies.
+    #[must_use]
+    pub fn denied(&self) -> &Arc<DenyList> {
+        &self.denied
     }
 
     /// Whether an agent's signature is refused where the agent is not registered.

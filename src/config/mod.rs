@@ -7,6 +7,7 @@
 
 mod agents;
 mod delegation;
+mod deny;
 mod dpop;
 mod gate;
 mod issuers;
@@ -21,6 +22,7 @@ pub(crate) use agents::MAX_CONFIGURED_AGENTS;
 pub use agents::{Admin, AdminConfig, AgentConfig, AgentKeyConfig};
 pub(crate) use delegation::Delegation;
 pub use delegation::{DetailsConfig, MatchingConfig, ScopesConfig};
+pub use deny::{DenyConfig, RevocationConfig};
 pub(crate) use dpop::Dpop;
 pub use dpop::DpopConfig;
 pub use gate::{Gate, PublicOrigin};
@@ -108,6 +110,9 @@ pub struct Config {
     /// Where risk events are sent. Without it they are only logged. Default: none.
     #[serde(default)]
     pub events: Option<EventsConfig>,
+    /// What is denied whoever vouches for it. Default: nothing.
+    #[serde(default)]
+    pub revocation: Option<RevocationConfig>,
     /// The parts of the API that are protected resources of their own (RFC 9728), with metadata and audiences of their
     /// own. The public origins are resources without being listed. Default: none. Range: 0 to 64 entries.
     #[serde(default)]
