@@ -9,6 +9,8 @@ mod agents;
 mod dpop;
 mod gate;
 mod issuers;
+mod mcp;
+mod resources;
 mod routes;
 mod signatures;
 mod span;
@@ -19,6 +21,9 @@ pub(crate) use dpop::Dpop;
 pub use dpop::DpopConfig;
 pub use gate::{Gate, PublicOrigin};
 pub use issuers::{Issuer, IssuerConfig, ProfileConfig};
+pub use mcp::{McpConfig, McpOperationConfig};
+pub(crate) use resources::Resource;
+pub use resources::{RESOURCE_METADATA_PATH, ResourceConfig};
 pub use routes::{RateConfig, RatePer, RateStore, ReplayConfig, Requirement, RouteConfig};
 pub use signatures::{RulesConfig, SignaturesConfig};
 pub use span::Span;
@@ -95,6 +100,10 @@ pub struct Config {
     /// Where risk events are sent. Without it they are only logged. Default: none.
     #[serde(default)]
     pub events: Option<EventsConfig>,
+    /// The parts of the API that are protected resources of their own (RFC 9728), with metadata and audiences of their
+    /// own. The public origins are resources without being listed. Default: none. Range: 0 to 64 entries.
+    #[serde(default)]
+    pub resources: Vec<ResourceConfig>,
     /// What is guarded, and how. The first match decides; a request that matches none is refused.
     /// Range: 1 to 1024 entries.
     pub routes: Vec<RouteConfig>,
