@@ -55,11 +55,13 @@ async function startWorld() {
     resources: [{ path: MCP_PATH, name: "Demo shop" }],
     routes: [
       {
-        match: `* ${MCP_PATH}`,
+        match: `POST ${MCP_PATH}`,
         require: ["token"],
         scope: [SCOPE.use],
         mcp: { legacy: true, operations: [{ method: "tools/call", name: TOOLS.write, scope: [SCOPE.order] }] },
       },
+      // Before 2026-07-28 clients ask for a stream by GET, which is no operation; this server has none (405).
+      { match: `GET ${MCP_PATH}`, require: ["token"], scope: [SCOPE.use] },
     ],
   };
   const gate = await startGate({ config, port, hosts });
@@ -141,13 +143,15 @@ for (const [how, options] of REGISTRATIONS) {
       assert.equal(address.searchParams.get("resource"), world.resource);
       assert.equal(address.searchParams.get("scope"), SCOPE.use);
       assert.ok(client.exchanges.includes(`GET ${world.url}${METADATA} 200`));
+      if (mode === "legacy") assert.ok(client.exchanges.includes(`GET ${world.resource} 405`));
       assertNothingPassed(client);
     });
   }
 }
 
 test("a tool that needs more is refused with all that it needs, and the client steps up", async () => {
-  const client = agent();
+  // Who registers dynamically registers for the scope of the first challenge, and this issuer then grants no more.
+  const client = agent({ clientMetadataUrl: AGENT_DOCUMENT });
   await client.call(TOOLS.read, { item: "tea" });
   assert.equal(text(await client.call(TOOLS.write, { item: "tea" })), "ordered tea");
   const refusal = client.challenges.find((challenge) => challenge.includes("insufficient_scope")) ?? "";
