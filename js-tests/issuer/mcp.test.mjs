@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 import { startGate } from "../lib/gate.mjs";
 import { MCP_CALLBACK, McpAgent } from "../lib/mcp-agent.mjs";
-import { MCP_PATH, startMcpServer, TOOLS } from "../lib/mcp-server.mjs";
+import { MCP_PATH, startMcpServer, STEPS, TOOLS } from "../lib/mcp-server.mjs";
 import { freePort } from "../lib/net.mjs";
 import { reaching } from "../lib/provider-world.mjs";
 import { CLIENTS, PROVIDER, PROVIDER_JWKS, startProvider } from "../lib/provider.mjs";
@@ -32,7 +32,8 @@ afterEach(async () => {
 });
 after(() => world.close());
 
-async function startWorld() {
+/** @param {{require?: string[]}} [options] */
+async function startWorld({ require = ["token"] } = {}) {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const resource = url + MCP_PATH;
@@ -56,12 +57,12 @@ async function startWorld() {
     routes: [
       {
         match: `POST ${MCP_PATH}`,
-        require: ["token"],
+        require,
         scope: [SCOPE.use],
         mcp: { legacy: true, operations: [{ method: "tools/call", name: TOOLS.write, scope: [SCOPE.order] }] },
       },
       // Before 2026-07-28 clients ask for a stream by GET, which is no operation; this server has none (405).
-      { match: `GET ${MCP_PATH}`, require: ["token"], scope: [SCOPE.use] },
+      { match: `GET ${MCP_PATH}`, require, scope: [SCOPE.use] },
     ],
   };
   const gate = await startGate({ config, port, hosts });
@@ -167,6 +168,43 @@ test("a token that is bound to the client's key is taken with its proofs", async
   assert.equal(text(await client.call(TOOLS.read, { item: "tea" })), "7 of tea");
   assert.equal(client.keeper.tokens()?.token_type.toLowerCase(), "dpop");
   assertNothingPassed(client);
+});
+
+test("where bound tokens are required, a client with a key gets in, and one without does not", async () => {
+  const shared = world;
+  world = await startWorld({ require: ["token", "dpop"] });
+  try {
+    const [bound, bearer] = [agent({ dpop: true }), agent()];
+    await assert.rejects(bearer.call(TOOLS.read, { item: "tea" }));
+    assert.equal(world.server.requests.length, 0);
+    assert.equal(text(await bound.call(TOOLS.read, { item: "tea" })), "7 of tea");
+    assertNothingPassed(bound);
+  } finally {
+    await world.close();
+    world = shared;
+  }
+});
+
+test("what a tool tells on its way comes through as it is told", async () => {
+  const client = agent();
+  /** @type {number[]} */
+  const told = [];
+  const result = await client.call(TOOLS.slow, { item: "tea" }, { onprogress: ({ progress }) => void told.push(progress) });
+  assert.equal(text(result), "counted tea");
+  assert.deepEqual(told, Array.from({ length: STEPS }, (_, i) => i + 1));
+});
+
+test("when its token is no longer good, the client gets another", async () => {
+  const client = agent();
+  await client.call(TOOLS.read, { item: "tea" });
+  const before = client.keeper.tokens()?.access_token;
+  await world.provider.rotate();
+  // The gate asks for keys again as soon as a token has one that it does not know.
+  const other = agent();
+  assert.equal(text(await other.call(TOOLS.read, { item: "tea" })), "7 of tea");
+  assert.equal(text(await client.call(TOOLS.read, { item: "tea" })), "7 of tea");
+  assert.notEqual(client.keeper.tokens()?.access_token, before);
+  assert.ok(client.challenges.at(-1)?.includes('error="invalid_token"'));
 });
 
 test("a token for another MCP server is refused", async () => {

@@ -110,13 +110,14 @@ export class McpAgent {
    *
    * @param {string} name
    * @param {Record<string, unknown>} args
+   * @param {import("@modelcontextprotocol/client").RequestOptions} [options]
    */
-  async call(name, args) {
+  async call(name, args, options) {
     for (let logins = 0; ; logins += 1) {
       try {
         if (!this.#connected) await this.#client.connect(this.transport);
         this.#connected = true;
-        return await this.#client.callTool({ name, arguments: args });
+        return await this.#client.callTool({ name, arguments: args }, options);
       } catch (error) {
         if (!(error instanceof UnauthorizedError) || logins === MOST_LOGINS) throw error;
         await this.#login();

@@ -7,7 +7,10 @@ import { serve } from "./net.mjs";
 export const MCP_PATH = "/mcp";
 
 /** What tools may do to the world, by their names. */
-export const TOOLS = { read: "stock_level", write: "place_order" };
+export const TOOLS = { read: "stock_level", write: "place_order", slow: "recount" };
+
+/** How many steps the slow one takes, each of which it tells the client. */
+export const STEPS = 3;
 
 const ITEM = /** @type {import("@modelcontextprotocol/server").StandardSchemaWithJSON<{item: string}>} */ (
   fromJsonSchema({ type: "object", properties: { item: { type: "string" } }, required: ["item"] })
@@ -37,6 +40,13 @@ function shop() {
   const server = new McpServer({ name: "demo-shop", version: "1.0.0" });
   server.registerTool(TOOLS.read, { description: "How many of an item there are", inputSchema: ITEM }, ({ item }) => says(`7 of ${item}`));
   server.registerTool(TOOLS.write, { description: "Orders one of an item", inputSchema: ITEM }, ({ item }) => says(`ordered ${item}`));
+  server.registerTool(TOOLS.slow, { description: "Counts an item again", inputSchema: ITEM }, async ({ item }, { mcpReq }) => {
+    const progressToken = mcpReq._meta?.progressToken;
+    for (let progress = 1; progressToken !== undefined && progress <= STEPS; progress += 1) {
+      await mcpReq.notify({ method: "notifications/progress", params: { progressToken, progress, total: STEPS } });
+    }
+    return says(`counted ${item}`);
+  });
   return server;
 }
 

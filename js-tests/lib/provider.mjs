@@ -5,6 +5,7 @@ import { errors, Provider } from "oidc-provider";
 import { decodeJwt } from "jose";
 import { makeKey } from "./keys.mjs";
 import { bytes, sendJson, serve } from "./net.mjs";
+import { ProviderMemory } from "./provider-memory.mjs";
 
 export const PROVIDER = "https://login.example";
 export const PROVIDER_JWKS = `${PROVIDER}/jwks`;
@@ -66,6 +67,7 @@ export class RealIssuer {
   #keys = [];
   /** Tokens by `jti` that were revoked although they are JWTs. @type {Set<unknown>} */
   #revoked = new Set();
+  #memory = new ProviderMemory();
   #options;
   /** @type {import("node:http").RequestListener | undefined} */
   #listener;
@@ -108,6 +110,7 @@ export class RealIssuer {
     this.#keys = keys;
     const { resources, features = {}, settings = {}, gateKey } = this.#options;
     const provider = quietly(() => new Provider(PROVIDER, /** @type {any} */ ({
+      adapter: (/** @type {string} */ model) => this.#memory.adapter(model),
       clients: clients(gateKey),
       jwks: { keys },
       cookies: { keys: ["a cookie key of this test run"] },
@@ -119,6 +122,7 @@ export class RealIssuer {
             resources[payload.aud]?.change?.(payload),
         },
       },
+      renderError: (/** @type {any} */ ctx, /** @type {object} */ out) => void (ctx.body = out),
       ttl: {
         AccessToken: lifetime,
         ClientCredentials: lifetime,
