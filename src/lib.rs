@@ -24,6 +24,7 @@ pub mod jose;
 pub mod keys;
 pub mod mcp;
 pub mod memory;
+pub mod mtls;
 pub mod net;
 pub mod policy;
 pub mod reason;

@@ -10,6 +10,7 @@ mod dpop;
 mod gate;
 mod issuers;
 mod mcp;
+mod mtls;
 mod resources;
 mod routes;
 mod signatures;
@@ -24,7 +25,8 @@ pub use issuers::{Issuer, IssuerConfig, ProfileConfig};
 pub use mcp::{McpConfig, McpOperationConfig};
 pub(crate) use resources::Resource;
 pub use resources::{RESOURCE_METADATA_PATH, ResourceConfig};
-pub use routes::{RateConfig, RatePer, RateStore, ReplayConfig, Requirement, RouteConfig};
+pub use mtls::{MtlsConfig, VerifiedConfig};
+pub use routes::{NonceConfig, RateConfig, RatePer, RateStore, ReplayConfig, Requirement, RouteConfig};
 pub use signatures::{RulesConfig, SignaturesConfig};
 pub use span::Span;
 
@@ -94,6 +96,9 @@ pub struct Config {
     /// How DPoP proofs are checked. Default: that of each of its fields.
     #[serde(default)]
     pub dpop: DpopConfig,
+    /// How client certificates are checked. Default: that of each of its fields.
+    #[serde(default)]
+    pub mtls: MtlsConfig,
     /// When an agent's risk level changes. Default: that of each of its fields.
     #[serde(default)]
     pub risk: RiskConfig,

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::mcp::Mcp;
-use crate::config::RatePer;
+use crate::config::{NonceConfig, RatePer};
 use crate::request::is_token_byte;
 use crate::signature::Component;
 use crate::state::rate::Quota;
@@ -25,12 +25,15 @@ pub struct Route {
     pub(crate) signature: bool,
     pub(crate) token: bool,
     pub(crate) dpop: bool,
+    pub(crate) dpop_nonce: NonceConfig,
+    pub(crate) mtls: bool,
     pub(crate) scope: Vec<String>,
     pub(crate) components: Vec<Component>,
     pub(crate) replay: bool,
     pub(crate) limits: Vec<Limit>,
     pub(crate) shadow: bool,
     pub(crate) reads_content: bool,
+    pub(crate) reads_client: bool,
     pub(crate) mcp: Option<Mcp>,
     pub(crate) step_up: StepUp,
 }
@@ -52,6 +55,8 @@ impl Route {
             signature: false,
             token: false,
             dpop: false,
+            dpop_nonce: NonceConfig::Off,
+            mtls: false,
             scope: Vec::new(),
             components: Vec::new(),
             replay: false,
@@ -60,6 +65,7 @@ impl Route {
             reads_content: false,
             mcp: None,
             step_up: StepUp::default(),
+            reads_client: false,
         }
     }
 
@@ -73,6 +79,12 @@ impl Route {
     #[must_use]
     pub fn reads_content(&self) -> bool {
         self.reads_content
+    }
+
+    /// Whether it looks at the connection that a request came on: its certificate, its address.
+    #[must_use]
+    pub fn reads_client(&self) -> bool {
+        self.reads_client
     }
 
     /// Every scope that a request to it may need.

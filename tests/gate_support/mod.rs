@@ -6,6 +6,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use countersign::client::Client;
 use countersign::config::{Config, Gate};
 use countersign::crypto::{PublicKey, Verdict, sha256_base64url};
 use countersign::decision::Decision;
@@ -121,11 +122,18 @@ pub(crate) struct Draft {
     pub(crate) url: String,
     pub(crate) fields: Vec<(String, String)>,
     pub(crate) body: Option<Vec<u8>>,
+    pub(crate) client: Client,
 }
 
 impl Draft {
     pub(crate) fn new(method: &str, path: &str) -> Self {
-        Self { method: method.into(), url: format!("{API}{path}"), fields: Vec::new(), body: None }
+        Self {
+            method: method.into(),
+            url: format!("{API}{path}"),
+            fields: Vec::new(),
+            body: None,
+            client: Client::default(),
+        }
     }
 
     pub(crate) fn field(mut self, name: &str, value: &str) -> Self {
@@ -145,6 +153,11 @@ impl Draft {
         }
         RequestView::new(&self.method, Target::parse(&self.url).unwrap(), fields, self.body.is_some())
             .unwrap()
+            .with_client(self.client.clone())
+    }
+
+    pub(crate) fn client(self, client: Client) -> Self {
+        Self { client, ..self }
     }
 
     pub(crate) fn signed(self, key: &Key) -> Self {
