@@ -29,7 +29,7 @@ const OUTSIDE = `export default {
  * @property {Record<string, string>} [hosts] origins, and the loopback servers that answer for them
  * @property {string} [build] the folder of another built Worker
  * @property {boolean} [registry] `false` binds no registry of agents
- * @property {Record<string, string>} [secrets] more than the signing key, by name
+ * @property {Record<string, string>} [secrets] more of the Worker's secrets, by their names
  */
 
 /**

@@ -130,6 +130,12 @@ impl Proof {
 
     /// Compares what the proof claims with the request and the token (RFC 9449 §4.3, checks 8 to 12).
     pub fn validate(&self, rules: &ProofRules<'_>, now: UnixSeconds) -> Result<(), ProofError> {
+        self.compare_request(rules, now)?;
+        self.compare_token(rules.token)
+    }
+
+    /// The same without the token.
+    pub(super) fn compare_request(&self, rules: &ProofRules<'_>, now: UnixSeconds) -> Result<(), ProofError> {
         if self.htm != rules.method {
             return Err(ProofError::Method);
         }
@@ -142,8 +148,13 @@ impl Proof {
         if now.since(self.iat) > rules.max_age {
             return Err(ProofError::Expired);
         }
+        Ok(())
+    }
+
+    /// Whether the proof was made for this token.
+    pub(super) fn compare_token(&self, token: &str) -> Result<(), ProofError> {
         let ath = self.ath.as_deref().ok_or(ProofError::TokenHashMissing)?;
-        let expected = sha256_base64url(rules.token.as_bytes());
+        let expected = sha256_base64url(token.as_bytes());
         if constant_time_eq(ath.as_bytes(), expected.as_bytes()) {
             Ok(())
         } else {
@@ -172,6 +183,24 @@ impl Proof {
     #[must_use]
     pub fn nonce(&self) -> Option<&str> {
         self.nonce.as_deref()
+    }
+
+    /// The algorithm of its signature.
+    #[must_use]
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// The method that it is for.
+    #[must_use]
+    pub fn htm(&self) -> &str {
+        &self.htm
+    }
+
+    /// The URL that it is for, as written.
+    #[must_use]
+    pub fn htu(&self) -> &str {
+        &self.htu
     }
 
     /// When the proof was made.
