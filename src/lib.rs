@@ -16,6 +16,7 @@ pub mod client;
 pub mod config;
 pub mod crypto;
 pub mod decision;
+pub mod discovery;
 pub mod dpop;
 pub mod encoding;
 pub mod engine;

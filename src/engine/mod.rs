@@ -17,6 +17,7 @@
 
 mod binding;
 mod challenge;
+mod discovery;
 mod needs;
 mod permit;
 mod present;
