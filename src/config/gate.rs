@@ -1,6 +1,5 @@
 //! [`Gate`]: a configuration that was checked whole.
 
-use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
@@ -8,14 +7,21 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::signatures::Signatures;
-use super::{Admin, Config, ConfigError, Disclosure, Dpop, Issuer, MAX_ENTRIES, Span, list};
+use super::{
+    Admin, Config, ConfigError, Delegation, Disclosure, Dpop, Issuer, MAX_ENTRIES, NonceConfig, Resource,
+    Span, VerifiedConfig, list,
+};
 use crate::crypto::{Algorithm, SharedKey};
+use crate::delegation::details::DetailsType;
+use crate::delegation::scope::Grammar;
+use crate::dpop::Nonces;
 use crate::encoding::json::{self, Value};
 use crate::jose::jwk::MAX_SET_BYTES;
 use crate::keys::KeySource;
 use crate::policy::Route;
 use crate::registry::Registry;
-use crate::request::{Scheme, Target};
+use crate::request::{RequestView, Scheme, Target};
+use crate::revocation::deny_list::DenyList;
 use crate::signature::profiles::web_bot_auth::KeySourceUrl;
 use crate::state::risk::Thresholds;
 
@@ -33,12 +39,17 @@ pub struct Gate {
     issuers: Vec<Issuer>,
     pub(crate) signatures: Option<Signatures>,
     pub(crate) dpop: Dpop,
+    pub(crate) mtls: VerifiedConfig,
+    pub(crate) delegation: Delegation,
     pub(crate) risk: Thresholds,
     events_url: Option<String>,
     shared_keys: Vec<SharedKey>,
+    nonces: Option<Nonces>,
     agents: Arc<Registry>,
     admin: Option<Admin>,
+    denied: Arc<DenyList>,
     routes: Vec<Route>,
+    pub(crate) resources: Vec<Resource>,
 }
 
 /// An origin that clients send to, with the path prefix that a proxy takes away.
@@ -62,6 +73,15 @@ impl PublicOrigin {
         format!("{}://{}{}", self.scheme.as_str(), self.authority, self.path_prefix)
     }
 
+    /// The same without the path prefix.
+    pub(super) fn authority_url(&self) -> String {
+        format!("{}://{}", self.scheme.as_str(), self.authority)
+    }
+
+    pub(super) fn path_prefix(&self) -> &str {
+        &self.path_prefix
+    }
+
     fn is(&self, target: &Target) -> bool {
         self.scheme == target.scheme() && self.authority == target.authority()
     }
@@ -83,13 +103,19 @@ impl Gate {
             issuers: faults.issuers(config),
             signatures: faults.signatures(config),
             dpop: faults.dpop(config),
+            mtls: config.mtls.verified,
+            delegation: faults.delegation(config),
             risk: faults.risk(config),
             events_url: faults.events(config),
             shared_keys: Vec::new(),
+            nonces: None,
             agents: faults.agents(config),
             admin: faults.admin(config),
+            denied: faults.denied(config),
             routes: faults.routes(config),
+            resources: Vec::new(),
         };
+        gate.resources = faults.resources(config, &gate.public_origins);
         // First, so that no route of the configuration opens the admin API or hides it.
         gate.routes.splice(..0, gate.admin.as_ref().and_then(Admin::route));
         if faults.0.is_empty() { Ok(gate) } else { Err(faults.0) }
@@ -129,6 +155,36 @@ impl Gate {
         self.signatures
             .as_ref()
             .is_some_and(|signatures| signatures.rules.iter().any(|rules| rules.shared_keys))
+    }
+
+    /// The same gate with the secrets that make nonces for DPoP proofs: one text of 32 to 128 random bytes, or a JSON
+    /// array of up to 8, of which the first makes nonces and all are accepted, so that a rotation refuses nobody. Refused
+    /// is what is no such text. Taken also where no route asks for nonces yet: the secret is there before the
+    /// configuration that needs it.
+    pub fn with_nonce_secrets(self, document: &str) -> Result<Self, ConfigError> {
+        let nonces = Nonces::new(document, self.dpop.nonce_bucket);
+        let nonces = nonces.map_err(|message| ConfigError::new("nonce secrets", message))?;
+        Ok(Self { nonces: Some(nonces), ..self })
+    }
+
+    /// Whether a route asks for nonces and there is nothing to make them with ([`Self::with_nonce_secrets`]). A host
+    /// does not start such a gate; it would take no proof that has a nonce, and on routes that require one none at all.
+    #[must_use]
+    pub fn needs_nonce_secrets(&self) -> bool {
+        self.nonces.is_none() && self.routes.iter().any(|route| route.dpop_nonce != NonceConfig::Off)
+    }
+
+    /// What makes nonces.
+    pub(crate) fn nonces(&self) -> Option<&Nonces> {
+        self.nonces.as_ref()
+    }
+
+    /// Whether this request may be judged by the connection that it came on, which a host that can then tells
+    /// ([`RequestView::with_client`]): a route looks at it, or a token may be bound to its certificate.
+    #[must_use]
+    pub fn needs_client(&self, view: &RequestView) -> bool {
+        let has_token = || !self.issuers.is_empty() && view.fields().contains("authorization");
+        self.routes.iter().any(Route::reads_client) || has_token()
     }
 
     /// The key that a client shares under this name.
@@ -201,6 +257,12 @@ impl Gate {
         self.admin.as_ref()
     }
 
+    /// What the configuration denies.
+    #[must_use]
+    pub fn denied(&self) -> &Arc<DenyList> {
+        &self.denied
+    }
+
     /// Whether an agent's signature is refused where the agent is not registered.
     #[must_use]
     pub fn requires_registration(&self) -> bool {
@@ -213,26 +275,22 @@ impl Gate {
         self.allow_loopback
     }
 
+    /// How scopes are compared.
+    #[must_use]
+    pub fn scope_grammar(&self) -> Grammar {
+        self.delegation.grammar
+    }
+
+    /// The types of `authorization_details` that tokens may have.
+    #[must_use]
+    pub fn details_types(&self) -> &[DetailsType] {
+        &self.delegation.details
+    }
+
     /// The routes, in the order in which they are tried.
     #[must_use]
     pub fn routes(&self) -> &[Route] {
         &self.routes
-    }
-
-    /// The metadata of the protected resource (RFC 9728 §2), as clients of a public origin see it.
-    #[must_use]
-    pub fn resource_metadata(&self, public: &PublicOrigin) -> serde_json::Value {
-        let token_routes = || self.routes.iter().filter(|route| route.token);
-        let scopes: BTreeSet<&str> =
-            token_routes().flat_map(|route| route.scope.iter().map(String::as_str)).collect();
-        serde_json::json!({
-            "resource": public.url(),
-            "authorization_servers": self.issuers.iter().map(Issuer::name).collect::<Vec<_>>(),
-            "scopes_supported": scopes,
-            "bearer_methods_supported": ["header"],
-            "dpop_signing_alg_values_supported": self.dpop.algorithms.iter().map(|a| a.jose()).collect::<Vec<_>>(),
-            "dpop_bound_access_tokens_required": token_routes().count() > 0 && token_routes().all(|route| route.dpop),
-        })
     }
 
     /// The directory that an agent names, under the rules of this gate.
@@ -344,7 +402,7 @@ impl Faults {
     }
 
     pub(super) fn algorithms(&mut self, path: &str, names: &[String]) -> Vec<Algorithm> {
-        self.count(path, names.len(), 1, 8);
+        self.count(path, names.len(), 1, 16);
         let mut algorithms = Vec::new();
         for (i, name) in names.iter().enumerate() {
             match Algorithm::from_jose(name) {

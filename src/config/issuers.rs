@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::gate::{Faults, is_fetchable};
 use super::{Config, MAX_ENTRIES, Span};
+use crate::delegation::ClaimNames;
 use crate::discovery::{WellKnown, is_issuer_identifier};
 use crate::jose::jwt::{Profile, Rules};
 
@@ -33,8 +34,8 @@ pub struct IssuerConfig {
     pub discovery: Option<DiscoveryConfig>,
     /// The audiences of which a token must name one (`aud`). Range: 1 to 64 entries.
     pub audience: Vec<String>,
-    /// The signature algorithms its tokens may use: `EdDSA`, `ES256`, `ES384`, `PS256`, `PS512`, `RS256`. Range: 1 to
-    /// 8 entries.
+    /// The signature algorithms its tokens may use: `EdDSA` (or `Ed25519`, which is the same),
+    /// `ES256`, `ES384`, `PS256`, `PS384`, `PS512`, `RS256`, `RS384`, `RS512`. Range: 1 to 16 entries.
     pub algorithms: Vec<String>,
     /// `at+jwt` (RFC 9068), or `jwt` for providers that do not emit that `typ`. Default: `at+jwt`.
     #[serde(default)]
@@ -43,6 +44,9 @@ pub struct IssuerConfig {
     #[serde(default = "default_max_lifetime")]
     #[cfg_attr(feature = "schema", schemars(default = "default_max_lifetime"))]
     pub max_lifetime: Span,
+    /// Where its tokens have what this gate reads. Default: that of each of its fields.
+    #[serde(default)]
+    pub claims: ClaimNames,
 }
 
 /// What kind of JWT an issuer's access tokens are.
@@ -78,6 +82,7 @@ fn default_max_lifetime() -> Span {
 pub struct Issuer {
     keys: IssuerKeys,
     pub(crate) rules: Rules,
+    pub(crate) claims: ClaimNames,
 }
 
 /// How an issuer's key set is found.
@@ -144,7 +149,13 @@ impl Faults {
             least,
             Span::from_secs(30 * 86_400),
         );
+        for (name, paths) in issuer.claims.all() {
+            if let Some(fault) = paths.fault() {
+                self.add(format!("{path}.claims.{name}"), fault);
+            }
+        }
         Issuer {
+            claims: issuer.claims.clone(),
             keys,
             rules: Rules {
                 issuer: issuer.issuer.clone(),

@@ -7,13 +7,15 @@ use alloc::vec::Vec;
 use serde::Deserialize;
 
 use super::gate::{Faults, is_scope};
-use super::{Config, Span};
-use crate::policy::{Limit, Pattern, Route};
+use super::{Config, McpConfig, Span};
+use crate::policy::{Limit, Pattern, Route, StepUp};
 use crate::signature::profiles;
 use crate::state::rate::Quota;
 
 /// Most routes.
 const MAX_ROUTES: usize = 1024;
+/// Most context classes of one route.
+const MAX_ACR_VALUES: usize = 16;
 /// Most limits of one route.
 const MAX_LIMITS: usize = 8;
 
@@ -26,7 +28,7 @@ pub struct RouteConfig {
     /// last `**` for the rest, also for none.
     #[serde(rename = "match")]
     pub pattern: String,
-    /// The proofs that must be there: `signature`, `token`, `dpop`. A token that is
+    /// The proofs that must be there: `signature`, `token`, `dpop`, `mtls`. A token that is
     /// there must be valid also where none is required, with its proof if it came under the DPoP scheme; a signature
     /// that is there and not required is passed over if it cannot be verified, and refused if it is wrong. Empty lets
     /// everyone through, and looks at nothing.
@@ -38,9 +40,24 @@ pub struct RouteConfig {
     /// `content-digest` is demanded where a body follows.
     #[serde(default)]
     pub components: Vec<String>,
+    /// The authentication context classes of which the token must name one (`acr`, RFC 9470). A client whose token has
+    /// none of them is asked to have the person authenticate anew. Default: none. Range: 0 to 16 entries.
+    #[serde(default)]
+    pub acr_values: Vec<String>,
+    /// How long ago the person may have authenticated (`auth_time`, RFC 9470). Default: no limit. Range: `0s` to `30d`.
+    #[serde(default)]
+    pub max_age: Option<Span>,
+    /// That it is an endpoint of the Model Context Protocol, and what its operations demand. Default: it is none.
+    #[serde(default)]
+    pub mcp: Option<McpConfig>,
     /// How repeated proofs are refused. Default: `isolate`.
     #[serde(default)]
     pub replay: ReplayConfig,
+    /// Whether DPoP proofs must have a nonce of the gate's (RFC 9449 §9), which then limits how long before its use a
+    /// proof can have been made. Where it is not `off`, the gate must have secrets to make nonces with: `GATE_NONCE_SECRET`
+    /// of the Worker, `nonceSecrets` of the package. Default: `off`.
+    #[serde(default)]
+    pub dpop_nonce: NonceConfig,
     /// How much is permitted; all limits count. Default: no limit. Range: 0 to 8 entries.
     #[serde(default)]
     pub rate: Vec<RateConfig>,
@@ -60,6 +77,23 @@ pub enum Requirement {
     Token,
     /// A DPoP proof for the access token.
     Dpop,
+    /// A client certificate (RFC 8705) that the host verified and that is not revoked. A token beside it must be bound
+    /// to it or to the key of a DPoP proof; one that is bound to a certificate needs it also where this is not required.
+    Mtls,
+}
+
+/// Whether DPoP proofs must have a nonce of the gate's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum NonceConfig {
+    /// None is handed out, and one in a proof means nothing.
+    #[default]
+    Off,
+    /// Every answer to a proof hands one out; one in a proof must be good, and none in it is, too.
+    Offered,
+    /// A proof without one, or with one that is too old, is refused with a nonce to try again with.
+    Required,
 }
 
 /// How repeated proofs are refused.
@@ -151,6 +185,7 @@ impl Faults {
         let requires = |requirement| route.require.contains(&requirement);
         let (signature, token, dpop) =
             (requires(Requirement::Signature), requires(Requirement::Token), requires(Requirement::Dpop));
+        let mtls = requires(Requirement::Mtls);
         let require = format!("{path}.require");
         if signature && config.signatures.is_none() {
             self.add(&require, "\"signature\" cannot be given, as there is no [signatures]; add it");
@@ -160,6 +195,9 @@ impl Faults {
         }
         if dpop && !token {
             self.add(&require, "\"dpop\" proves who holds a token; add \"token\"");
+        }
+        if route.dpop_nonce != NonceConfig::Off && !dpop {
+            self.add(format!("{path}.dpop_nonce"), "nonces are of a DPoP proof; add \"dpop\" to require");
         }
         if !route.scope.is_empty() && !token {
             self.add(format!("{path}.scope"), "scopes are of a token; add \"token\" to require");
@@ -213,11 +251,41 @@ impl Faults {
             dpop,
             scope: route.scope.clone(),
             components,
+            mtls,
+            dpop_nonce: route.dpop_nonce,
+            reads_client: mtls,
             replay: route.replay == ReplayConfig::Isolate,
             limits,
             shadow: route.shadow,
+            reads_content: route.mcp.is_some(),
+            mcp: route.mcp.as_ref().map(|mcp| self.mcp(&format!("{path}.mcp"), mcp, token)),
+            step_up: self.step_up(path, route, token),
             ..Route::open(pattern)
         })
+    }
+
+    fn step_up(&mut self, path: &str, route: &RouteConfig, has_token: bool) -> StepUp {
+        let acr_values = format!("{path}.acr_values");
+        self.count(&acr_values, route.acr_values.len(), 0, MAX_ACR_VALUES);
+        if !route.acr_values.iter().all(|value| is_scope(value)) {
+            self.add(
+                &acr_values,
+                "has a value with a space, a quotation mark or a back slash; write one an entry",
+            );
+        }
+        let max_age = format!("{path}.max_age");
+        if !has_token {
+            for (name, is_there) in
+                [(acr_values, !route.acr_values.is_empty()), (max_age.clone(), route.max_age.is_some())]
+            {
+                if is_there {
+                    self.add(name, "is about a token; add \"token\" to require");
+                }
+            }
+        }
+        let most = Span::from_secs(30 * 86_400);
+        let max_age = route.max_age.map(|span| self.span(&max_age, span, Span::from_secs(0), most));
+        StepUp { acr_values: route.acr_values.clone(), max_age }
     }
 
     fn limit(&mut self, path: &str, rate: &RateConfig) -> Limit {

@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | [`Step::Keys`] | brings these key sets into [`Memory`] | [`Answer::Ready`] |
 //! | [`Step::Agents`] | brings the registry of agents into [`Memory`] | [`Answer::Ready`] |
+//! | [`Step::Denials`] | brings the deny list into [`Memory`] | [`Answer::Ready`] |
 //! | [`Step::Wait`] | waits some milliseconds | [`Answer::Ready`] |
 //! | [`Step::Checks`] | verifies these signatures, in order | [`Answer::Verdicts`] |
 //! | [`Step::Body`] | reads the body, up to [`Gate::max_body_bytes`] | [`Answer::Body`] and its kin |
@@ -17,16 +18,16 @@
 
 mod binding;
 mod challenge;
+mod denials;
 mod discovery;
 mod needs;
+mod nonce;
 mod permit;
 mod present;
 mod signer;
 mod token;
 mod ulid;
 mod verify;
-
-pub use challenge::RESOURCE_METADATA_PATH;
 
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
@@ -44,6 +45,7 @@ use crate::decision::{
 };
 use crate::event::{RiskEvent, Subject};
 use crate::keys::KeySource;
+use crate::mcp::Operation;
 use crate::memory::{LimitKey, Memory};
 use crate::policy::{Limit, Route, RoutePath};
 use crate::reason::{self, Reason};
@@ -64,6 +66,8 @@ pub enum Step {
     Keys(Vec<KeySource>),
     /// The registry of agents, through [`Memory::agents_loaded`] or [`Memory::agents_failed`].
     Agents,
+    /// The deny list, through [`Memory::denials_loaded`] or [`Memory::denials_failed`].
+    Denials,
     /// A few milliseconds: somebody else is fetching what is needed.
     Wait,
     /// The verdicts of these checks.
@@ -104,6 +108,8 @@ pub struct Conclusion {
     pub refresh: Vec<KeySource>,
     /// Whether the registry of agents should be read anew, after the response, as for [`Step::Agents`].
     pub refresh_agents: bool,
+    /// Whether the deny list should be read anew, after the response, as for [`Step::Denials`].
+    pub refresh_denials: bool,
     /// A key set that has just proven its worth, and of which the store should be told, after the response, through
     /// [`Memory::keys_to_store`].
     pub store: Option<KeySource>,
@@ -118,6 +124,7 @@ impl From<Decision> for Conclusion {
             tell: Vec::new(),
             refresh: Vec::new(),
             refresh_agents: false,
+            refresh_denials: false,
             store: None,
         }
     }
@@ -142,6 +149,9 @@ pub struct Session {
     id: String,
     route: Option<usize>,
     public: Option<PublicOrigin>,
+    path: Option<RoutePath>,
+    /// What an MCP request wants done, once its body was read.
+    operation: Option<Operation>,
     scheme: Option<AuthScheme>,
     stage: Stage,
     verified: Verified,
@@ -153,7 +163,9 @@ pub struct Session {
     tell: Vec<(LimitKey, Quota)>,
     refresh: Vec<KeySource>,
     refresh_agents: bool,
+    refresh_denials: bool,
     explanation: Option<Explanation>,
+    nonce: Option<nonce::Nonce>,
 }
 
 impl Session {
@@ -166,6 +178,8 @@ impl Session {
             id: ulid::ulid(now, entropy),
             route: None,
             public: None,
+            path: None,
+            operation: None,
             scheme: None,
             stage: Stage::Start,
             verified: Verified::default(),
@@ -176,7 +190,9 @@ impl Session {
             tell: Vec::new(),
             refresh: Vec::new(),
             refresh_agents: false,
+            refresh_denials: false,
             explanation: None,
+            nonce: None,
         }
     }
 
@@ -237,6 +253,7 @@ impl Session {
                     self.evidence.extend(verification.take_evidence());
                     self.refresh.extend(verification.take_refresh());
                     self.refresh_agents |= verification.refreshes_agents();
+                    self.refresh_denials |= verification.refreshes_denials;
                     verification.settle_agent();
                     self.verified = verification.verified().clone();
                     if let Some(step) = progress? {
@@ -256,7 +273,7 @@ impl Session {
                     }
                 }
                 Stage::Permit => {
-                    self.permit()?;
+                    self.permit(now)?;
                     self.stage = Stage::Record;
                     let limits = self.limits();
                     let unasked: Vec<_> =
@@ -300,20 +317,23 @@ impl Session {
         let matches = |(_, route): &(usize, &Route)| route.pattern.matches(self.view.method(), &path);
         let (index, route) = gate.routes().iter().enumerate().find(matches).ok_or(Reason::PolicyNoRoute)?;
         self.route = Some(index);
+        self.path = Some(path);
         if self.view.has_body() && matches!(self.view.method(), "GET" | "HEAD") {
             return Err(Reason::RequestBodyUnexpected);
         }
         if !route.limits.is_empty() {
             self.guarantees.rate = RateGuarantee::Approximate;
         }
-        if !(route.signature || route.token || route.dpop) {
+        if !(route.signature || route.token || route.dpop || route.mtls) {
             return Ok(Stage::Permit);
         }
         self.scheme = present::scheme(&self.view);
         let target = self.public.as_ref().map_or_else(|| target.clone(), |public| public.target(target));
         let request = present::Request { view: &self.view, target: &target, now: now.seconds() };
         let presented = present::present(&gate, route, &request, &mut self.explanation)?;
-        Ok(Stage::Verify(Box::new(Verification::new(presented))))
+        binding::present_certificate(&gate, route, &self.view, presented.token.is_some())?;
+        let nonce = self.judge_nonce(&gate, route, presented.proof.as_ref(), now)?;
+        Ok(Stage::Verify(Box::new(Verification::new(presented, nonce))))
     }
 
     fn verify(
@@ -471,17 +491,28 @@ impl Session {
             headers: core::mem::take(&mut self.fields),
         };
         if let Some(reason) = enforced {
-            let public_url = self.public_url();
-            let challenges =
-                challenge::challenges(&self.gate, self.route(), &public_url, self.scheme, reason);
-            decision.headers.extend(challenges);
+            decision.headers.extend(self.challenges(reason));
             refusal_fields(&mut decision);
         }
+        let next_nonce = self.next_nonce(now);
+        if !next_nonce.is_empty() && enforced.is_none() {
+            // Kept with a response, a nonce would be handed to others, and again when it is old (RFC 9449 §8.2).
+            decision.headers.push(("Cache-Control", "no-store".to_owned()));
+        }
+        decision.headers.extend(next_nonce);
         decision.headers.push((DECISION_FIELD, decision.id.clone()));
         let (tell, refresh) = (core::mem::take(&mut self.tell), core::mem::take(&mut self.refresh));
         let store = self.verified.to_store.take().filter(|source| memory.must_store(source));
-        let refresh_agents = self.refresh_agents;
-        Step::Done(Box::new(Conclusion { decision, event, tell, refresh, refresh_agents, store }))
+        let (refresh_agents, refresh_denials) = (self.refresh_agents, self.refresh_denials);
+        Step::Done(Box::new(Conclusion {
+            decision,
+            event,
+            tell,
+            refresh,
+            refresh_agents,
+            refresh_denials,
+            store,
+        }))
     }
 
     /// Takes the outcome into the risk of the agent that was proven, or of those that were not. Requests that go

@@ -175,7 +175,11 @@ pub(super) fn may_verify(jwk: &Object<'_>) -> Result<bool, JwkError> {
     let by_ops = match jwk.get("key_ops") {
         None => true,
         Some(ops) => {
-            ops.as_array().ok_or(JwkError::Malformed)?.iter().any(|op| op.as_str() == Some("verify"))
+            let ops = ops.as_array().ok_or(JwkError::Malformed)?;
+            if ops.iter().any(|op| op.as_str().is_none()) {
+                return Err(JwkError::Malformed);
+            }
+            ops.iter().any(|op| op.as_str() == Some("verify"))
         }
     };
     Ok(by_use && by_ops)
@@ -312,13 +316,20 @@ impl JwkSet {
     /// algorithm.
     #[must_use]
     pub fn candidates(&self, kid: Option<&str>, algorithm: impl Into<Option<Algorithm>>) -> Vec<&Jwk> {
+        self.matching(kid, algorithm).take(MAX_CANDIDATES).collect()
+    }
+
+    /// The same without a bound on how many.
+    pub(super) fn matching(
+        &self,
+        kid: Option<&str>,
+        algorithm: impl Into<Option<Algorithm>>,
+    ) -> impl Iterator<Item = &Jwk> {
         let algorithm = algorithm.into();
         self.keys
             .iter()
-            .filter(|key| kid.is_none_or(|kid| key.is_named(kid)))
-            .filter(|key| algorithm.is_none_or(|algorithm| key.permits(algorithm)))
-            .take(MAX_CANDIDATES)
-            .collect()
+            .filter(move |key| kid.is_none_or(|kid| key.is_named(kid)))
+            .filter(move |key| algorithm.is_none_or(|algorithm| key.permits(algorithm)))
     }
 
     /// The key with this thumbprint, where the set has it.
@@ -397,7 +408,13 @@ mod tests {
             other(r#"{"kty":"OKP","crv":"Ed25519","x":"AAAA"}"#),
             Err(JwkError::Key(KeyError::Length))
         );
-        for members in [r#","kid":7"#, r#","use":null"#, r#","alg":[]"#, r#","key_ops":"verify""#] {
+        for members in [
+            r#","kid":7"#,
+            r#","use":null"#,
+            r#","alg":[]"#,
+            r#","key_ops":"verify""#,
+            r#","key_ops":["verify",1]"#,
+        ] {
             assert_eq!(jwk(members), Err(JwkError::Malformed), "{members}");
         }
     }
@@ -462,9 +479,16 @@ mod tests {
     }
 
     #[test]
-    fn an_rsa_key_fits_three_algorithms_unless_its_alg_says_which() {
-        use Algorithm::{RsaPssSha256, RsaPssSha512, RsaV15Sha256};
-        assert!(rsa("").unwrap().algorithms().eq([RsaPssSha512, RsaPssSha256, RsaV15Sha256]));
+    fn an_rsa_key_fits_six_algorithms_unless_its_alg_says_which() {
+        use Algorithm::{RsaPssSha256, RsaPssSha384, RsaPssSha512, RsaV15Sha256, RsaV15Sha384, RsaV15Sha512};
+        assert!(rsa("").unwrap().algorithms().eq([
+            RsaPssSha512,
+            RsaPssSha256,
+            RsaV15Sha256,
+            RsaPssSha384,
+            RsaV15Sha384,
+            RsaV15Sha512
+        ]));
         for (alg, expected) in [
             ("PS512", RsaPssSha512),
             ("rsa-pss-sha512", RsaPssSha512),
@@ -472,10 +496,13 @@ mod tests {
             ("rsa-pss-sha256", RsaPssSha256),
             ("RS256", RsaV15Sha256),
             ("rsa-v1_5-sha256", RsaV15Sha256),
+            ("PS384", RsaPssSha384),
+            ("RS384", RsaV15Sha384),
+            ("RS512", RsaV15Sha512),
         ] {
             assert!(rsa(&format!(r#","alg":"{alg}""#)).unwrap().algorithms().eq([expected]), "{alg}");
         }
-        for alg in ["RS384", "RS512", "PS384", "RSA-OAEP", "ES256", "HS256"] {
+        for alg in ["rsa-v1_5-sha384", "rsa-pss-sha384", "RS1", "RSA-OAEP", "ES256", "HS256"] {
             assert_eq!(rsa(&format!(r#","alg":"{alg}""#)), Err(JwkError::Algorithm), "{alg}");
         }
         let n = base64url::encode(&[0xa5; 256]);
@@ -485,7 +512,8 @@ mod tests {
         for algorithm in Algorithm::ALL {
             let expected = match algorithm {
                 RsaPssSha512 | RsaV15Sha256 => 2,
-                RsaPssSha256 | Algorithm::EcdsaP384Sha384 => 1,
+                Algorithm::EcdsaP384Sha384 => 1,
+                _ if algorithm.fits(set.keys()[0].key()) => 1,
                 _ => 0,
             };
             assert_eq!(set.candidates(None, *algorithm).len(), expected, "{algorithm:?}");

@@ -71,15 +71,15 @@ impl Keys {
     }
 }
 
-/// What was found out about a message.
+/// What was found out about a message, a token or a proof.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
-    /// A signature of the profile holds.
+    /// A signature of the profile holds, or the token or proof does.
     Verified,
     /// What was presented was judged, and refused.
     Invalid,
-    /// Nothing could be judged: there is no signature of the profile, or no key for it.
+    /// Nothing could be judged: there is no signature of the profile, or no key for it or the token.
     Unverified,
 }
 
@@ -97,7 +97,8 @@ impl Outcome {
             | Reason::SignatureComponentUnsupported
             | Reason::AgentUnknown
             | Reason::AgentsUnavailable
-            | Reason::KeysUnavailable => Self::Unverified,
+            | Reason::KeysUnavailable
+            | Reason::TokenKeyUnknown => Self::Unverified,
             _ => Self::Invalid,
         }
     }
@@ -425,7 +426,7 @@ impl Inspection<'_> {
             // Nothing else binds the name that the request gives.
             report.agent = key.kid().map(|_| plain.agent.clone());
             report.key = Some(key.thumbprint().to_owned());
-            report.algorithm = Some(check.algorithm().http_signatures());
+            report.algorithm = check.algorithm().http_signatures();
         }
         report
     }
@@ -444,7 +445,7 @@ impl Inspection<'_> {
             State::Unknown => {
                 return Report::of(self.rules, Some(Reason::SignatureKeyUnknown)).about(signature);
             }
-            State::Shared => (None, "hmac-sha256"),
+            State::Shared => (None, Some(HMAC)),
             State::Checks(checks, keys) => {
                 let judged: Vec<_> = checks.iter().zip(keys).zip(verdicts.take(checks.len())).collect();
                 let valid = judged.iter().find(|(_, valid)| *valid).map(|(which, _)| which);
@@ -457,7 +458,7 @@ impl Inspection<'_> {
         }
         let mut report = Report::of(self.rules, None).about(signature);
         report.key = key;
-        report.algorithm = Some(algorithm);
+        report.algorithm = algorithm;
         report.components = signature.components().iter().map(|c| c.identifier().to_owned()).collect();
         if let Some(claim) = &candidate.claim {
             report.agent = claim.identity().map(ToOwned::to_owned);
