@@ -71,7 +71,7 @@ fn conclude(world: &World, draft: &Draft, host: Host, memory: &mut Memory) -> Op
                             let reading = source.read(&response, now.seconds());
                             memory.keys_read(&source, reading, &[], now);
                         }
-                        None => memory.keys_failed(&source, now),
+                        None => drop(memory.keys_failed(&source, now)),
                     }
                 }
                 Answer::Ready

@@ -313,7 +313,7 @@ impl Gate {
     }
 }
 
-pub(super) fn is_fetchable(url: &str, allow_loopback: bool) -> bool {
+pub(crate) fn is_fetchable(url: &str, allow_loopback: bool) -> bool {
     Target::parse(url).is_ok_and(|target| match target.scheme() {
         Scheme::Https => true,
         Scheme::Http => allow_loopback && is_loopback(target.authority()),

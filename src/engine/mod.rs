@@ -19,6 +19,7 @@
 mod binding;
 mod challenge;
 mod denials;
+mod discovery;
 mod needs;
 mod nonce;
 mod permit;
