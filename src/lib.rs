@@ -23,6 +23,7 @@ pub mod engine;
 pub mod event;
 pub mod jose;
 pub mod keys;
+pub mod mcp;
 pub mod memory;
 pub mod net;
 pub mod policy;

@@ -233,7 +233,10 @@ fn typ_is_the_profiles_own() {
 
 #[test]
 fn algorithms_come_from_the_list_and_fit_the_key() {
-    for alg in ["none", "HS256", "ES256", "RS256", "eddsa", "PS256"] {
+    for alg in [
+        "none", "None", "NONE", "HS256", "HS384", "ES256", "ES512", "RS256", "RS384", "RS512", "eddsa",
+        "PS256", "PS384",
+    ] {
         let token = sign(&json!({"alg": alg, "typ": "at+jwt"}), &claims());
         assert_eq!(verify(&token, &rules(), NOW), Err(JwtError::AlgorithmNotAllowed), "{alg}");
     }

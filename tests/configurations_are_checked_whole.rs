@@ -208,9 +208,10 @@ fn lists_have_a_length() {
 
 #[test]
 fn algorithms_and_profiles_are_those_of_this_gate() {
-    for name in ["none", "HS256", "PS384", "eddsa", ""] {
+    for name in ["none", "HS256", "HS512", "ES512", "rs384", "eddsa", ""] {
         let list = format!("[\"EdDSA\", \"{name}\"]");
-        let advice = r#"write one of "ES256", "ES384", "EdDSA", "PS256", "PS512", "RS256""#;
+        let advice =
+            r#"write one of "ES256", "ES384", "EdDSA", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512""#;
         refused("[\"EdDSA\", \"ES256\"]", &list, "issuers[0].algorithms[1]", advice);
         refused("max_age = \"60s\"", &format!("algorithms = {list}"), "dpop.algorithms[1]", advice);
     }
@@ -233,6 +234,10 @@ fn rules_of_a_profile_tighten_what_it_demands() {
     rules(window, "keys = [\"https://a.example/k\"]", "web-bot-auth.keys", "use trust");
     rules(window, "algorithms = [\"hmac-sha256\"]", "web-bot-auth.algorithms[0]", "write one of");
     rules(window, "algorithms = [\"rsa-pss-sha256\"]", "web-bot-auth.algorithms[0]", "write one of");
+    for jose_only in ["rsa-v1_5-sha384", "rsa-pss-sha384", "RS384"] {
+        let algorithms = format!("algorithms = [\"{jose_only}\"]");
+        rules(window, &algorithms, "web-bot-auth.algorithms[0]", "write one of");
+    }
     rules(window, "parameters = [\"key\"]", "web-bot-auth.parameters[0]", "write one of");
     rules(window, "components = [\"@status\"]", "web-bot-auth.components[0]", "not a component of a request");
     rules(window, "components = ['\"x\";req']", "web-bot-auth.components[0]", "not a component of a request");

@@ -6,6 +6,7 @@
 use countersign::crypto::{Algorithm, CheckError, PublicKey, SharedKey, SignatureCheck, Verdict};
 use countersign::encoding::base64url;
 use countersign::jose::{Jwk, JwkSet};
+use countersign::signature::{SignatureError, profiles};
 use p256::ecdsa::signature::Signer as _;
 use serde_json::Value;
 
@@ -93,6 +94,9 @@ fn rsa_takes_its_own_padding_hash_and_salt() {
                 (Some("pkcs1"), Some("sha256"), None) => Some(Algorithm::RsaV15Sha256),
                 (Some("pss"), Some("sha256"), Some(32)) => Some(Algorithm::RsaPssSha256),
                 (Some("pss"), Some("sha512"), Some(64)) => Some(Algorithm::RsaPssSha512),
+                (Some("pkcs1"), Some("sha384"), None) => Some(Algorithm::RsaV15Sha384),
+                (Some("pss"), Some("sha384"), Some(48)) => Some(Algorithm::RsaPssSha384),
+                (Some("pkcs1"), Some("sha512"), None) => Some(Algorithm::RsaV15Sha512),
                 _ => None,
             };
             let signature = base64url::decode(made["signature"].as_str().unwrap()).unwrap();
@@ -108,7 +112,33 @@ fn rsa_takes_its_own_padding_hash_and_salt() {
             }
         }
     }
-    assert_eq!(accepted, 9);
+    assert_eq!(accepted, 21);
+}
+
+/// What JOSE alone has a name for signs no message, whatever a key, a list or a signature says.
+#[test]
+fn no_profile_of_signatures_takes_an_algorithm_of_jose_alone() {
+    let n = base64url::encode(&[0xff; 512]);
+    let key = |alg: &str| jwk(&serde_json::json!({ "kty": "RSA", "n": n, "e": "AQAB", "alg": alg }));
+    let without_alg = jwk(&serde_json::json!({ "kty": "RSA", "n": n, "e": "AQAB" }));
+    for alg in ["RS384", "RS512", "PS384"] {
+        let algorithm = Algorithm::from_jose(alg).unwrap();
+        assert!(key(alg).permits(algorithm) && without_alg.permits(algorithm));
+        for profile in profiles::ALL {
+            assert!(!profile.algorithms.contains(&algorithm));
+            let mut rules = profiles::rules(profile.name).unwrap();
+            rules.algorithms = vec![algorithm];
+            for stated in [None, Some("rsa-v1_5-sha384"), Some("rsa-pss-sha384"), Some(alg)] {
+                for key in [&key(alg), &without_alg] {
+                    let refused = Err(SignatureError::AlgorithmNotAllowed);
+                    assert_eq!(rules.algorithm(key, stated), refused, "{}: {alg}, {stated:?}", profile.name);
+                }
+            }
+            // A list of everything is no more than a list of what has a name.
+            rules.algorithms = Algorithm::ALL.to_vec();
+            assert_eq!(rules.algorithm(&key(alg), None), Err(SignatureError::AlgorithmNotAllowed));
+        }
+    }
 }
 
 /// RFC 9421 appendix B.2.5.

@@ -92,7 +92,7 @@ fn verifies(signature: &PresentedSignature, base: &str) -> Option<bool> {
     let (key, algorithm) = key(signature.params().keyid.as_deref().unwrap());
     let check = SignatureCheck::new(key, algorithm, base.into(), signature.signature().to_vec()).unwrap();
     if !check.is_supported() {
-        println!("skipped: no backend for {}", algorithm.http_signatures());
+        println!("skipped: no backend for {}", algorithm.jose());
         return None;
     }
     Some(check.verify() == Verdict::Valid)

@@ -88,7 +88,7 @@ fn check(version: u32, index: usize, case: &Value) {
         assert_eq!(check(base.clone()).verify(), Verdict::Valid, "{name}");
         assert_eq!(check(base.replace("example.com", "example.org")).verify(), Verdict::Invalid, "{name}");
     } else {
-        println!("skipped: {name}: no backend for {}", algorithm.http_signatures());
+        println!("skipped: {name}: no backend for {}", algorithm.jose());
     }
 
     let created = UnixSeconds(case["created_ms"].as_i64().unwrap() / 1000);

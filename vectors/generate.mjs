@@ -8,16 +8,21 @@ import { keepSignatures } from './generator/sign.mjs'
 
 const TOPICS = ['components', 'queries', 'targets', 'signature-fields', 'algorithms', 'times', 'digests', 'responses', 'chaining', 'web-bot-auth', 'directories', 'tap', 'agent-headers']
 
+// Of tokens and proofs, in a folder of their own: they have another format.
+const TOKEN_TOPICS = ['serialisation', 'headers', 'signatures', 'claims', 'proofs']
+
 const here = (name) => new URL(name, import.meta.url)
 const files = []
 const names = new Set()
-for (const topic of TOPICS) {
-  const { title, vectors } = await import(here(`generator/topics/${topic}.mjs`))
+const places = [...TOPICS.map((topic) => [topic, `topics/${topic}`, topic]), ...TOKEN_TOPICS.map((topic) => [topic, `tokens/${topic}`, `tokens/${topic}`])]
+for (const [topic, module, file] of places) {
+  const { title, keys, vectors } = await import(here(`generator/${module}.mjs`))
   for (const { name } of vectors) {
-    if (names.has(name)) throw new Error(`two vectors are called ${name}`)
-    names.add(name)
+    const unique = `${file === topic ? '' : 'tokens/'}${name}`
+    if (names.has(unique)) throw new Error(`two vectors are called ${unique}`)
+    names.add(unique)
   }
-  files.push([here(`${topic}.json`), `${JSON.stringify({ format: 1, topic, title, vectors }, null, 1)}\n`])
+  files.push([here(`${file}.json`), `${JSON.stringify({ format: 1, topic, title, keys, vectors }, null, 1)}\n`])
 }
 files.push(keepSignatures())
 

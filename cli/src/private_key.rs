@@ -124,7 +124,7 @@ impl PrivateKey {
 
 /// What a JOSE `alg` is called in RFC 9421.
 fn of_jose(alg: &str) -> Option<&'static str> {
-    if alg == "HS256" { Some(HMAC) } else { Algorithm::from_jose(alg).map(Algorithm::http_signatures) }
+    if alg == "HS256" { Some(HMAC) } else { Algorithm::from_jose(alg).and_then(Algorithm::http_signatures) }
 }
 
 fn sign_rsa(key: &RsaPrivateKey, algorithm: &str, base: &[u8]) -> Result<Vec<u8>, String> {

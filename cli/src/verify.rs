@@ -163,12 +163,14 @@ fn rules(input: &Input) -> Result<Rules, Failure> {
 
 /// Accepts these algorithms of the profile only.
 fn limit_algorithms(rules: &mut Rules, names: &[&str]) -> Result<(), Failure> {
-    let known = Algorithm::ALL.iter().map(|algorithm| algorithm.http_signatures()).chain([HMAC]);
+    let known = Algorithm::ALL.iter().filter_map(|algorithm| algorithm.http_signatures()).chain([HMAC]);
     let known: Vec<_> = known.collect();
     if let Some(name) = names.iter().find(|name| !known.contains(name)) {
         return Err(unknown("algorithm", &known, name));
     }
-    rules.algorithms.retain(|algorithm| names.contains(&algorithm.http_signatures()));
+    rules
+        .algorithms
+        .retain(|algorithm| algorithm.http_signatures().is_some_and(|name| names.contains(&name)));
     rules.shared_keys &= names.contains(&HMAC);
     Ok(())
 }

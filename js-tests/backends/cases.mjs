@@ -40,6 +40,7 @@ export async function makeCases(seed, rounds) {
 function signersOf(random, rsa, round) {
   // The largest keys are slow to sign with, and every round of theirs is much like another.
   const keys = rsa.filter(({ bits }) => bits <= 4096 || round === 0);
+  const small = rsa.filter(({ bits }) => bits < 3072);
   return {
     EdDSA: [ed25519(random), ed25519(random)],
     ES256: [ecdsa(random, P256), ecdsa(random, P256)],
@@ -47,6 +48,10 @@ function signersOf(random, rsa, round) {
     PS512: keys.map((key) => pss(random, key, "sha512", 64)),
     PS256: keys.map((key) => pss(random, key, "sha256", 32)),
     RS256: keys.map((key) => pkcs1(random, key)),
+    // The same arithmetic with other hashes.
+    PS384: small.map((key) => pss(random, key, "sha384", 48)),
+    RS384: small.map((key) => pkcs1(random, key, "sha384")),
+    RS512: small.map((key) => pkcs1(random, key, "sha512")),
   };
 }
 

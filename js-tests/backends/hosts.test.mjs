@@ -1,5 +1,5 @@
 // The hosts themselves, and not only what they ask of their cryptography: tokens of every algorithm, right and wrong,
-// through the Worker and through the npm package. One RSA key signs for three algorithms, so that an imported key that
+// through the Worker and through the npm package. One RSA key signs for six algorithms, so that an imported key that
 // is kept for one of them and used for another would show.
 import assert from "node:assert/strict";
 import { constants, generateKeyPairSync, randomUUID, sign } from "node:crypto";
@@ -20,6 +20,9 @@ const SIGNERS = {
   RS256: { key: rsa, hash: "sha256" },
   PS256: { key: rsa, hash: "sha256", options: { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 } },
   PS512: { key: rsa, hash: "sha512", options: { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 64 } },
+  PS384: { key: rsa, hash: "sha384", options: { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 48 } },
+  RS384: { key: rsa, hash: "sha384" },
+  RS512: { key: rsa, hash: "sha512" },
 };
 const ALGORITHMS = Object.keys(SIGNERS);
 const AUDIENCE = "https://api.example";
@@ -50,10 +53,10 @@ for (const [host, start] of Object.entries({ "the Worker": undefined, "the npm p
       assert.equal(await code(alg), "ok", alg);
       assert.equal(await code(alg, alg, {}, (signature) => void (signature[40] ^= 1)), "token.signature_invalid", alg);
     }
-    for (const [alg, by] of [["RS256", "PS256"], ["PS256", "RS256"], ["PS256", "PS512"], ["PS512", "PS256"], ["PS512", "RS256"]]) {
+    for (const [alg, by] of [["RS256", "PS256"], ["PS256", "RS256"], ["PS256", "PS512"], ["PS512", "PS256"], ["PS512", "RS256"], ["RS384", "RS256"], ["RS512", "RS384"], ["PS384", "RS384"], ["RS384", "PS384"], ["PS384", "PS512"]]) {
       assert.equal(await code(alg, by), "token.signature_invalid", `${alg} of ${by}`);
     }
-    for (const [alg, saltLength] of /** @type {const} */ ([["PS256", 0], ["PS256", 31], ["PS256", 64], ["PS512", 32], ["PS512", 63], ["PS512", 65]])) {
+    for (const [alg, saltLength] of /** @type {const} */ ([["PS256", 0], ["PS256", 31], ["PS256", 64], ["PS512", 32], ["PS512", 63], ["PS512", 65], ["PS384", 47], ["PS384", 49], ["PS384", 64]])) {
       assert.equal(await code(alg, alg, { saltLength }), "token.signature_invalid", `${alg}, salt of ${saltLength}`);
     }
   });

@@ -33,7 +33,14 @@ export async function rareExponents(random) {
   const keys = [35, 257, 65539].map((publicExponent) => promisify(generateKeyPair)("rsa", { modulusLength: 2048, publicExponent }));
   return (await Promise.all(keys)).flatMap(({ privateKey }) => {
     const rsa = rsaKey(privateKey);
-    const signers = { PS512: pss(random, rsa, "sha512", 64), PS256: pss(random, rsa, "sha256", 32), RS256: pkcs1(random, rsa) };
+    const signers = {
+      PS512: pss(random, rsa, "sha512", 64),
+      PS384: pss(random, rsa, "sha384", 48),
+      PS256: pss(random, rsa, "sha256", 32),
+      RS256: pkcs1(random, rsa),
+      RS384: pkcs1(random, rsa, "sha384"),
+      RS512: pkcs1(random, rsa, "sha512"),
+    };
     const message = random.bytes(20);
     return Object.entries(signers).map(([alg, { key, sign }]) => ({ kind: "a rare exponent", alg, key, message, signature: sign(message) }));
   });
@@ -63,10 +70,11 @@ function* craftedRsa({ key, n, length }, message, signature) {
   }
 }
 
-/** @param {Random} random @param {RsaKey} rsa @returns {Signer} */
-export function pkcs1(random, rsa) {
+/** @param {Random} random @param {RsaKey} rsa @param {Hash} [hashName] @returns {Signer} */
+export function pkcs1(random, rsa, hashName = "sha256") {
   const { key, length, raw } = rsa;
-  const digestInfo = (/** @type {Buffer} */ message) => Buffer.concat([OF_SHA256, createHash("sha256").update(message).digest()]);
+  const algorithmId = prefixOf(hashName);
+  const digestInfo = (/** @type {Buffer} */ message, of = hashName) => Buffer.concat([prefixOf(of), createHash(of).update(message).digest()]);
   /** @param {Buffer} info @param {{start?: number[], fill?: number, behind?: Buffer, shorter?: number}} [options] */
   const encoded = (info, { start = [0, 1], fill = 0xff, behind = Buffer.alloc(0), shorter = 0 } = {}) => {
     const padding = Buffer.alloc(length - start.length - 1 - info.length - behind.length - shorter, fill);
@@ -78,7 +86,8 @@ export function pkcs1(random, rsa) {
     *crafted(message) {
       const info = digestInfo(message);
       yield* craftedRsa(rsa, message, raw(encoded(info)));
-      const hash = info.subarray(OF_SHA256.length);
+      const hash = info.subarray(algorithmId.length);
+      const other = hashName === "sha512" ? "sha256" : "sha512";
       const patched = (/** @type {number} */ at) => {
         const copy = Buffer.from(info);
         copy[at] ^= 1;
@@ -97,17 +106,17 @@ export function pkcs1(random, rsa) {
         "8 bytes of padding": encoded(info, { behind: random.bytes(length - 11 - info.length) }),
         "no padding": encoded(info, { behind: random.bytes(length - 3 - info.length) }),
         "no algorithm": encoded(hash),
-        "no NULL": encoded(Buffer.concat([Buffer.from("302f300b0609608648016503040201", "hex"), Buffer.from([4, 32]), hash])),
-        "BER length": encoded(Buffer.concat([Buffer.from("308131300d060960864801650304020105000420", "hex"), hash])),
-        "BER length of the hash": encoded(Buffer.concat([Buffer.from("3032300d06096086480165030402010500048120", "hex"), hash])),
-        "another OID": encoded(Buffer.concat([Buffer.from("3031300d060960864801650304020305000420", "hex"), hash])),
+        "no NULL": encoded(Buffer.concat([prefixOf(hashName, { withNull: false }), hash])),
+        "BER length": encoded(Buffer.concat([prefixOf(hashName, { outer: "81" }), hash])),
+        "BER length of the hash": encoded(Buffer.concat([prefixOf(hashName, { inner: "81" }), hash])),
+        "another OID": encoded(Buffer.concat([prefixOf(hashName, { of: other }), hash])),
         "a cut hash": encoded(info.subarray(0, -1)),
         "SHA-1": encoded(Buffer.concat([Buffer.from("3021300906052b0e03021a05000414", "hex"), createHash("sha1").update(message).digest()])),
-        "SHA-512": encoded(Buffer.concat([Buffer.from("3051300d060960864801650304020305000440", "hex"), createHash("sha512").update(message).digest()])),
-        PSS: encodedPss(random, rsa, message, { hash: "sha256", salt: random.bytes(32) }),
+        "another of SHA-2": encoded(digestInfo(message, other)),
+        PSS: encodedPss(random, rsa, message, { hash: hashName, salt: random.bytes(hash.length) }),
         random: Buffer.concat([Buffer.alloc(1), random.bytes(length - 1)]),
       };
-      for (let at = 0; at < OF_SHA256.length; at += 1) encodings[`byte ${at} of the algorithm`] = encoded(patched(at));
+      for (let at = 0; at < algorithmId.length; at += 1) encodings[`byte ${at} of the algorithm`] = encoded(patched(at));
       for (const [kind, encoding] of Object.entries(encodings)) {
         if (numberOf(encoding) < rsa.n) yield { kind: `PKCS #1: ${kind}`, key, message, signature: raw(encoding) };
       }
@@ -115,9 +124,27 @@ export function pkcs1(random, rsa) {
   };
 }
 
-const OF_SHA256 = Buffer.from("3031300d060960864801650304020105000420", "hex");
+/** @typedef {"sha256" | "sha384" | "sha512"} Hash */
 
-/** @param {Random} random @param {RsaKey} rsa @param {"sha256" | "sha512"} hash @param {number} saltLength @returns {Signer} */
+/** The last arc of each hash's object identifier, and how long it is. */
+const HASHES = { sha256: ["01", 32], sha384: ["02", 48], sha512: ["03", 64] };
+
+/**
+ * What comes before the hash in a DigestInfo (RFC 8017 §9.2, note 1), also as nobody should write it: without the NULL,
+ * with another hash's identifier, with lengths of a byte more.
+ *
+ * @param {Hash} hash
+ * @param {{withNull?: boolean, of?: Hash, outer?: string, inner?: string}} [options]
+ */
+function prefixOf(hash, { withNull = true, of = hash, outer = "", inner = "" } = {}) {
+  const hex = (/** @type {number} */ number) => number.toString(16).padStart(2, "0");
+  const [length, [arc]] = [/** @type {number} */ (HASHES[hash][1]), HASHES[of]];
+  const algorithm = `300${withNull ? "d" : "b"}06096086480165030402${arc}${withNull ? "0500" : ""}`;
+  const rest = `${algorithm}04${inner}${hex(length)}`;
+  return Buffer.from(`30${outer}${hex(rest.length / 2 + length)}${rest}`, "hex");
+}
+
+/** @param {Random} random @param {RsaKey} rsa @param {Hash} hash @param {number} saltLength @returns {Signer} */
 export function pss(random, rsa, hash, saltLength) {
   const { key, raw, length } = rsa;
   const other = hash === "sha256" ? "sha512" : "sha256";
@@ -130,7 +157,7 @@ export function pss(random, rsa, hash, saltLength) {
     *crafted(message) {
       yield* craftedRsa(rsa, message, raw(encoded(message)));
       const longest = Math.ceil((rsa.bits - 1) / 8) - createHash(hash).digest().length - 2;
-      for (const salt of [0, 1, 20, 31, 32, 33, 48, 63, 64, 65, longest]) {
+      for (const salt of [0, 1, 20, 31, 32, 33, 47, 48, 49, 63, 64, 65, longest]) {
         yield { kind: `PSS: salt of ${salt === longest ? "any" : salt}`, key, message, signature: raw(encoded(message, { salt: random.bytes(salt) })) };
       }
       yield { kind: "PSS: salt of zeros", key, message, signature: raw(encoded(message, { salt: Buffer.alloc(saltLength) })) };
@@ -153,7 +180,7 @@ export function pss(random, rsa, hash, saltLength) {
         const encoding = fitting(rsa.n, () => encoded(message, options));
         if (encoding) yield { kind: `PSS: ${kind}`, key, message, signature: raw(encoding) };
       }
-      const pkcs = Buffer.concat([OF_SHA256, createHash("sha256").update(message).digest()]);
+      const pkcs = Buffer.concat([prefixOf(hash), createHash(hash).update(message).digest()]);
       const padded = Buffer.concat([Buffer.from([0, 1]), Buffer.alloc(length - 3 - pkcs.length, 0xff), Buffer.alloc(1), pkcs]);
       yield { kind: "PSS: PKCS #1", key, message, signature: raw(padded) };
     },

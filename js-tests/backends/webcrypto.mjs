@@ -8,6 +8,9 @@ const ALGORITHMS = {
   PS512: { name: "RSA-PSS", hash: "SHA-512", saltLength: 64 },
   PS256: { name: "RSA-PSS", hash: "SHA-256", saltLength: 32 },
   RS256: { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" },
+  PS384: { name: "RSA-PSS", hash: "SHA-384", saltLength: 48 },
+  RS384: { name: "RSASSA-PKCS1-v1_5", hash: "SHA-384" },
+  RS512: { name: "RSASSA-PKCS1-v1_5", hash: "SHA-512" },
 };
 
 /** @param {string} alg @param {string} key a JWK, JSON */

@@ -43,7 +43,7 @@ test("what is no key, no signature or no algorithm verifies nothing", () => {
   const [message, signature] = [new Uint8Array(3), new Uint8Array(64)];
   const keys = new ImportedKeys();
   for (const check of [{ key: "{}", signature }, { key, signature }, { key, signature: new Uint8Array() }]) {
-    for (const algorithm of /** @type {const} */ (["ES256", "ES384", "PS256", "PS512", "RS256"])) {
+    for (const algorithm of /** @type {const} */ (["ES256", "ES384", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512"])) {
       assert.equal(keys.verify({ algorithm, message, ...check }), false, algorithm);
     }
     assert.ok(!keys.verify({ algorithm: /** @type {any} */ ("HS256"), message, ...check }));

@@ -25,6 +25,12 @@ export class ImportedKeys {
           return verify("sha512", message, pss(key, saltLength ?? 64), signature);
         case "RS256":
           return verify("sha256", message, key, signature);
+        case "PS384":
+          return verify("sha384", message, pss(key, saltLength ?? 48), signature);
+        case "RS384":
+          return verify("sha384", message, key, signature);
+        case "RS512":
+          return verify("sha512", message, key, signature);
       }
     } catch {
       return false;

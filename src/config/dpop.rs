@@ -17,8 +17,8 @@ use crate::crypto::Algorithm;
 pub struct DpopConfig {
     /// How old a proof may be (`iat`). Range: `1s` to `5m`.
     pub max_age: Span,
-    /// The signature algorithms that proofs may use: `EdDSA`, `ES256`, `ES384`, `PS256`, `PS512`, `RS256`. Range: 1
-    /// to 8 entries.
+    /// The signature algorithms that proofs may use: `EdDSA` (or `Ed25519`, which is the same),
+    /// `ES256`, `ES384`, `PS256`, `PS384`, `PS512`, `RS256`, `RS384`, `RS512`. Range: 1 to 16 entries.
     pub algorithms: Vec<String>,
 }
 

@@ -1,6 +1,5 @@
 //! [`Gate`]: a configuration that was checked whole.
 
-use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
@@ -8,7 +7,9 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::signatures::Signatures;
-use super::{Admin, Config, ConfigError, Delegation, Disclosure, Dpop, Issuer, MAX_ENTRIES, Span, list};
+use super::{
+    Admin, Config, ConfigError, Delegation, Disclosure, Dpop, Issuer, MAX_ENTRIES, Resource, Span, list,
+};
 use crate::crypto::{Algorithm, SharedKey};
 use crate::delegation::details::DetailsType;
 use crate::delegation::scope::Grammar;
@@ -42,6 +43,7 @@ pub struct Gate {
     agents: Arc<Registry>,
     admin: Option<Admin>,
     routes: Vec<Route>,
+    pub(crate) resources: Vec<Resource>,
 }
 
 /// An origin that clients send to, with the path prefix that a proxy takes away.
@@ -63,6 +65,15 @@ impl PublicOrigin {
     #[must_use]
     pub fn url(&self) -> String {
         format!("{}://{}{}", self.scheme.as_str(), self.authority, self.path_prefix)
+    }
+
+    /// The same without the path prefix.
+    pub(super) fn authority_url(&self) -> String {
+        format!("{}://{}", self.scheme.as_str(), self.authority)
+    }
+
+    pub(super) fn path_prefix(&self) -> &str {
+        &self.path_prefix
     }
 
     fn is(&self, target: &Target) -> bool {
@@ -93,7 +104,9 @@ impl Gate {
             agents: faults.agents(config),
             admin: faults.admin(config),
             routes: faults.routes(config),
+            resources: Vec::new(),
         };
+        gate.resources = faults.resources(config, &gate.public_origins);
         // First, so that no route of the configuration opens the admin API or hides it.
         gate.routes.splice(..0, gate.admin.as_ref().and_then(Admin::route));
         if faults.0.is_empty() { Ok(gate) } else { Err(faults.0) }
@@ -235,22 +248,6 @@ impl Gate {
         &self.routes
     }
 
-    /// The metadata of the protected resource (RFC 9728 §2), as clients of a public origin see it.
-    #[must_use]
-    pub fn resource_metadata(&self, public: &PublicOrigin) -> serde_json::Value {
-        let token_routes = || self.routes.iter().filter(|route| route.token);
-        let scopes: BTreeSet<&str> =
-            token_routes().flat_map(|route| route.scope.iter().map(String::as_str)).collect();
-        serde_json::json!({
-            "resource": public.url(),
-            "authorization_servers": self.issuers.iter().map(Issuer::name).collect::<Vec<_>>(),
-            "scopes_supported": scopes,
-            "bearer_methods_supported": ["header"],
-            "dpop_signing_alg_values_supported": self.dpop.algorithms.iter().map(|a| a.jose()).collect::<Vec<_>>(),
-            "dpop_bound_access_tokens_required": token_routes().count() > 0 && token_routes().all(|route| route.dpop),
-        })
-    }
-
     /// The directory that an agent names, under the rules of this gate.
     pub(crate) fn directory(&self, url: &KeySourceUrl) -> KeySource {
         let must_be_signed = self.signatures.as_ref().is_some_and(|s| s.require_signed_directories);
@@ -360,7 +357,7 @@ impl Faults {
     }
 
     pub(super) fn algorithms(&mut self, path: &str, names: &[String]) -> Vec<Algorithm> {
-        self.count(path, names.len(), 1, 8);
+        self.count(path, names.len(), 1, 16);
         let mut algorithms = Vec::new();
         for (i, name) in names.iter().enumerate() {
             match Algorithm::from_jose(name) {

@@ -23,8 +23,8 @@ pub struct IssuerConfig {
     pub jwks_uri: String,
     /// The audiences of which a token must name one (`aud`). Range: 1 to 64 entries.
     pub audience: Vec<String>,
-    /// The signature algorithms its tokens may use: `EdDSA`, `ES256`, `ES384`, `PS256`, `PS512`, `RS256`. Range: 1 to
-    /// 8 entries.
+    /// The signature algorithms its tokens may use: `EdDSA` (or `Ed25519`, which is the same),
+    /// `ES256`, `ES384`, `PS256`, `PS384`, `PS512`, `RS256`, `RS384`, `RS512`. Range: 1 to 16 entries.
     pub algorithms: Vec<String>,
     /// `at+jwt` (RFC 9068), or `jwt` for providers that do not emit that `typ`. Default: `at+jwt`.
     #[serde(default)]

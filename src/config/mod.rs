@@ -10,6 +10,8 @@ mod delegation;
 mod dpop;
 mod gate;
 mod issuers;
+mod mcp;
+mod resources;
 mod routes;
 mod signatures;
 mod span;
@@ -22,6 +24,9 @@ pub(crate) use dpop::Dpop;
 pub use dpop::DpopConfig;
 pub use gate::{Gate, PublicOrigin};
 pub use issuers::{Issuer, IssuerConfig, ProfileConfig};
+pub use mcp::{McpConfig, McpOperationConfig};
+pub(crate) use resources::Resource;
+pub use resources::{RESOURCE_METADATA_PATH, ResourceConfig};
 pub use routes::{RateConfig, RatePer, RateStore, ReplayConfig, Requirement, RouteConfig};
 pub use signatures::{RulesConfig, SignaturesConfig};
 pub use span::Span;
@@ -105,6 +110,10 @@ pub struct Config {
     /// refused. Range: 0 to 64 entries.
     #[serde(default)]
     pub authorization_details: Vec<DetailsConfig>,
+    /// The parts of the API that are protected resources of their own (RFC 9728), with metadata and audiences of their
+    /// own. The public origins are resources without being listed. Default: none. Range: 0 to 64 entries.
+    #[serde(default)]
+    pub resources: Vec<ResourceConfig>,
     /// What is guarded, and how. The first match decides; a request that matches none is refused.
     /// Range: 1 to 1024 entries.
     pub routes: Vec<RouteConfig>,

@@ -7,13 +7,15 @@ use alloc::vec::Vec;
 use serde::Deserialize;
 
 use super::gate::{Faults, is_scope};
-use super::{Config, Span};
-use crate::policy::{Limit, Pattern, Route};
+use super::{Config, McpConfig, Span};
+use crate::policy::{Limit, Pattern, Route, StepUp};
 use crate::signature::profiles;
 use crate::state::rate::Quota;
 
 /// Most routes.
 const MAX_ROUTES: usize = 1024;
+/// Most context classes of one route.
+const MAX_ACR_VALUES: usize = 16;
 /// Most limits of one route.
 const MAX_LIMITS: usize = 8;
 
@@ -38,6 +40,16 @@ pub struct RouteConfig {
     /// `content-digest` is demanded where a body follows.
     #[serde(default)]
     pub components: Vec<String>,
+    /// The authentication context classes of which the token must name one (`acr`, RFC 9470). A client whose token has
+    /// none of them is asked to have the person authenticate anew. Default: none. Range: 0 to 16 entries.
+    #[serde(default)]
+    pub acr_values: Vec<String>,
+    /// How long ago the person may have authenticated (`auth_time`, RFC 9470). Default: no limit. Range: `0s` to `30d`.
+    #[serde(default)]
+    pub max_age: Option<Span>,
+    /// That it is an endpoint of the Model Context Protocol, and what its operations demand. Default: it is none.
+    #[serde(default)]
+    pub mcp: Option<McpConfig>,
     /// How repeated proofs are refused. Default: `isolate`.
     #[serde(default)]
     pub replay: ReplayConfig,
@@ -216,8 +228,35 @@ impl Faults {
             replay: route.replay == ReplayConfig::Isolate,
             limits,
             shadow: route.shadow,
+            reads_content: route.mcp.is_some(),
+            mcp: route.mcp.as_ref().map(|mcp| self.mcp(&format!("{path}.mcp"), mcp, token)),
+            step_up: self.step_up(path, route, token),
             ..Route::open(pattern)
         })
+    }
+
+    fn step_up(&mut self, path: &str, route: &RouteConfig, has_token: bool) -> StepUp {
+        let acr_values = format!("{path}.acr_values");
+        self.count(&acr_values, route.acr_values.len(), 0, MAX_ACR_VALUES);
+        if !route.acr_values.iter().all(|value| is_scope(value)) {
+            self.add(
+                &acr_values,
+                "has a value with a space, a quotation mark or a back slash; write one an entry",
+            );
+        }
+        let max_age = format!("{path}.max_age");
+        if !has_token {
+            for (name, is_there) in
+                [(acr_values, !route.acr_values.is_empty()), (max_age.clone(), route.max_age.is_some())]
+            {
+                if is_there {
+                    self.add(name, "is about a token; add \"token\" to require");
+                }
+            }
+        }
+        let most = Span::from_secs(30 * 86_400);
+        let max_age = route.max_age.map(|span| self.span(&max_age, span, Span::from_secs(0), most));
+        StepUp { acr_values: route.acr_values.clone(), max_age }
     }
 
     fn limit(&mut self, path: &str, rate: &RateConfig) -> Limit {

@@ -254,7 +254,7 @@ impl Faults {
         }
         rules.algorithms.clear();
         let profile = rules.profile();
-        let mut allowed: Vec<_> = profile.algorithms.iter().map(|a| a.http_signatures()).collect();
+        let mut allowed: Vec<_> = profile.algorithms.iter().filter_map(|a| a.http_signatures()).collect();
         allowed.extend(profile.may_share_keys.then_some(HMAC));
         for (i, name) in config.algorithms.iter().enumerate() {
             let algorithm = Algorithm::from_http_signatures(name);

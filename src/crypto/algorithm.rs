@@ -1,6 +1,9 @@
 //! Signature algorithms and their names in JOSE (RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864) and in HTTP Message
 //! Signatures (RFC 9421 §6.2.2).
 //!
+//! Some have a name in JOSE alone. No signature of HTTP messages is of these: what has no name there cannot be stated,
+//! configured or accepted ([`Algorithm::http_signatures`]).
+//!
 //! Symmetric algorithms and `none` have no value here, so no key can be used with them.
 
 use super::PublicKey;
@@ -21,6 +24,12 @@ pub enum Algorithm {
     RsaPssSha256,
     /// RSASSA-PKCS1-v1_5 with SHA-256 (RFC 8017 §8.2).
     RsaV15Sha256,
+    /// RSASSA-PSS with SHA-384, also for the mask, and 48 bytes of salt (RFC 8017 §8.1, RFC 7518 §3.5). JOSE only.
+    RsaPssSha384,
+    /// RSASSA-PKCS1-v1_5 with SHA-384 (RFC 8017 §8.2). JOSE only.
+    RsaV15Sha384,
+    /// RSASSA-PKCS1-v1_5 with SHA-512 (RFC 8017 §8.2). JOSE only.
+    RsaV15Sha512,
 }
 
 impl Algorithm {
@@ -32,6 +41,9 @@ impl Algorithm {
         Self::RsaPssSha512,
         Self::RsaPssSha256,
         Self::RsaV15Sha256,
+        Self::RsaPssSha384,
+        Self::RsaV15Sha384,
+        Self::RsaV15Sha512,
     ];
 
     /// The algorithm of a JOSE `alg` value, compared exactly. `EdDSA` means Ed25519 here, as Ed448 is not offered.
@@ -44,6 +56,9 @@ impl Algorithm {
             "PS512" => Some(Self::RsaPssSha512),
             "PS256" => Some(Self::RsaPssSha256),
             "RS256" => Some(Self::RsaV15Sha256),
+            "PS384" => Some(Self::RsaPssSha384),
+            "RS384" => Some(Self::RsaV15Sha384),
+            "RS512" => Some(Self::RsaV15Sha512),
             _ => None,
         }
     }
@@ -58,6 +73,9 @@ impl Algorithm {
             Self::RsaPssSha512 => "PS512",
             Self::RsaPssSha256 => "PS256",
             Self::RsaV15Sha256 => "RS256",
+            Self::RsaPssSha384 => "PS384",
+            Self::RsaV15Sha384 => "RS384",
+            Self::RsaV15Sha512 => "RS512",
         }
     }
 
@@ -65,19 +83,21 @@ impl Algorithm {
     /// registered, see [`Self::is_registered`].
     #[must_use]
     pub fn from_http_signatures(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|algorithm| algorithm.http_signatures() == name)
+        Self::ALL.iter().copied().find(|algorithm| algorithm.http_signatures() == Some(name))
     }
 
-    /// The name in the registry of RFC 9421 §6.2.2, or the one that is written there without being registered.
+    /// The name in the registry of RFC 9421 §6.2.2, or the one that is written there without being registered. `None`
+    /// for what is JOSE's alone: no signature of a message may be of it.
     #[must_use]
-    pub fn http_signatures(self) -> &'static str {
+    pub fn http_signatures(self) -> Option<&'static str> {
         match self {
-            Self::Ed25519 => "ed25519",
-            Self::EcdsaP256Sha256 => "ecdsa-p256-sha256",
-            Self::EcdsaP384Sha384 => "ecdsa-p384-sha384",
-            Self::RsaPssSha512 => "rsa-pss-sha512",
-            Self::RsaPssSha256 => "rsa-pss-sha256",
-            Self::RsaV15Sha256 => "rsa-v1_5-sha256",
+            Self::Ed25519 => Some("ed25519"),
+            Self::EcdsaP256Sha256 => Some("ecdsa-p256-sha256"),
+            Self::EcdsaP384Sha384 => Some("ecdsa-p384-sha384"),
+            Self::RsaPssSha512 => Some("rsa-pss-sha512"),
+            Self::RsaPssSha256 => Some("rsa-pss-sha256"),
+            Self::RsaV15Sha256 => Some("rsa-v1_5-sha256"),
+            Self::RsaPssSha384 | Self::RsaV15Sha384 | Self::RsaV15Sha512 => None,
         }
     }
 
@@ -85,19 +105,34 @@ impl Algorithm {
     /// a profile that says so may allow it.
     #[must_use]
     pub fn is_registered(self) -> bool {
-        self != Self::RsaPssSha256
+        self != Self::RsaPssSha256 && self.http_signatures().is_some()
     }
 
     /// Whether keys of this kind sign with this algorithm.
     #[must_use]
     pub fn fits(self, key: &PublicKey) -> bool {
-        matches!(
-            (self, key),
-            (Self::Ed25519, PublicKey::Ed25519(_))
-                | (Self::EcdsaP256Sha256, PublicKey::P256(_))
-                | (Self::EcdsaP384Sha384, PublicKey::P384(_))
-                | (Self::RsaPssSha512 | Self::RsaPssSha256 | Self::RsaV15Sha256, PublicKey::Rsa(_))
-        )
+        match self {
+            Self::Ed25519 => matches!(key, PublicKey::Ed25519(_)),
+            Self::EcdsaP256Sha256 => matches!(key, PublicKey::P256(_)),
+            Self::EcdsaP384Sha384 => matches!(key, PublicKey::P384(_)),
+            Self::RsaPssSha512
+            | Self::RsaPssSha256
+            | Self::RsaV15Sha256
+            | Self::RsaPssSha384
+            | Self::RsaV15Sha384
+            | Self::RsaV15Sha512 => matches!(key, PublicKey::Rsa(_)),
+        }
+    }
+
+    /// How many bytes the salt of a PSS signature has: as many as its hash (RFC 7518 §3.5, RFC 9421 §3.3.1). `None` for
+    /// other algorithms.
+    pub(super) fn salt_length(self) -> Option<usize> {
+        match self {
+            Self::RsaPssSha256 => Some(32),
+            Self::RsaPssSha384 => Some(48),
+            Self::RsaPssSha512 => Some(64),
+            _ => None,
+        }
     }
 }
 
@@ -110,25 +145,47 @@ mod tests {
     fn names_are_exact_and_never_symmetric() {
         for algorithm in Algorithm::ALL {
             assert_eq!(Algorithm::from_jose(algorithm.jose()), Some(*algorithm));
-            assert_eq!(Algorithm::from_http_signatures(algorithm.http_signatures()), Some(*algorithm));
+            let name = algorithm.http_signatures();
+            assert_eq!(name.and_then(Algorithm::from_http_signatures), name.map(|_| *algorithm));
         }
         assert_eq!(Algorithm::from_jose("Ed25519"), Some(Algorithm::Ed25519));
         for name in [
-            "none", "HS256", "eddsa", "es256", "RS1", "RS384", "RS512", "PS384", "ES512", "ES256K", "ES256 ",
-            "",
+            "none", "None", "HS256", "HS384", "HS512", "eddsa", "ed25519", "Ed448", "es256", "RS1", "rs256",
+            "Rs384", "ps512", "ES512", "ES256K", "ES256 ", "",
         ] {
             assert_eq!(Algorithm::from_jose(name), None, "{name}");
         }
-        for name in ["hmac-sha256", "Ed25519", "rsa-v1_5-sha1", "rsa-v1_5-sha512", "rsa-pss-sha384", "PS512"]
-        {
+        for name in [
+            "hmac-sha256",
+            "Ed25519",
+            "rsa-v1_5-sha1",
+            "rsa-v1_5-sha384",
+            "rsa-v1_5-sha512",
+            "rsa-pss-sha384",
+            "PS512",
+            "PS384",
+            "RS384",
+            "",
+        ] {
             assert_eq!(Algorithm::from_http_signatures(name), None, "{name}");
         }
     }
 
     #[test]
     fn all_names_but_one_are_registered() {
-        let unregistered: Vec<_> =
-            Algorithm::ALL.iter().filter(|a| !a.is_registered()).map(|a| a.http_signatures()).collect();
+        let unregistered: Vec<_> = Algorithm::ALL
+            .iter()
+            .filter(|a| !a.is_registered())
+            .filter_map(|a| a.http_signatures())
+            .collect();
         assert_eq!(unregistered, ["rsa-pss-sha256"]);
+    }
+
+    #[test]
+    fn some_are_of_jose_alone() {
+        let unnamed: Vec<_> =
+            Algorithm::ALL.iter().filter(|a| a.http_signatures().is_none()).map(|a| a.jose()).collect();
+        assert_eq!(unnamed, ["PS384", "RS384", "RS512"]);
+        assert!(Algorithm::ALL.iter().all(|a| a.http_signatures().is_some() || !a.is_registered()));
     }
 }

@@ -84,12 +84,7 @@ impl SignatureCheck {
             PublicKey::P384(_) => P384Key::check_form(&signature)?,
             PublicKey::Rsa(key) => check_rsa(&signature, key.n())?,
         }
-        let salt = match algorithm {
-            Algorithm::RsaPssSha256 => Some(32),
-            Algorithm::RsaPssSha512 => Some(64),
-            _ => None,
-        };
-        Ok(Self { key, algorithm, message, signature, salt })
+        Ok(Self { key, algorithm, message, signature, salt: algorithm.salt_length() })
     }
 
     /// The same check of a PSS signature whose salt is as long as the modulus leaves room for, not as the hash: what

@@ -7,7 +7,7 @@
 use ::rsa::pkcs1v15::Pkcs1v15Sign;
 use ::rsa::pss::Pss;
 use ::rsa::{BoxedUint, RsaPublicKey};
-use sha2::{Digest, Sha256, Sha512};
+use sha2::{Digest, Sha256, Sha384, Sha512};
 
 use super::Algorithm;
 use super::key::{MAX_RSA_BITS, MIN_RSA_BITS};
@@ -33,8 +33,17 @@ impl Modulus {
             Algorithm::RsaV15Sha256 => {
                 self.0.verify(Pkcs1v15Sign::new::<Sha256>(), &Sha256::digest(message), signature)
             }
+            Algorithm::RsaV15Sha384 => {
+                self.0.verify(Pkcs1v15Sign::new::<Sha384>(), &Sha384::digest(message), signature)
+            }
+            Algorithm::RsaV15Sha512 => {
+                self.0.verify(Pkcs1v15Sign::new::<Sha512>(), &Sha512::digest(message), signature)
+            }
             Algorithm::RsaPssSha256 => {
                 self.0.verify(Pss::<Sha256>::new_with_salt(salt), &Sha256::digest(message), signature)
+            }
+            Algorithm::RsaPssSha384 => {
+                self.0.verify(Pss::<Sha384>::new_with_salt(salt), &Sha384::digest(message), signature)
             }
             Algorithm::RsaPssSha512 => {
                 self.0.verify(Pss::<Sha512>::new_with_salt(salt), &Sha512::digest(message), signature)

@@ -1,56 +1,118 @@
 //! What a refused client is told: how to prove itself, what it lacks, when to come back.
 //!
-//! `WWW-Authenticate` for the Bearer (RFC 6750 §3) and DPoP (RFC 9449 §7.1) schemes, with every scope of the
-//! route and the resource metadata (RFC 9728 §5.1); `Accept-Signature` (RFC 9421 §5.1) for signatures.
+//! `WWW-Authenticate` for the Bearer (RFC 6750 §3) and DPoP (RFC 9449 §7.1) schemes, with every scope of the request
+//! and the metadata of the resource (RFC 9728 §5.1), and for step-up (RFC 9470 §3); `Accept-Signature` (RFC 9421 §5.1)
+//! for signatures.
 
 use alloc::borrow::ToOwned;
 use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use super::Session;
 use super::present::AuthScheme;
-use crate::config::Gate;
+use crate::config::{Disclosure, Gate, PublicOrigin};
 use crate::policy::Route;
 use crate::reason::{Blame, Reason};
 use crate::signature::profiles::{Carrier, Rules};
 use crate::signature::{AcceptSignature, Component, MAX_SIGNATURES, Param, Requested, RequestedParams};
 
-/// Where the resource metadata is, below a public origin (RFC 9728 §3.1).
-pub const RESOURCE_METADATA_PATH: &str = "/.well-known/oauth-protected-resource";
+impl Session {
+    /// The fields of a refusal that ask the client for proof. Empty where no proof would help.
+    pub(super) fn challenges(&self, reason: Reason) -> Vec<(&'static str, String)> {
+        let Some(route) = self.route() else { return Vec::new() };
+        let asks = reason.blame() == Blame::Unproven || reason == Reason::PolicyScopeMissing;
+        let mut fields = Vec::new();
+        if asks && route.token {
+            fields.extend(self.token_challenges(route, reason).map(|value| ("WWW-Authenticate", value)));
+        }
+        if asks && route.signature && is_of_signature(reason) {
+            fields.extend(accept_signature(&self.gate, route).map(|value| ("Accept-Signature", value)));
+            // RFC 9110 §15.5.2 demands a challenge with every 401, and none is registered for RFC 9421.
+            if !route.token && reason.status() == 401 {
+                let realm = self.public.as_ref().map(PublicOrigin::url).unwrap_or_default();
+                let value = format!("Signature realm=\"{realm}\"{}", tags(&self.gate));
+                fields.push(("WWW-Authenticate", value));
+            }
+        }
+        fields
+    }
 
-/// The fields of a refusal that ask the client for proof. Empty where no proof would help.
-pub(super) fn challenges(
-    gate: &Gate,
-    route: Option<&Route>,
-    public_url: &str,
-    presented: Option<AuthScheme>,
-    reason: Reason,
-) -> Vec<(&'static str, String)> {
-    let Some(route) = route else { return Vec::new() };
-    let asks = reason.blame() == Blame::Unproven || reason == Reason::PolicyScopeMissing;
-    let mut fields = Vec::new();
-    if asks && route.token {
-        let error = bearer_error(reason);
-        let at_fault = if route.dpop { AuthScheme::Dpop } else { presented.unwrap_or(AuthScheme::Bearer) };
-        let about = |scheme| error.filter(|_| scheme == at_fault);
-        let algorithms = gate.dpop.algorithms.iter().map(|a| a.jose()).collect::<Vec<_>>().join(" ");
-        if !route.dpop {
-            fields.push((
-                "WWW-Authenticate",
-                challenge("Bearer", about(AuthScheme::Bearer), route, public_url, None),
-            ));
-        }
-        let dpop = challenge("DPoP", about(AuthScheme::Dpop), route, public_url, Some(&algorithms));
-        fields.push(("WWW-Authenticate", dpop));
+    /// A challenge for each scheme that the route takes. What is wrong is said under the scheme that the client used.
+    fn token_challenges(&self, route: &Route, reason: Reason) -> impl Iterator<Item = String> {
+        let at_fault = if route.dpop { AuthScheme::Dpop } else { self.scheme.unwrap_or(AuthScheme::Bearer) };
+        let algorithms = self.gate.dpop.algorithms.iter().map(|a| a.jose()).collect::<Vec<_>>().join(" ");
+        let bearer = (!route.dpop).then_some((AuthScheme::Bearer, None));
+        let schemes = bearer.into_iter().chain([(AuthScheme::Dpop, Some(algorithms))]);
+        let challenges: Vec<String> = schemes
+            .map(|(scheme, algorithms)| {
+                let mut parameters = Vec::new();
+                if scheme == at_fault {
+                    parameters.extend(self.fault(route, reason));
+                }
+                let scope = self.demanded_scope();
+                parameters.extend((!scope.is_empty()).then(|| ("scope", scope.join(" "))));
+                parameters.extend(algorithms.map(|algorithms| ("algs", algorithms)));
+                parameters.extend(self.resource_metadata_url().map(|url| ("resource_metadata", url)));
+                challenge(scheme, &parameters)
+            })
+            .collect();
+        challenges.into_iter()
     }
-    if asks && route.signature && is_of_signature(reason) {
-        fields.extend(accept_signature(gate, route).map(|value| ("Accept-Signature", value)));
-        // RFC 9110 §15.5.2 demands a challenge with every 401, and none is registered for RFC 9421.
-        if !route.token && reason.status() == 401 {
-            fields.push(("WWW-Authenticate", format!("Signature realm=\"{public_url}\"{}", tags(gate))));
+
+    /// What is wrong, as RFC 6750 §3.1, RFC 9449 §7.1 and RFC 9470 §3 name it; nothing where the request came without a
+    /// token.
+    fn fault(&self, route: &Route, reason: Reason) -> Vec<(&'static str, String)> {
+        let Some(error) = error(reason) else { return Vec::new() };
+        let mut parameters = Vec::from([("error", error.to_owned())]);
+        if self.gate.disclosure() != Disclosure::None {
+            parameters.push(("error_description", description(reason)));
         }
+        if error == INSUFFICIENT_USER_AUTHENTICATION {
+            let acr_values = &route.step_up.acr_values;
+            parameters.extend((!acr_values.is_empty()).then(|| ("acr_values", acr_values.join(" "))));
+            parameters.extend(route.step_up.max_age.map(|age| ("max_age", age.as_secs().to_string())));
+        }
+        parameters
     }
-    fields
+
+    fn resource_metadata_url(&self) -> Option<String> {
+        Some(self.gate.resource_metadata_url(self.public.as_ref()?, self.path.as_ref()?))
+    }
+}
+
+/// The error of RFC 9470 §3.
+const INSUFFICIENT_USER_AUTHENTICATION: &str = "insufficient_user_authentication";
+
+/// The error code of a challenge; none where the request came without a token (RFC 6750 §3.1).
+fn error(reason: Reason) -> Option<&'static str> {
+    let of = |layer: &str| reason.code().starts_with(layer);
+    match reason {
+        Reason::TokenMissing => None,
+        Reason::PolicyScopeMissing => Some("insufficient_scope"),
+        Reason::PolicyAuthenticationInsufficient | Reason::PolicyAuthenticationTooOld => {
+            Some(INSUFFICIENT_USER_AUTHENTICATION)
+        }
+        Reason::DpopNonceMissing | Reason::DpopNonceInvalid => Some("use_dpop_nonce"),
+        _ if of("dpop.") => Some("invalid_dpop_proof"),
+        _ if of("token.") || of("mtls.") || of("delegation.") => Some("invalid_token"),
+        _ => None,
+    }
+}
+
+/// The title of a reason, in the characters that RFC 6750 §3 allows: neither quotation mark nor back slash.
+fn description(reason: Reason) -> String {
+    reason.title().chars().filter(|c| (' '..='~').contains(c) && *c != '"' && *c != '\\').collect()
+}
+
+/// One challenge (RFC 9110 §11.6.1).
+fn challenge(scheme: AuthScheme, parameters: &[(&str, String)]) -> String {
+    let scheme = match scheme {
+        AuthScheme::Bearer => "Bearer",
+        AuthScheme::Dpop => "DPoP",
+    };
+    let parameters: Vec<_> = parameters.iter().map(|(name, value)| format!("{name}=\"{value}\"")).collect();
+    format!("{scheme} {}", parameters.join(", "))
 }
 
 /// The tags that the gate takes, as a parameter of a challenge. They are tokens or the operator's own words; what no
@@ -65,38 +127,6 @@ fn tags(gate: &Gate) -> String {
 
 fn is_of_signature(reason: Reason) -> bool {
     ["signature.", "agent."].iter().any(|layer| reason.code().starts_with(layer))
-}
-
-/// The error code of a challenge; none where the request came without a token (RFC 6750 §3.1).
-fn bearer_error(reason: Reason) -> Option<&'static str> {
-    match reason {
-        Reason::TokenMissing => None,
-        Reason::PolicyScopeMissing => Some("insufficient_scope"),
-        _ if reason.code().starts_with("dpop.") => Some("invalid_dpop_proof"),
-        _ if reason.code().starts_with("token.") => Some("invalid_token"),
-        _ => None,
-    }
-}
-
-fn challenge(
-    scheme: &str,
-    error: Option<&str>,
-    route: &Route,
-    public_url: &str,
-    algorithms: Option<&str>,
-) -> String {
-    let mut parameters: Vec<String> = Vec::new();
-    if let Some(error) = error {
-        parameters.push(format!("error=\"{error}\""));
-    }
-    if !route.scope.is_empty() {
-        parameters.push(format!("scope=\"{}\"", route.scope.join(" ")));
-    }
-    if let Some(algorithms) = algorithms {
-        parameters.push(format!("algs=\"{algorithms}\""));
-    }
-    parameters.push(format!("resource_metadata=\"{public_url}{RESOURCE_METADATA_PATH}\""));
-    format!("{scheme} {}", parameters.join(", "))
 }
 
 /// A member for each tag of each profile that a client can be asked for in a structured field.
@@ -136,7 +166,7 @@ fn requested(rules: &Rules, tag: Option<&str>) -> RequestedParams {
     let demands = |param| rules.parameters.contains(&param);
     let any = |param| demands(param).then_some(Requested::Any);
     let alg = match rules.algorithms.as_slice() {
-        [only] => Some(Requested::Value(only.http_signatures().to_owned())),
+        [only] => only.http_signatures().map(|name| Requested::Value(name.to_owned())),
         _ => any(Param::Alg),
     };
     RequestedParams {

@@ -25,8 +25,6 @@ mod token;
 mod ulid;
 mod verify;
 
-pub use challenge::RESOURCE_METADATA_PATH;
-
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
 use alloc::format;
@@ -43,6 +41,7 @@ use crate::decision::{
 };
 use crate::event::{RiskEvent, Subject};
 use crate::keys::KeySource;
+use crate::mcp::Operation;
 use crate::memory::{LimitKey, Memory};
 use crate::policy::{Limit, Route, RoutePath};
 use crate::reason::{self, Reason};
@@ -141,6 +140,9 @@ pub struct Session {
     id: String,
     route: Option<usize>,
     public: Option<PublicOrigin>,
+    path: Option<RoutePath>,
+    /// What an MCP request wants done, once its body was read.
+    operation: Option<Operation>,
     scheme: Option<AuthScheme>,
     stage: Stage,
     verified: Verified,
@@ -165,6 +167,8 @@ impl Session {
             id: ulid::ulid(now, entropy),
             route: None,
             public: None,
+            path: None,
+            operation: None,
             scheme: None,
             stage: Stage::Start,
             verified: Verified::default(),
@@ -255,7 +259,7 @@ impl Session {
                     }
                 }
                 Stage::Permit => {
-                    self.permit()?;
+                    self.permit(now)?;
                     self.stage = Stage::Record;
                     let limits = self.limits();
                     let unasked: Vec<_> =
@@ -286,10 +290,6 @@ impl Session {
         self.route().is_some_and(|route| route.shadow)
     }
 
-    fn public_url(&self) -> String {
-        self.public.as_ref().map(PublicOrigin::url).unwrap_or_default()
-    }
-
     /// Finds the route, and reads what is presented for it.
     fn start(&mut self, now: UnixMillis) -> Result<Stage, Reason> {
         let gate = Arc::clone(&self.gate);
@@ -299,6 +299,7 @@ impl Session {
         let matches = |(_, route): &(usize, &Route)| route.pattern.matches(self.view.method(), &path);
         let (index, route) = gate.routes().iter().enumerate().find(matches).ok_or(Reason::PolicyNoRoute)?;
         self.route = Some(index);
+        self.path = Some(path);
         if self.view.has_body() && matches!(self.view.method(), "GET" | "HEAD") {
             return Err(Reason::RequestBodyUnexpected);
         }
@@ -470,10 +471,7 @@ impl Session {
             headers: core::mem::take(&mut self.fields),
         };
         if let Some(reason) = enforced {
-            let public_url = self.public_url();
-            let challenges =
-                challenge::challenges(&self.gate, self.route(), &public_url, self.scheme, reason);
-            decision.headers.extend(challenges);
+            decision.headers.extend(self.challenges(reason));
             refusal_fields(&mut decision);
         }
         decision.headers.push((DECISION_FIELD, decision.id.clone()));

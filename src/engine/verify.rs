@@ -150,7 +150,7 @@ impl Verified {
         actors
     }
 
-    fn claims(&self) -> Option<&Claims> {
+    pub(super) fn claims(&self) -> Option<&Claims> {
         self.token.as_ref().map(|token| token.claims())
     }
 }

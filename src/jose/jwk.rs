@@ -462,9 +462,16 @@ mod tests {
     }
 
     #[test]
-    fn an_rsa_key_fits_three_algorithms_unless_its_alg_says_which() {
-        use Algorithm::{RsaPssSha256, RsaPssSha512, RsaV15Sha256};
-        assert!(rsa("").unwrap().algorithms().eq([RsaPssSha512, RsaPssSha256, RsaV15Sha256]));
+    fn an_rsa_key_fits_six_algorithms_unless_its_alg_says_which() {
+        use Algorithm::{RsaPssSha256, RsaPssSha384, RsaPssSha512, RsaV15Sha256, RsaV15Sha384, RsaV15Sha512};
+        assert!(rsa("").unwrap().algorithms().eq([
+            RsaPssSha512,
+            RsaPssSha256,
+            RsaV15Sha256,
+            RsaPssSha384,
+            RsaV15Sha384,
+            RsaV15Sha512
+        ]));
         for (alg, expected) in [
             ("PS512", RsaPssSha512),
             ("rsa-pss-sha512", RsaPssSha512),
@@ -472,10 +479,13 @@ mod tests {
             ("rsa-pss-sha256", RsaPssSha256),
             ("RS256", RsaV15Sha256),
             ("rsa-v1_5-sha256", RsaV15Sha256),
+            ("PS384", RsaPssSha384),
+            ("RS384", RsaV15Sha384),
+            ("RS512", RsaV15Sha512),
         ] {
             assert!(rsa(&format!(r#","alg":"{alg}""#)).unwrap().algorithms().eq([expected]), "{alg}");
         }
-        for alg in ["RS384", "RS512", "PS384", "RSA-OAEP", "ES256", "HS256"] {
+        for alg in ["rsa-v1_5-sha384", "rsa-pss-sha384", "RS1", "RSA-OAEP", "ES256", "HS256"] {
             assert_eq!(rsa(&format!(r#","alg":"{alg}""#)), Err(JwkError::Algorithm), "{alg}");
         }
         let n = base64url::encode(&[0xa5; 256]);
@@ -485,7 +495,8 @@ mod tests {
         for algorithm in Algorithm::ALL {
             let expected = match algorithm {
                 RsaPssSha512 | RsaV15Sha256 => 2,
-                RsaPssSha256 | Algorithm::EcdsaP384Sha384 => 1,
+                Algorithm::EcdsaP384Sha384 => 1,
+                _ if algorithm.fits(set.keys()[0].key()) => 1,
                 _ => 0,
             };
             assert_eq!(set.candidates(None, *algorithm).len(), expected, "{algorithm:?}");

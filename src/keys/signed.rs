@@ -211,7 +211,7 @@ fn check_window(signature: &PresentedSignature, exchange: &Exchange<'_>) -> Resu
 /// The one algorithm that key and signature leave.
 fn algorithm(key: &Jwk, stated: Option<&str>) -> Option<Algorithm> {
     let fits = |algorithm: &Algorithm| {
-        let name = algorithm.http_signatures();
+        let Some(name) = algorithm.http_signatures() else { return false };
         key.permits(*algorithm) && ALGORITHMS.contains(&name) && stated.is_none_or(|stated| stated == name)
     };
     let mut fitting = Algorithm::ALL.iter().copied().filter(fits);

@@ -6,7 +6,9 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::time::Duration;
 
+use super::mcp::Mcp;
 use crate::config::RatePer;
 use crate::request::is_token_byte;
 use crate::signature::Component;
@@ -29,6 +31,17 @@ pub struct Route {
     pub(crate) limits: Vec<Limit>,
     pub(crate) shadow: bool,
     pub(crate) reads_content: bool,
+    pub(crate) mcp: Option<Mcp>,
+    pub(crate) step_up: StepUp,
+}
+
+/// How the person must have authenticated whom the agent acts for (RFC 9470).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct StepUp {
+    /// The context classes of which the token must name one (`acr`); none is no demand.
+    pub(crate) acr_values: Vec<String>,
+    /// How long ago it may have been (`auth_time`).
+    pub(crate) max_age: Option<Duration>,
 }
 
 impl Route {
@@ -45,6 +58,8 @@ impl Route {
             limits: Vec::new(),
             shadow: false,
             reads_content: false,
+            mcp: None,
+            step_up: StepUp::default(),
         }
     }
 
@@ -58,6 +73,11 @@ impl Route {
     #[must_use]
     pub fn reads_content(&self) -> bool {
         self.reads_content
+    }
+
+    /// Every scope that a request to it may need.
+    pub(crate) fn all_scopes(&self) -> impl Iterator<Item = &String> {
+        self.scope.iter().chain(self.mcp.iter().flat_map(Mcp::all_scopes))
     }
 
     /// The scopes it demands.
@@ -179,6 +199,12 @@ impl Pattern {
         theirs.next().is_none()
     }
 
+    /// Whether every path that it matches is below another.
+    pub(crate) fn is_below(&self, path: &RoutePath) -> bool {
+        let mut mine = self.segments.iter();
+        path.segments().all(|wanted| matches!(mine.next(), Some(Segment::Is(segment)) if segment == wanted))
+    }
+
     /// The pattern as it was written.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -239,6 +265,13 @@ impl RoutePath {
         let path = self.0.strip_prefix('/').unwrap_or_default();
         let path = path.strip_suffix('/').unwrap_or(path);
         path.split('/').filter(|segment| !segment.is_empty())
+    }
+
+    /// Whether it is another path, or below it.
+    #[must_use]
+    pub fn is_below(&self, path: &Self) -> bool {
+        let mut mine = self.segments();
+        path.segments().all(|wanted| mine.next() == Some(wanted))
     }
 
     /// The normalised path.

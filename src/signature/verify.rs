@@ -425,7 +425,7 @@ impl Inspection<'_> {
             // Nothing else binds the name that the request gives.
             report.agent = key.kid().map(|_| plain.agent.clone());
             report.key = Some(key.thumbprint().to_owned());
-            report.algorithm = Some(check.algorithm().http_signatures());
+            report.algorithm = check.algorithm().http_signatures();
         }
         report
     }
@@ -444,7 +444,7 @@ impl Inspection<'_> {
             State::Unknown => {
                 return Report::of(self.rules, Some(Reason::SignatureKeyUnknown)).about(signature);
             }
-            State::Shared => (None, "hmac-sha256"),
+            State::Shared => (None, Some(HMAC)),
             State::Checks(checks, keys) => {
                 let judged: Vec<_> = checks.iter().zip(keys).zip(verdicts.take(checks.len())).collect();
                 let valid = judged.iter().find(|(_, valid)| *valid).map(|(which, _)| which);
@@ -457,7 +457,7 @@ impl Inspection<'_> {
         }
         let mut report = Report::of(self.rules, None).about(signature);
         report.key = key;
-        report.algorithm = Some(algorithm);
+        report.algorithm = algorithm;
         report.components = signature.components().iter().map(|c| c.identifier().to_owned()).collect();
         if let Some(claim) = &candidate.claim {
             report.agent = claim.identity().map(ToOwned::to_owned);

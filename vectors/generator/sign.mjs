@@ -17,13 +17,18 @@ const SIGNERS = {
   'ecdsa-p384-sha384': ['sha384', { dsaEncoding: 'ieee-p1363' }],
   'rsa-v1_5-sha256': ['sha256', { padding: constants.RSA_PKCS1_PADDING }],
   'rsa-pss-sha512': ['sha512', pss(64)],
+  // Of JOSE (RFC 7518 §3.3, §3.5), which RFC 9421 has no names for.
+  'rsa-v1_5-sha384': ['sha384', { padding: constants.RSA_PKCS1_PADDING }],
+  'rsa-v1_5-sha512': ['sha512', { padding: constants.RSA_PKCS1_PADDING }],
+  'rsa-pss-sha256 with a salt of 32': ['sha256', pss(32)],
+  'rsa-pss-sha384': ['sha384', pss(48)],
   // What the next four make is no algorithm of the RFC: for faults, and for what some deployments send.
   'rsa-pss-sha512 with a salt of 32': ['sha512', pss(32)],
   'rsa-pss-sha256': ['sha256', pss(constants.RSA_PSS_SALTLEN_MAX_SIGN)],
   'ecdsa-p256-sha256 in DER': ['sha256', { dsaEncoding: 'der' }],
   'ecdsa-p384-sha384 in DER': ['sha384', { dsaEncoding: 'der' }],
 }
-const DETERMINISTIC = ['ed25519', 'rsa-v1_5-sha256']
+const DETERMINISTIC = ['ed25519', 'rsa-v1_5-sha256', 'rsa-v1_5-sha384', 'rsa-v1_5-sha512']
 
 export function sign(key, base, algorithm = key.algorithm) {
   const data = Buffer.from(base)

@@ -211,7 +211,7 @@ impl SignatureRules {
         if !names.iter().all(known) {
             return Err(JsError::new("there is no algorithm of this name"));
         }
-        self.0.algorithms.retain(|algorithm| is_named(algorithm.http_signatures()));
+        self.0.algorithms.retain(|algorithm| algorithm.http_signatures().is_some_and(is_named));
         self.0.shared_keys &= is_named(HMAC);
         Ok(())
     }

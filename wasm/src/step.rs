@@ -43,7 +43,7 @@ export interface KeySource {
 
 /** A signature to verify. Key, lengths and ranges are checked already. */
 export interface Check {
-  readonly algorithm: "ES256" | "ES384" | "PS256" | "PS512" | "RS256";
+  readonly algorithm: "ES256" | "ES384" | "PS256" | "PS384" | "PS512" | "RS256" | "RS384" | "RS512";
   /** A public JWK, in JSON. The same key is always the same text. */
   readonly key: string;
   readonly message: Uint8Array<ArrayBuffer>;

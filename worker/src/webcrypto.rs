@@ -77,6 +77,9 @@ fn algorithm(check: &SignatureCheck) -> Option<Object> {
         Algorithm::RsaPssSha512 => ("RSA-PSS", "SHA-512"),
         Algorithm::RsaPssSha256 => ("RSA-PSS", "SHA-256"),
         Algorithm::RsaV15Sha256 => ("RSASSA-PKCS1-v1_5", "SHA-256"),
+        Algorithm::RsaPssSha384 => ("RSA-PSS", "SHA-384"),
+        Algorithm::RsaV15Sha384 => ("RSASSA-PKCS1-v1_5", "SHA-384"),
+        Algorithm::RsaV15Sha512 => ("RSASSA-PKCS1-v1_5", "SHA-512"),
         _ => return None,
     };
     let parameters = Object::new();

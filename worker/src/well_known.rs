@@ -1,7 +1,7 @@
 //! What the gate serves itself, to anyone: resource metadata, its own key set, its health.
 
+use countersign::config::RESOURCE_METADATA_PATH;
 use countersign::decision::PROBLEM_JSON;
-use countersign::engine::RESOURCE_METADATA_PATH;
 use countersign::request::Target;
 use serde_json::{Value, json};
 use web_sys::{Headers, Request, Response, ResponseInit};
@@ -21,9 +21,9 @@ pub(crate) fn serve(isolate: &Isolate, request: &Request) -> Option<Result<Respo
     }
     let target = Target::parse(&url).ok()?;
     match target.path() {
-        RESOURCE_METADATA_PATH => {
-            let public = isolate.gate.public_origin(&target)?;
-            Some(document(&isolate.gate.resource_metadata(public), "max-age=300"))
+        path if path.starts_with(RESOURCE_METADATA_PATH) => {
+            let metadata = isolate.gate.resource_metadata(&target)?;
+            Some(document(&metadata, "max-age=300"))
         }
         JWKS_PATH => Some(document(isolate.signer.jwks(), "max-age=300")),
         HEALTH_PATH => {
