@@ -62,7 +62,7 @@ pub enum CheckResult {
 /// One check that was made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Evidence {
-    /// What was checked: `route`, `signature`, `token`, `dpop`, `scope`, `replay`, `rate`.
+    /// What was checked: `route`, `signature`, `token`, `dpop`, `mtls`, `scope`, `replay`, `rate`.
     pub check: &'static str,
     /// Whether it held.
     pub result: CheckResult,
@@ -80,6 +80,8 @@ pub enum Method {
     Signature(&'static str),
     /// A token bound to a key, with a proof by that key.
     Dpop,
+    /// A client certificate: a token bound to it, or the certificate alone.
+    Mtls,
     /// A bearer token alone.
     Token,
 }
@@ -97,6 +99,7 @@ impl Method {
         match self {
             Self::Signature(profile) => profile,
             Self::Dpop => "dpop",
+            Self::Mtls => "mtls",
             Self::Token => "token",
         }
     }
@@ -106,11 +109,12 @@ impl Method {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Agent {
     /// Its identity: of a registered agent its id, else the directory URL (Web Bot Auth), the key set's URL and the
-    /// key's thumbprint, the token's `client_id`, its `sub`.
+    /// key's thumbprint, the token's `client_id`, its `sub`, `certificate:` and the certificate's thumbprint.
     pub id: String,
     /// How it was identified.
     pub method: Method,
-    /// The thumbprint (RFC 7638) of the key that it proved to hold.
+    /// The thumbprint (RFC 7638) of the key that it proved to hold; with `mtls` that of its certificate (`x5t#S256`,
+    /// RFC 8705 §3.1).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
     /// Who answers for it: as registered, else the origin of its directory.

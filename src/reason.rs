@@ -206,7 +206,7 @@ reasons! {
     TokenLifetimeTooLong = "token.lifetime_too_long", Unproven, 401;
     /// The token is bound to a key (`cnf`), and was sent under the Bearer scheme.
     TokenBoundUsedAsBearer = "token.bound_used_as_bearer", Unproven, 401;
-    /// The token was sent under the DPoP scheme, and is not bound to a key.
+    /// The token is not bound to a key or certificate, which the DPoP scheme or the route demands.
     TokenNotBound = "token.not_bound", Unproven, 401;
     /// The token is bound in a way (`cnf` member) that this gate cannot check.
     TokenBindingUnsupported = "token.binding_unsupported", Unproven, 401;

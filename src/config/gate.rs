@@ -8,17 +8,20 @@ use core::time::Duration;
 
 use super::signatures::Signatures;
 use super::{
-    Admin, Config, ConfigError, Delegation, Disclosure, Dpop, Issuer, MAX_ENTRIES, Resource, Span, list,
+    Admin, Config, ConfigError, Delegation, Disclosure, Dpop, Issuer, MAX_ENTRIES, NonceConfig, Resource,
+    Span, VerifiedConfig, list,
 };
 use crate::crypto::{Algorithm, SharedKey};
 use crate::delegation::details::DetailsType;
 use crate::delegation::scope::Grammar;
+use crate::dpop::Nonces;
 use crate::encoding::json::{self, Value};
 use crate::jose::jwk::MAX_SET_BYTES;
 use crate::keys::KeySource;
 use crate::policy::Route;
 use crate::registry::Registry;
-use crate::request::{Scheme, Target};
+use crate::request::{RequestView, Scheme, Target};
+use crate::revocation::deny_list::DenyList;
 use crate::signature::profiles::web_bot_auth::KeySourceUrl;
 use crate::state::risk::Thresholds;
 
@@ -36,12 +39,15 @@ pub struct Gate {
     issuers: Vec<Issuer>,
     pub(crate) signatures: Option<Signatures>,
     pub(crate) dpop: Dpop,
+    pub(crate) mtls: VerifiedConfig,
     pub(crate) delegation: Delegation,
     pub(crate) risk: Thresholds,
     events_url: Option<String>,
     shared_keys: Vec<SharedKey>,
+    nonces: Option<Nonces>,
     agents: Arc<Registry>,
     admin: Option<Admin>,
+    denied: Arc<DenyList>,
     routes: Vec<Route>,
     pub(crate) resources: Vec<Resource>,
 }
@@ -97,12 +103,15 @@ impl Gate {
             issuers: faults.issuers(config),
             signatures: faults.signatures(config),
             dpop: faults.dpop(config),
+            mtls: config.mtls.verified,
             delegation: faults.delegation(config),
             risk: faults.risk(config),
             events_url: faults.events(config),
             shared_keys: Vec::new(),
+            nonces: None,
             agents: faults.agents(config),
             admin: faults.admin(config),
+            denied: faults.denied(config),
             routes: faults.routes(config),
             resources: Vec::new(),
         };
@@ -146,6 +155,36 @@ impl Gate {
         self.signatures
             .as_ref()
             .is_some_and(|signatures| signatures.rules.iter().any(|rules| rules.shared_keys))
+    }
+
+    /// The same gate with the secrets that make nonces for DPoP proofs: one text of 32 to 128 random bytes, or a JSON
+    /// array of up to 8, of which the first makes nonces and all are accepted, so that a rotation refuses nobody. Refused
+    /// is what is no such text. Taken also where no route asks for nonces yet: the secret is there before the
+    /// configuration that needs it.
+    pub fn with_nonce_secrets(self, document: &str) -> Result<Self, ConfigError> {
+        let nonces = Nonces::new(document, self.dpop.nonce_bucket);
+        let nonces = nonces.map_err(|message| ConfigError::new("nonce secrets", message))?;
+        Ok(Self { nonces: Some(nonces), ..self })
+    }
+
+    /// Whether a route asks for nonces and there is nothing to make them with ([`Self::with_nonce_secrets`]). A host
+    /// does not start such a gate; it would take no proof that has a nonce, and on routes that require one none at all.
+    #[must_use]
+    pub fn needs_nonce_secrets(&self) -> bool {
+        self.nonces.is_none() && self.routes.iter().any(|route| route.dpop_nonce != NonceConfig::Off)
+    }
+
+    /// What makes nonces.
+    pub(crate) fn nonces(&self) -> Option<&Nonces> {
+        self.nonces.as_ref()
+    }
+
+    /// Whether this request may be judged by the connection that it came on, which a host that can then tells
+    /// ([`RequestView::with_client`]): a route looks at it, or a token may be bound to its certificate.
+    #[must_use]
+    pub fn needs_client(&self, view: &RequestView) -> bool {
+        let has_token = || !self.issuers.is_empty() && view.fields().contains("authorization");
+        self.routes.iter().any(Route::reads_client) || has_token()
     }
 
     /// The key that a client shares under this name.
@@ -216,6 +255,12 @@ impl Gate {
     #[must_use]
     pub fn admin(&self) -> Option<&Admin> {
         self.admin.as_ref()
+    }
+
+    /// What the configuration denies.
+    #[must_use]
+    pub fn denied(&self) -> &Arc<DenyList> {
+        &self.denied
     }
 
     /// Whether an agent's signature is refused where the agent is not registered.

@@ -7,10 +7,12 @@
 
 mod agents;
 mod delegation;
+mod deny;
 mod dpop;
 mod gate;
 mod issuers;
 mod mcp;
+mod mtls;
 mod resources;
 mod routes;
 mod signatures;
@@ -20,6 +22,7 @@ pub(crate) use agents::MAX_CONFIGURED_AGENTS;
 pub use agents::{Admin, AdminConfig, AgentConfig, AgentKeyConfig};
 pub(crate) use delegation::Delegation;
 pub use delegation::{DetailsConfig, MatchingConfig, ScopesConfig};
+pub use deny::{DenyConfig, RevocationConfig};
 pub(crate) use dpop::Dpop;
 pub use dpop::DpopConfig;
 pub use gate::{Gate, PublicOrigin};
@@ -27,7 +30,8 @@ pub use issuers::{Issuer, IssuerConfig, ProfileConfig};
 pub use mcp::{McpConfig, McpOperationConfig};
 pub(crate) use resources::Resource;
 pub use resources::{RESOURCE_METADATA_PATH, ResourceConfig};
-pub use routes::{RateConfig, RatePer, RateStore, ReplayConfig, Requirement, RouteConfig};
+pub use mtls::{MtlsConfig, VerifiedConfig};
+pub use routes::{NonceConfig, RateConfig, RatePer, RateStore, ReplayConfig, Requirement, RouteConfig};
 pub use signatures::{RulesConfig, SignaturesConfig};
 pub use span::Span;
 
@@ -97,12 +101,22 @@ pub struct Config {
     /// How DPoP proofs are checked. Default: that of each of its fields.
     #[serde(default)]
     pub dpop: DpopConfig,
+    /// How client certificates are checked. Default: that of each of its fields.
+    #[serde(default)]
+    pub mtls: MtlsConfig,
     /// When an agent's risk level changes. Default: that of each of its fields.
     #[serde(default)]
     pub risk: RiskConfig,
     /// Where risk events are sent. Without it they are only logged. Default: none.
     #[serde(default)]
     pub events: Option<EventsConfig>,
+    /// What is denied whoever vouches for it. Default: nothing.
+    #[serde(default)]
+    pub revocation: Option<RevocationConfig>,
+    /// The parts of the API that are protected resources of their own (RFC 9728), with metadata and audiences of their
+    /// own. The public origins are resources without being listed. Default: none. Range: 0 to 64 entries.
+    #[serde(default)]
+    pub resources: Vec<ResourceConfig>,
     /// How scopes are compared. Default: that of each of its fields.
     #[serde(default)]
     pub scopes: ScopesConfig,
@@ -110,10 +124,6 @@ pub struct Config {
     /// refused. Range: 0 to 64 entries.
     #[serde(default)]
     pub authorization_details: Vec<DetailsConfig>,
-    /// The parts of the API that are protected resources of their own (RFC 9728), with metadata and audiences of their
-    /// own. The public origins are resources without being listed. Default: none. Range: 0 to 64 entries.
-    #[serde(default)]
-    pub resources: Vec<ResourceConfig>,
     /// What is guarded, and how. The first match decides; a request that matches none is refused.
     /// Range: 1 to 1024 entries.
     pub routes: Vec<RouteConfig>,

@@ -28,7 +28,7 @@ pub struct RouteConfig {
     /// last `**` for the rest, also for none.
     #[serde(rename = "match")]
     pub pattern: String,
-    /// The proofs that must be there: `signature`, `token`, `dpop`. A token that is
+    /// The proofs that must be there: `signature`, `token`, `dpop`, `mtls`. A token that is
     /// there must be valid also where none is required, with its proof if it came under the DPoP scheme; a signature
     /// that is there and not required is passed over if it cannot be verified, and refused if it is wrong. Empty lets
     /// everyone through, and looks at nothing.
@@ -53,6 +53,11 @@ pub struct RouteConfig {
     /// How repeated proofs are refused. Default: `isolate`.
     #[serde(default)]
     pub replay: ReplayConfig,
+    /// Whether DPoP proofs must have a nonce of the gate's (RFC 9449 §9), which then limits how long before its use a
+    /// proof can have been made. Where it is not `off`, the gate must have secrets to make nonces with: `GATE_NONCE_SECRET`
+    /// of the Worker, `nonceSecrets` of the package. Default: `off`.
+    #[serde(default)]
+    pub dpop_nonce: NonceConfig,
     /// How much is permitted; all limits count. Default: no limit. Range: 0 to 8 entries.
     #[serde(default)]
     pub rate: Vec<RateConfig>,
@@ -72,6 +77,23 @@ pub enum Requirement {
     Token,
     /// A DPoP proof for the access token.
     Dpop,
+    /// A client certificate (RFC 8705) that the host verified and that is not revoked. A token beside it must be bound
+    /// to it or to the key of a DPoP proof; one that is bound to a certificate needs it also where this is not required.
+    Mtls,
+}
+
+/// Whether DPoP proofs must have a nonce of the gate's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum NonceConfig {
+    /// None is handed out, and one in a proof means nothing.
+    #[default]
+    Off,
+    /// Every answer to a proof hands one out; one in a proof must be good, and none in it is, too.
+    Offered,
+    /// A proof without one, or with one that is too old, is refused with a nonce to try again with.
+    Required,
 }
 
 /// How repeated proofs are refused.
@@ -163,6 +185,7 @@ impl Faults {
         let requires = |requirement| route.require.contains(&requirement);
         let (signature, token, dpop) =
             (requires(Requirement::Signature), requires(Requirement::Token), requires(Requirement::Dpop));
+        let mtls = requires(Requirement::Mtls);
         let require = format!("{path}.require");
         if signature && config.signatures.is_none() {
             self.add(&require, "\"signature\" cannot be given, as there is no [signatures]; add it");
@@ -172,6 +195,9 @@ impl Faults {
         }
         if dpop && !token {
             self.add(&require, "\"dpop\" proves who holds a token; add \"token\"");
+        }
+        if route.dpop_nonce != NonceConfig::Off && !dpop {
+            self.add(format!("{path}.dpop_nonce"), "nonces are of a DPoP proof; add \"dpop\" to require");
         }
         if !route.scope.is_empty() && !token {
             self.add(format!("{path}.scope"), "scopes are of a token; add \"token\" to require");
@@ -225,6 +251,9 @@ impl Faults {
             dpop,
             scope: route.scope.clone(),
             components,
+            mtls,
+            dpop_nonce: route.dpop_nonce,
+            reads_client: mtls,
             replay: route.replay == ReplayConfig::Isolate,
             limits,
             shadow: route.shadow,

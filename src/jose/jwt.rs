@@ -93,6 +93,19 @@ impl From<JwsError> for JwtError {
     }
 }
 
+/// The values of `typ` that standards give to JWTs of one purpose each. A profile here takes its own and no other, so
+/// what was made for one purpose never passes for another (RFC 8725 §3.11, §3.12).
+pub const TYPES: [&str; 8] = [
+    "at+jwt",
+    "dpop+jwt",
+    "statuslist+jwt",
+    "secevent+jwt",
+    "oauth-id-jag+jwt",
+    "wit+jwt",
+    "wpt+jwt",
+    "token-introspection+jwt",
+];
+
 /// Which kind of access token an issuer emits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Profile {

@@ -154,7 +154,12 @@ fn level_of(score: u32, thresholds: Thresholds) -> Level {
 #[must_use]
 pub fn points(reason: Reason) -> u64 {
     match reason {
-        Reason::SignatureReplayed | Reason::DpopProofReplayed | Reason::DpopKeyMismatch => 25,
+        // The gate asked for the nonce: to come once without it is how the protocol goes.
+        Reason::DpopNonceMissing | Reason::DpopNonceInvalid => 0,
+        Reason::SignatureReplayed
+        | Reason::DpopProofReplayed
+        | Reason::DpopKeyMismatch
+        | Reason::MtlsCertificateMismatch => 25,
         Reason::TokenBoundUsedAsBearer | Reason::DpopTokenHashMismatch | Reason::SignatureDigestMismatch => {
             20
         }

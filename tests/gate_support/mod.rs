@@ -6,6 +6,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use countersign::client::Client;
 use countersign::config::{Config, Gate};
 use countersign::crypto::{PublicKey, Verdict, sha256_base64url};
 use countersign::decision::Decision;
@@ -16,6 +17,7 @@ use countersign::keys::{DIRECTORY_MEDIA_TYPE, KeyResponse};
 use countersign::memory::Memory;
 use countersign::registry::copy::published;
 use countersign::request::{Fields, RequestView, Target};
+use countersign::revocation::deny_list::DenyList;
 use countersign::signature::digest::content_digest;
 use countersign::signature::{Component, Message, SignatureParams, prepare};
 use countersign::time::{UnixMillis, UnixSeconds};
@@ -121,11 +123,18 @@ pub(crate) struct Draft {
     pub(crate) url: String,
     pub(crate) fields: Vec<(String, String)>,
     pub(crate) body: Option<Vec<u8>>,
+    pub(crate) client: Client,
 }
 
 impl Draft {
     pub(crate) fn new(method: &str, path: &str) -> Self {
-        Self { method: method.into(), url: format!("{API}{path}"), fields: Vec::new(), body: None }
+        Self {
+            method: method.into(),
+            url: format!("{API}{path}"),
+            fields: Vec::new(),
+            body: None,
+            client: Client::default(),
+        }
     }
 
     pub(crate) fn field(mut self, name: &str, value: &str) -> Self {
@@ -145,6 +154,11 @@ impl Draft {
         }
         RequestView::new(&self.method, Target::parse(&self.url).unwrap(), fields, self.body.is_some())
             .unwrap()
+            .with_client(self.client.clone())
+    }
+
+    pub(crate) fn client(self, client: Client) -> Self {
+        Self { client, ..self }
     }
 
     pub(crate) fn signed(self, key: &Key) -> Self {
@@ -228,6 +242,8 @@ pub(crate) struct World {
     pub(crate) host_checks: RefCell<usize>,
     /// What the store has of the registry of agents.
     pub(crate) agents: Option<String>,
+    /// What the store has of the deny list.
+    pub(crate) denials: Option<String>,
 }
 
 impl World {
@@ -250,6 +266,7 @@ impl World {
             now: UnixMillis(u64::try_from(NOW).unwrap() * 1000),
             host_checks: RefCell::default(),
             agents: None,
+            denials: Some(DenyList::default().to_json()),
         }
     }
 
@@ -315,6 +332,11 @@ impl World {
                 Step::Agents => {
                     let document = self.agents.as_deref().and_then(|agents| published(agents, self.now));
                     memory.agents_loaded(document.as_deref(), self.now);
+                    Answer::Ready
+                }
+                Step::Denials => {
+                    let document = self.denials.as_deref().and_then(|list| published(list, self.now));
+                    memory.denials_loaded(document.as_deref(), self.now);
                     Answer::Ready
                 }
                 Step::Wait => Answer::Ready,
