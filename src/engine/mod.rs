@@ -22,6 +22,7 @@ mod denials;
 mod needs;
 mod nonce;
 mod permit;
+mod policy;
 mod present;
 mod signer;
 mod token;
