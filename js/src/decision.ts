@@ -33,7 +33,8 @@ export interface Allowed extends Common {
 
 /** The request may not go through, or not yet. */
 export interface Refused extends Common {
-  readonly outcome: "challenge" | "deny" | "throttle";
+  /** `approve`: somebody must approve the request first. */
+  readonly outcome: "challenge" | "deny" | "throttle" | "approve";
   /** The status to answer with. */
   readonly status: number;
   /** The body to answer with; its media type is in `headers`. */
