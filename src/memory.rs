@@ -15,7 +15,10 @@ use crate::keys::{KeyReading, KeySource, KeysTaken};
 use crate::policy::{Limit, Route};
 use crate::reason::Reason;
 use crate::registry::MAX_AGENTS;
-use crate::registry::copy::{Agents, Copy};
+use crate::registry::copy::{Agents, Copied, Copy};
+use crate::revocation::denials::Denials;
+use crate::revocation::deny_list::DenyList;
+use crate::revocation::ledger::Denial;
 use crate::state::bounded::Bounded;
 use crate::state::rate::{Gcra, Outcome, Quota, Shared};
 use crate::state::replay::Seen;
@@ -71,6 +74,7 @@ pub struct Memory {
     pub(crate) warm_keys: WarmKeys,
     pub(crate) tokens: Bounded<[u8; 32], CachedToken>,
     agents: Copy,
+    pub(crate) denials: Denials,
     seen_proofs: Seen,
     /// Apart from proofs: nonces may live for a day, and would push out what lives for a minute.
     seen_nonces: Seen,
@@ -129,6 +133,7 @@ impl Memory {
             warm_keys: WarmKeys::new(WARM_KEYS),
             tokens: Bounded::new(VERIFIED_TOKENS),
             agents: Copy::default(),
+            denials: Denials::new(),
             seen_proofs: Seen::new(SEEN_PROOFS),
             seen_nonces: Seen::new(SEEN_PROOFS),
             risks: Bounded::new(RISKY_SUBJECTS),
@@ -246,6 +251,30 @@ impl Memory {
     /// Takes in that the store of agents did not answer.
     pub fn agents_failed(&mut self, now: UnixMillis) {
         self.agents.failed(now);
+    }
+
+    /// The deny list, or what to do for it. A gate without an admin API has no store to read.
+    pub(crate) fn deny_list(&mut self, gate: &Gate, now: UnixMillis) -> Copied<DenyList> {
+        match gate.admin() {
+            None => Copied::Fresh(Arc::clone(gate.denied())),
+            Some(_) => self.denials.list(gate.denied(), now),
+        }
+    }
+
+    /// Takes in what the store has under [`DENIALS_NAME`](crate::revocation::deny_list::DENIALS_NAME), as
+    /// [`Self::agents_loaded`] does.
+    pub fn denials_loaded(&mut self, stored: Option<&str>, now: UnixMillis) -> bool {
+        self.denials.loaded(stored, now)
+    }
+
+    /// Takes in that the store of denials did not answer.
+    pub fn denials_failed(&mut self, now: UnixMillis) {
+        self.denials.failed(now);
+    }
+
+    /// Takes in what the admin API has just denied, so that it acts here before the store tells it.
+    pub fn denied(&mut self, denial: Denial) {
+        self.denials.denied(denial);
     }
 
     /// Where proofs are remembered that are refused for this reason when they come again.

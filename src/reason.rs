@@ -450,6 +450,7 @@ impl From<JwtError> for Reason {
             JwtError::Jws(_) | JwtError::Payload => Self::TokenMalformed,
             JwtError::MalformedClaim(_) => Self::TokenClaimInvalid,
             JwtError::MissingClaim(_) => Self::TokenClaimMissing,
+            JwtError::MalformedDelegation(_) => Self::DelegationMalformed,
             JwtError::Type => Self::TokenTypeMismatch,
             JwtError::AlgorithmNotAllowed => Self::TokenAlgorithmNotAllowed,
             JwtError::KeyNotAllowed => Self::TokenKeyUnknown,

@@ -91,6 +91,10 @@ fn conclude(world: &World, draft: &Draft, host: Host, memory: &mut Memory) -> Op
                 }
                 Answer::Ready
             }
+            Step::Denials => {
+                memory.denials_failed(now);
+                Answer::Ready
+            }
             Step::Agents => {
                 memory.agents_failed(now);
                 Answer::Ready

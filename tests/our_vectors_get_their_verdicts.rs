@@ -194,6 +194,10 @@ fn decide(gate: &Arc<Gate>, memory: &mut Memory, request: &str, input: &Value) -
                 }
                 Answer::Ready
             }
+            Step::Denials => {
+                memory.denials_failed(now);
+                Answer::Ready
+            }
             Step::Agents => {
                 memory.agents_failed(now);
                 Answer::Ready

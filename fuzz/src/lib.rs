@@ -269,6 +269,10 @@ pub fn gate(data: &[u8]) {
                 }
                 Answer::Ready
             }
+            Step::Denials => {
+                memory.denials_failed(now);
+                Answer::Ready
+            }
             Step::Agents => {
                 memory.agents_failed(now);
                 Answer::Ready

@@ -1,4 +1,5 @@
-// The registry of agents: one document of a store that the Worker keeps. The core says when to read it anew.
+// The registry of agents and the deny list: documents of a store that the Worker keeps. The core says when to read them
+// anew.
 import { setTimeout as pause } from "node:timers/promises";
 import type { Memory } from "./wasm.js";
 
@@ -8,10 +9,14 @@ const TIMEOUT = 5_000;
 /** Reads the document that a store has under `agents`; nothing where it has none. */
 export type AgentsReader = () => Promise<string | null | undefined>;
 
-/** What reading the registry takes. */
+/** Reads the document that a store has under `denials`; nothing where it has none. */
+export type DenyListReader = () => Promise<string | null | undefined>;
+
+/** What reading them takes. */
 export interface AgentsHost {
   readonly memory: Memory;
   readonly agents: AgentsReader | undefined;
+  readonly denyList: DenyListReader | undefined;
   readonly now: () => number;
 }
 
@@ -22,10 +27,17 @@ export async function bringAgents({ memory, agents, now }: AgentsHost): Promise<
   else memory.agentsFailed(now());
 }
 
-async function read(agents: AgentsReader | undefined): Promise<string | null | undefined> {
+/** Brings the deny list into memory. A store that fails, hangs, or is not there, is remembered as that. */
+export async function bringDenials({ memory, denyList, now }: AgentsHost): Promise<void> {
+  const document = await read(denyList);
+  if (typeof document === "string") memory.denialsLoaded(document, now());
+  else memory.denialsFailed(now());
+}
+
+async function read(reader: AgentsReader | undefined): Promise<string | null | undefined> {
   const over = new AbortController();
   try {
-    return await Promise.race([agents?.(), pause(TIMEOUT, undefined, { signal: over.signal, ref: false })]);
+    return await Promise.race([reader?.(), pause(TIMEOUT, undefined, { signal: over.signal, ref: false })]);
   } catch {
     return undefined;
   } finally {

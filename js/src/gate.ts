@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { type AgentsHost, type AgentsReader, bringAgents } from "./agents.js";
+import { type AgentsHost, type AgentsReader, bringAgents, bringDenials, type DenyListReader } from "./agents.js";
 import { ImportedKeys } from "./checks.js";
 import type { Decision, Problem } from "./decision.js";
 import { CountersignError } from "./error.js";
@@ -27,6 +27,12 @@ export interface GateOptions {
    * `[admin]`. It is read anew every 30 seconds; a document that was published more than 10 minutes ago is a failure. Without it such a gate refuses what the registry must be asked for.
    */
   readonly agents?: AgentsReader;
+  /**
+   * Reads the deny list as the Worker publishes it in its store under `denials`, where the configuration has `[admin]`. It
+   * is read anew every 30 seconds; a document that was published more than 10 minutes ago is a failure. Without it such a
+   * gate refuses every request that brings a proof: what is denied in `[revocation]` alone needs no reader.
+   */
+  readonly denyList?: DenyListReader;
   /** The secrets shared with clients that sign with `hmac-sha256`: a JWK Set of `oct` keys, each with a `kid`. */
   readonly sharedKeys?: string | object;
 }
@@ -49,10 +55,10 @@ class InProcessGate implements Gate {
   readonly #host: Host & AgentsHost;
 
   constructor(config: string | object, options: GateOptions) {
-    const { fetch, log = () => {}, now = Date.now, agents, sharedKeys } = options;
+    const { fetch, log = () => {}, now = Date.now, agents, denyList, sharedKeys } = options;
     const [seed = 0] = crypto.getRandomValues(new Uint32Array(1));
     const core = { gate: coreGate(config, sharedKeys), memory: new Memory(seed) };
-    this.#host = { ...core, imported: new ImportedKeys(), ask: askWith(fetch), log, now, agents };
+    this.#host = { ...core, imported: new ImportedKeys(), ask: askWith(fetch), log, now, agents, denyList };
   }
 
   async check(request: RequestDescriptor | Request): Promise<Decision> {
@@ -74,6 +80,7 @@ class InProcessGate implements Gate {
     // After the decision, so that no request waits for what only later ones need.
     if (next.refresh.length > 0) void bringKeys(this.#host, next.refresh);
     if (next.refreshAgents) void bringAgents(this.#host);
+    if (next.refreshDenials) void bringDenials(this.#host);
     const decision = JSON.parse(next.decision) as Decision;
     return next.problem === undefined ? decision : { ...decision, problem: JSON.parse(next.problem) as Problem } as Decision;
   }
@@ -86,6 +93,8 @@ class InProcessGate implements Gate {
         return bringKeys(this.#host, next.sources).then(() => session.step(memory, now()));
       case "agents":
         return bringAgents(this.#host).then(() => session.step(memory, now()));
+      case "denials":
+        return bringDenials(this.#host).then(() => session.step(memory, now()));
       case "wait":
         return pause(PATIENCE).then(() => session.step(memory, now()));
       case "checks": {

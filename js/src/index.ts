@@ -29,7 +29,7 @@ export type {
   Refused,
   Risk,
 } from "./decision.js";
-export type { AgentsReader } from "./agents.js";
+export type { AgentsReader, DenyListReader } from "./agents.js";
 export { CountersignError, type ErrorCode } from "./error.js";
 export { createGate, type Gate, type GateOptions } from "./gate.js";
 export type { FieldLines, RequestDescriptor } from "./request.js";

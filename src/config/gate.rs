@@ -8,10 +8,12 @@ use core::time::Duration;
 
 use super::signatures::Signatures;
 use super::{
-    Admin, Config, ConfigError, Disclosure, Dpop, Issuer, MAX_ENTRIES, NonceConfig, Resource, Span,
-    VerifiedConfig, list,
+    Admin, Config, ConfigError, Delegation, Disclosure, Dpop, Issuer, MAX_ENTRIES, NonceConfig, Resource,
+    Span, VerifiedConfig, list,
 };
 use crate::crypto::{Algorithm, SharedKey};
+use crate::delegation::details::DetailsType;
+use crate::delegation::scope::Grammar;
 use crate::dpop::Nonces;
 use crate::encoding::json::{self, Value};
 use crate::jose::jwk::MAX_SET_BYTES;
@@ -19,6 +21,7 @@ use crate::keys::KeySource;
 use crate::policy::Route;
 use crate::registry::Registry;
 use crate::request::{RequestView, Scheme, Target};
+use crate::revocation::deny_list::DenyList;
 use crate::signature::profiles::web_bot_auth::KeySourceUrl;
 use crate::state::risk::Thresholds;
 
@@ -37,12 +40,14 @@ pub struct Gate {
     pub(crate) signatures: Option<Signatures>,
     pub(crate) dpop: Dpop,
     pub(crate) mtls: VerifiedConfig,
+    pub(crate) delegation: Delegation,
     pub(crate) risk: Thresholds,
     events_url: Option<String>,
     shared_keys: Vec<SharedKey>,
     nonces: Option<Nonces>,
     agents: Arc<Registry>,
     admin: Option<Admin>,
+    denied: Arc<DenyList>,
     routes: Vec<Route>,
     pub(crate) resources: Vec<Resource>,
 }
@@ -99,12 +104,14 @@ impl Gate {
             signatures: faults.signatures(config),
             dpop: faults.dpop(config),
             mtls: config.mtls.verified,
+            delegation: faults.delegation(config),
             risk: faults.risk(config),
             events_url: faults.events(config),
             shared_keys: Vec::new(),
             nonces: None,
             agents: faults.agents(config),
             admin: faults.admin(config),
+            denied: faults.denied(config),
             routes: faults.routes(config),
             resources: Vec::new(),
         };
@@ -250,6 +257,12 @@ impl Gate {
         self.admin.as_ref()
     }
 
+    /// What the configuration denies.
+    #[must_use]
+    pub fn denied(&self) -> &Arc<DenyList> {
+        &self.denied
+    }
+
     /// Whether an agent's signature is refused where the agent is not registered.
     #[must_use]
     pub fn requires_registration(&self) -> bool {
@@ -260,6 +273,18 @@ impl Gate {
     #[must_use]
     pub fn allow_loopback(&self) -> bool {
         self.allow_loopback
+    }
+
+    /// How scopes are compared.
+    #[must_use]
+    pub fn scope_grammar(&self) -> Grammar {
+        self.delegation.grammar
+    }
+
+    /// The types of `authorization_details` that tokens may have.
+    #[must_use]
+    pub fn details_types(&self) -> &[DetailsType] {
+        &self.delegation.details
     }
 
     /// The routes, in the order in which they are tried.

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::gate::{Faults, is_fetchable};
 use super::{Config, MAX_ENTRIES, Span};
+use crate::delegation::ClaimNames;
 use crate::jose::jwt::{Profile, Rules};
 
 /// An issuer of access tokens.
@@ -32,6 +33,9 @@ pub struct IssuerConfig {
     #[serde(default = "default_max_lifetime")]
     #[cfg_attr(feature = "schema", schemars(default = "default_max_lifetime"))]
     pub max_lifetime: Span,
+    /// Where its tokens have what this gate reads. Default: that of each of its fields.
+    #[serde(default)]
+    pub claims: ClaimNames,
 }
 
 /// What kind of JWT an issuer's access tokens are.
@@ -56,6 +60,7 @@ fn default_max_lifetime() -> Span {
 pub struct Issuer {
     jwks_uri: String,
     pub(crate) rules: Rules,
+    pub(crate) claims: ClaimNames,
 }
 
 impl Issuer {
@@ -108,7 +113,13 @@ impl Faults {
             least,
             Span::from_secs(30 * 86_400),
         );
+        for (name, paths) in issuer.claims.all() {
+            if let Some(fault) = paths.fault() {
+                self.add(format!("{path}.claims.{name}"), fault);
+            }
+        }
         Issuer {
+            claims: issuer.claims.clone(),
             jwks_uri: issuer.jwks_uri.clone(),
             rules: Rules {
                 issuer: issuer.issuer.clone(),

@@ -6,6 +6,8 @@
 //! route.
 
 mod agents;
+mod delegation;
+mod deny;
 mod dpop;
 mod gate;
 mod issuers;
@@ -18,6 +20,9 @@ mod span;
 
 pub(crate) use agents::MAX_CONFIGURED_AGENTS;
 pub use agents::{Admin, AdminConfig, AgentConfig, AgentKeyConfig};
+pub(crate) use delegation::Delegation;
+pub use delegation::{DetailsConfig, MatchingConfig, ScopesConfig};
+pub use deny::{DenyConfig, RevocationConfig};
 pub(crate) use dpop::Dpop;
 pub use dpop::DpopConfig;
 pub use gate::{Gate, PublicOrigin};
@@ -105,10 +110,20 @@ pub struct Config {
     /// Where risk events are sent. Without it they are only logged. Default: none.
     #[serde(default)]
     pub events: Option<EventsConfig>,
+    /// What is denied whoever vouches for it. Default: nothing.
+    #[serde(default)]
+    pub revocation: Option<RevocationConfig>,
     /// The parts of the API that are protected resources of their own (RFC 9728), with metadata and audiences of their
     /// own. The public origins are resources without being listed. Default: none. Range: 0 to 64 entries.
     #[serde(default)]
     pub resources: Vec<ResourceConfig>,
+    /// How scopes are compared. Default: that of each of its fields.
+    #[serde(default)]
+    pub scopes: ScopesConfig,
+    /// The types of `authorization_details` (RFC 9396) that tokens may have. Default: none, so that a token with any is
+    /// refused. Range: 0 to 64 entries.
+    #[serde(default)]
+    pub authorization_details: Vec<DetailsConfig>,
     /// What is guarded, and how. The first match decides; a request that matches none is refused.
     /// Range: 1 to 1024 entries.
     pub routes: Vec<RouteConfig>,

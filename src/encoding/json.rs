@@ -10,6 +10,7 @@
 
 mod de;
 mod parser;
+mod pointer;
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -17,6 +18,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 pub use de::{DeError, from_value};
+pub use pointer::Pointer;
 
 /// Deepest nesting of arrays and objects. Documents of the standards read here nest less than ten deep.
 pub const MAX_DEPTH: usize = 32;

@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | [`Step::Keys`] | brings these key sets into [`Memory`] | [`Answer::Ready`] |
 //! | [`Step::Agents`] | brings the registry of agents into [`Memory`] | [`Answer::Ready`] |
+//! | [`Step::Denials`] | brings the deny list into [`Memory`] | [`Answer::Ready`] |
 //! | [`Step::Wait`] | waits some milliseconds | [`Answer::Ready`] |
 //! | [`Step::Checks`] | verifies these signatures, in order | [`Answer::Verdicts`] |
 //! | [`Step::Body`] | reads the body, up to [`Gate::max_body_bytes`] | [`Answer::Body`] and its kin |
@@ -17,6 +18,7 @@
 
 mod binding;
 mod challenge;
+mod denials;
 mod needs;
 mod nonce;
 mod permit;
@@ -63,6 +65,8 @@ pub enum Step {
     Keys(Vec<KeySource>),
     /// The registry of agents, through [`Memory::agents_loaded`] or [`Memory::agents_failed`].
     Agents,
+    /// The deny list, through [`Memory::denials_loaded`] or [`Memory::denials_failed`].
+    Denials,
     /// A few milliseconds: somebody else is fetching what is needed.
     Wait,
     /// The verdicts of these checks.
@@ -103,6 +107,8 @@ pub struct Conclusion {
     pub refresh: Vec<KeySource>,
     /// Whether the registry of agents should be read anew, after the response, as for [`Step::Agents`].
     pub refresh_agents: bool,
+    /// Whether the deny list should be read anew, after the response, as for [`Step::Denials`].
+    pub refresh_denials: bool,
     /// A key set that has just proven its worth, and of which the store should be told, after the response, through
     /// [`Memory::keys_to_store`].
     pub store: Option<KeySource>,
@@ -117,6 +123,7 @@ impl From<Decision> for Conclusion {
             tell: Vec::new(),
             refresh: Vec::new(),
             refresh_agents: false,
+            refresh_denials: false,
             store: None,
         }
     }
@@ -155,6 +162,7 @@ pub struct Session {
     tell: Vec<(LimitKey, Quota)>,
     refresh: Vec<KeySource>,
     refresh_agents: bool,
+    refresh_denials: bool,
     explanation: Option<Explanation>,
     nonce: Option<nonce::Nonce>,
 }
@@ -181,6 +189,7 @@ impl Session {
             tell: Vec::new(),
             refresh: Vec::new(),
             refresh_agents: false,
+            refresh_denials: false,
             explanation: None,
             nonce: None,
         }
@@ -243,6 +252,7 @@ impl Session {
                     self.evidence.extend(verification.take_evidence());
                     self.refresh.extend(verification.take_refresh());
                     self.refresh_agents |= verification.refreshes_agents();
+                    self.refresh_denials |= verification.refreshes_denials;
                     verification.settle_agent();
                     self.verified = verification.verified().clone();
                     if let Some(step) = progress? {
@@ -492,8 +502,16 @@ impl Session {
         decision.headers.push((DECISION_FIELD, decision.id.clone()));
         let (tell, refresh) = (core::mem::take(&mut self.tell), core::mem::take(&mut self.refresh));
         let store = self.verified.to_store.take().filter(|source| memory.must_store(source));
-        let refresh_agents = self.refresh_agents;
-        Step::Done(Box::new(Conclusion { decision, event, tell, refresh, refresh_agents, store }))
+        let (refresh_agents, refresh_denials) = (self.refresh_agents, self.refresh_denials);
+        Step::Done(Box::new(Conclusion {
+            decision,
+            event,
+            tell,
+            refresh,
+            refresh_agents,
+            refresh_denials,
+            store,
+        }))
     }
 
     /// Takes the outcome into the risk of the agent that was proven, or of those that were not. Requests that go

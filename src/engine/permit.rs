@@ -71,8 +71,8 @@ impl Session {
             return Ok(());
         }
         let granted = self.verified.scope();
-        let refusal =
-            (!demanded.iter().all(|scope| granted.contains(scope))).then_some(Reason::PolicyScopeMissing);
+        let covered = self.gate.scope_grammar().covers_all(&granted, &demanded);
+        let refusal = (!covered).then_some(Reason::PolicyScopeMissing);
         self.evidence.push(evidence("scope", refusal, None));
         refusal.map_or(Ok(()), Err)
     }

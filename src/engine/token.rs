@@ -102,7 +102,9 @@ fn unknown_token(context: &Context<'_>, token: &PresentedToken) -> Result<TokenS
     let decoded = DecodedToken::decode(&token.text)?;
     let by_name = |issuer: &Issuer| issuer.name() == decoded.unverified_issuer();
     let index = context.gate.issuers().iter().position(by_name).ok_or(Reason::TokenIssuerUnknown)?;
-    let algorithm = decoded.precheck(&issuer(context, index)?.rules, context.now.seconds())?;
+    let issuer = issuer(context, index)?;
+    let decoded = decoded.named(&issuer.claims)?;
+    let algorithm = decoded.precheck(&issuer.rules, context.now.seconds())?;
     let unknown = UnknownToken { decoded, issuer: index, algorithm, keys: Vec::new(), key_set_version: 0 };
     Ok(TokenState::Unknown(Box::new(unknown)))
 }

@@ -186,6 +186,7 @@ enum Phase {
     Keys,
     Checks(Vec<Pending>),
     Done,
+    Denials,
 }
 
 /// What is known of a token before its signature has verified in this request.
@@ -223,6 +224,7 @@ pub(super) struct Verification {
     pub(super) proof_holds: bool,
     pub(super) registry: Option<Arc<Registry>>,
     pub(super) refreshes_agents: bool,
+    pub(super) refreshes_denials: bool,
     pub(super) judged_until: Option<UnixSeconds>,
     pub(super) waiting_since: Option<UnixMillis>,
     pub(super) refresh: Vec<KeySource>,
@@ -243,6 +245,7 @@ impl Verification {
             proof_holds: false,
             registry: None,
             refreshes_agents: false,
+            refreshes_denials: false,
             judged_until: None,
             waiting_since: None,
             refresh: Vec::new(),
@@ -352,7 +355,14 @@ impl Verification {
                 Phase::Done => {
                     self.settle_agent();
                     self.identify(context)?;
-                    return Ok(None);
+                    self.phase = Phase::Denials;
+                }
+                Phase::Denials => {
+                    let step = self.check_denials(context, memory)?;
+                    if step.is_some() {
+                        self.phase = Phase::Denials;
+                    }
+                    return Ok(step);
                 }
             }
         }
@@ -376,7 +386,7 @@ impl Verification {
         Ok(None)
     }
 
-    fn has_waited_too_long(&mut self, context: &Context<'_>) -> bool {
+    pub(super) fn has_waited_too_long(&mut self, context: &Context<'_>) -> bool {
         let since = *self.waiting_since.get_or_insert(context.now);
         context.now.since(since) > MAX_WAIT_FOR_KEYS
     }

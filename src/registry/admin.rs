@@ -10,6 +10,7 @@
 //! | `DELETE /agents/{id}/keys/{kid}` | revokes the key of this `kid` or thumbprint |
 //! | `POST /agents/{id}/suspend`, `/resume`, `/revoke` | changes whether it may act |
 //! | `GET /audit?after={revision}` | lists the changes after a revision, oldest first |
+//! | `/revocations` and below | is of the deny list ([`revocation::admin`](crate::revocation::admin)) |
 //!
 //! Every answer about an agent has its revision as entity tag; a change with `If-Match` is made only if that is still
 //! the agent's. Bodies are strict JSON objects of at most [`MAX_BODY_BYTES`] in which no member is unknown. Whether the
@@ -114,6 +115,10 @@ impl Command {
         if segments == ["audit"] {
             return Ok(Self::Audit { after: after(request.query)? });
         }
+        // Those are commands of another kind (`revocation::admin`).
+        if segments.first() == Some(&"revocations") {
+            return Err(Kind::PathUnknown.into());
+        }
         if request.query.is_some() {
             return Err(Kind::QueryInvalid.into());
         }
@@ -214,29 +219,32 @@ impl Answer {
 }
 
 /// The segments of a path below [`PREFIX`].
-struct Segments(RoutePath);
+pub(crate) struct Segments(RoutePath);
 
 impl Segments {
-    fn of(path: &str) -> Result<Self, Kind> {
+    pub(crate) fn of(path: &str) -> Result<Self, Kind> {
         let path = RoutePath::new(path).map_err(|_| Kind::PathUnknown)?;
         let is_below = path.as_str().strip_prefix(PREFIX).is_some_and(|rest| rest.starts_with('/'));
         if is_below { Ok(Self(path)) } else { Err(Kind::PathUnknown) }
     }
 
-    fn as_strs(&self) -> Vec<&str> {
+    pub(crate) fn as_strs(&self) -> Vec<&str> {
         let path = self.0.as_str().strip_prefix(PREFIX).unwrap_or_default();
         path.trim_matches('/').split('/').collect()
     }
 }
 
 /// The methods that a path takes; `None` where nothing is there.
-fn methods(segments: &[&str]) -> Option<&'static str> {
+pub(crate) fn methods(segments: &[&str]) -> Option<&'static str> {
     match segments {
         ["audit"] => Some("GET, HEAD"),
         ["agents"] => Some("GET, HEAD, POST"),
         ["agents", _] => Some("GET, HEAD, PATCH"),
         ["agents", _, "keys" | "suspend" | "resume" | "revoke"] => Some("POST"),
         ["agents", _, "keys", _] => Some("DELETE"),
+        ["revocations"] => Some("GET, HEAD, POST"),
+        ["revocations", "audit"] => Some("GET, HEAD"),
+        ["revocations", _] => Some("GET, HEAD, DELETE"),
         _ => None,
     }
 }
@@ -269,8 +277,8 @@ fn show_key(key: &AgentKey, now: UnixSeconds) -> Value {
     })
 }
 
-/// `after` of the audit trail; 0 where there is no query.
-fn after(query: Option<&str>) -> Result<u64, RegistryError> {
+/// `after` of a list that is told in parts; 0 where there is no query.
+pub(crate) fn after(query: Option<&str>) -> Result<u64, RegistryError> {
     let Some(query) = query else { return Ok(0) };
     let number = query.strip_prefix("after=").filter(|number| number.bytes().all(|b| b.is_ascii_digit()));
     number.and_then(|number| number.parse().ok()).ok_or_else(|| Kind::QueryInvalid.into())
@@ -288,12 +296,12 @@ fn expected(field: &str) -> Result<Option<u64>, RegistryError> {
     tag.parse().map(Some).map_err(|_| Kind::RevisionConflict.into())
 }
 
-fn body<T: DeserializeOwned>(request: &Request<'_>) -> Result<T, RegistryError> {
+pub(crate) fn body<T: DeserializeOwned>(request: &Request<'_>) -> Result<T, RegistryError> {
     let value = strict::parse(request.body, MAX_BODY_BYTES).map_err(|_| Kind::BodyMalformed)?;
     strict::from_value(value).map_err(|error| RegistryError::at(Kind::BodyMalformed, error.path))
 }
 
-fn no_body(request: &Request<'_>) -> Result<(), RegistryError> {
+pub(crate) fn no_body(request: &Request<'_>) -> Result<(), RegistryError> {
     if request.body.is_empty() || strict::parse_object(request.body, 2).is_ok() {
         Ok(())
     } else {

@@ -384,7 +384,7 @@ fn is_operator(operator: &str) -> bool {
 }
 
 /// Nothing that a terminal or a log viewer would act upon instead of showing it.
-fn is_text(text: &str, most: usize) -> bool {
+pub(crate) fn is_text(text: &str, most: usize) -> bool {
     let reorders = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
     !text.trim().is_empty() && text.len() <= most && !text.chars().any(|c| c.is_control() || reorders(c))
 }

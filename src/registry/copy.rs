@@ -1,4 +1,5 @@
-//! [`Copy`](struct@Copy): an isolate's copy of the registry, and when to read it anew.
+//! [`CopyOf`]: an isolate's copy of a document that one authority publishes, and when to read it anew. The registry of
+//! agents is one such ([`Copy`](type@Copy)); what is said of it here holds of the deny list too.
 //!
 //! The store answers with what it had at most 60 s ago (KV), and a copy serves for at most [`MAX_AGE`] without being
 //! read anew, so that a suspension acts everywhere within 90 s of being published, which is at once unless the store
@@ -37,13 +38,40 @@ pub const RETRY_AFTER: Duration = Duration::from_secs(5);
 /// How long a reader may take before another tries: 10 s.
 pub const LEASE: Duration = Duration::from_secs(10);
 
-/// What an isolate has of the registry.
+/// What a store has as one text, and isolates keep copies of.
+pub trait Document: Clone + PartialEq {
+    /// Reads a text of the store, and when it was published; `None` for what is none.
+    fn read(text: &str) -> Option<(Self, Option<UnixMillis>)>;
+
+    /// How many changes there have been.
+    fn revision(&self) -> u64;
+
+    /// This, which the store has, laid over what the configuration says.
+    #[must_use]
+    fn over(&self, configured: &Self) -> Self;
+}
+
+impl Document for Registry {
+    fn read(text: &str) -> Option<(Self, Option<UnixMillis>)> {
+        Self::read(text).ok()
+    }
+
+    fn revision(&self) -> u64 {
+        self.revision()
+    }
+
+    fn over(&self, configured: &Self) -> Self {
+        self.over(configured)
+    }
+}
+
+/// What an isolate has of a document.
 #[derive(Clone, Debug)]
-pub enum Agents {
-    /// The registry.
-    Fresh(Arc<Registry>),
-    /// The registry, which whoever gets this reads anew, after the response.
-    Stale(Arc<Registry>),
+pub enum Copied<D> {
+    /// The document.
+    Fresh(Arc<D>),
+    /// The document, which whoever gets this reads anew, after the response.
+    Stale(Arc<D>),
     /// Nothing that may be used: whoever gets this reads it.
     Ask,
     /// Somebody else is reading it.
@@ -52,55 +80,75 @@ pub enum Agents {
     Unavailable,
 }
 
+/// What an isolate has of the registry.
+pub type Agents = Copied<Registry>;
+
+/// An isolate's copy of the registry.
+pub type Copy = CopyOf<Registry>;
+
 /// The copy. It knows nothing of where it is read from.
-#[derive(Clone, Debug, Default)]
-pub struct Copy {
-    held: Option<Held>,
+#[derive(Clone, Debug)]
+pub struct CopyOf<D> {
+    held: Option<Held<D>>,
     asked: Option<UnixMillis>,
     failed: Option<UnixMillis>,
 }
 
+impl<D> Default for CopyOf<D> {
+    /// None yet.
+    fn default() -> Self {
+        Self { held: None, asked: None, failed: None }
+    }
+}
+
 #[derive(Clone, Debug)]
-struct Held {
-    stored: Registry,
+struct Held<D> {
+    stored: D,
     /// Of the text it was read from: the same text is not parsed again.
     digest: [u8; 32],
     read_at: UnixMillis,
     published_at: UnixMillis,
     /// The configuration's part, and both laid over each other.
-    merged: Option<(Arc<Registry>, Arc<Registry>)>,
+    merged: Option<(Arc<D>, Arc<D>)>,
 }
 
 impl Copy {
-    /// What there is, laid over what the configuration says.
+    /// What there is of the registry, laid over what the configuration says.
     pub fn agents(&mut self, configured: &Arc<Registry>, now: UnixMillis) -> Agents {
+        self.copied(configured, now)
+    }
+}
+
+impl<D: Document> CopyOf<D> {
+    /// What there is, laid over what the configuration says.
+    pub fn copied(&mut self, configured: &Arc<D>, now: UnixMillis) -> Copied<D> {
         self.forget_the_too_old(now);
         let failing = self.failed.is_some_and(|failed| now.since(failed) < RETRY_AFTER);
         let asking = self.asked.is_some_and(|asked| now.since(asked) < LEASE);
         let Some(held) = &mut self.held else {
             return match (failing, asking) {
-                (true, _) => Agents::Unavailable,
-                (_, true) => Agents::Wait,
+                (true, _) => Copied::Unavailable,
+                (_, true) => Copied::Wait,
                 _ => self.ask(now),
             };
         };
         let age = now.since(held.read_at);
         if age < REFRESH_FROM || failing || (asking && age < MAX_AGE) {
-            Agents::Fresh(held.over(configured))
+            Copied::Fresh(held.over(configured))
         } else if age < MAX_AGE {
             let registry = held.over(configured);
             self.asked = Some(now);
-            Agents::Stale(registry)
+            Copied::Stale(registry)
         } else if asking {
-            Agents::Wait
+            Copied::Wait
         } else {
             self.ask(now)
         }
     }
 
-    fn ask(&mut self, now: UnixMillis) -> Agents {
+    fn ask(&mut self, now: UnixMillis) -> Copied<D> {
         self.asked = Some(now);
-        Agents::Ask
+        Copied::Ask
     }
 
     /// Takes in what the store has. Answers `false` where that is outdated, and was not taken: the host then asks
@@ -125,7 +173,7 @@ impl Copy {
             held.read_at = held.read_at.max(read_at);
             return Ok(());
         }
-        let (stored, published_at) = Registry::read(text).map_err(|_| Unfit::Refused)?;
+        let (stored, published_at) = D::read(text).ok_or(Unfit::Refused)?;
         // Without a time it may be of any.
         let published_at = published_at.ok_or(Unfit::Outdated)?;
         check_published(published_at, now)?;
@@ -149,6 +197,12 @@ impl Copy {
         (self.asked, self.failed) = (None, Some(now));
     }
 
+    /// How long ago what is there was read, and how many changes it has seen.
+    #[must_use]
+    pub fn age(&self, now: UnixMillis) -> Option<(Duration, u64)> {
+        self.held.as_ref().map(|held| (now.since(held.read_at), held.stored.revision()))
+    }
+
     fn forget_the_too_old(&mut self, now: UnixMillis) {
         self.held.take_if(|held| now.since(held.read_at.min(held.published_at)) >= MAX_AGE_WHILE_FAILING);
     }
@@ -167,8 +221,8 @@ fn check_published(at: UnixMillis, now: UnixMillis) -> Result<(), Unfit> {
     if is_current { Ok(()) } else { Err(Unfit::Outdated) }
 }
 
-impl Held {
-    fn over(&mut self, configured: &Arc<Registry>) -> Arc<Registry> {
+impl<D: Document> Held<D> {
+    fn over(&mut self, configured: &Arc<D>) -> Arc<D> {
         match &self.merged {
             Some((base, merged)) if Arc::ptr_eq(base, configured) => Arc::clone(merged),
             _ => {

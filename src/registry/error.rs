@@ -103,6 +103,18 @@ kinds! {
     DocumentMalformed = "admin.document_malformed", 503;
     /// The registry cannot be reached now.
     Unavailable = "admin.unavailable", 503;
+    /// The value is empty, longer than 2048 bytes or does not print; of a key, it is a thumbprint of 43 characters.
+    RevocationValueInvalid = "admin.revocation_value_invalid", 400;
+    /// A `jti` or `sub` goes with the `issuer` of the gate that gives it; what is no issuer's own goes without.
+    RevocationIssuerInvalid = "admin.revocation_issuer_invalid", 400;
+    /// The time until which to deny is over already, or no time.
+    RevocationUntilInvalid = "admin.revocation_until_invalid", 400;
+    /// The token is no JWT of an issuer of this gate with a `jti`.
+    RevocationTokenInvalid = "admin.revocation_token_invalid", 400;
+    /// Nothing is denied by this digest.
+    RevocationNotFound = "admin.revocation_not_found", 404;
+    /// The deny list has no room for more: lift what need not be denied any more.
+    DenyListFull = "admin.deny_list_full", 409;
 }
 
 /// Why a change, or a request to the admin API, was refused, and which member is at fault.

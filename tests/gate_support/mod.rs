@@ -17,6 +17,7 @@ use countersign::keys::{DIRECTORY_MEDIA_TYPE, KeyResponse};
 use countersign::memory::Memory;
 use countersign::registry::copy::published;
 use countersign::request::{Fields, RequestView, Target};
+use countersign::revocation::deny_list::DenyList;
 use countersign::signature::digest::content_digest;
 use countersign::signature::{Component, Message, SignatureParams, prepare};
 use countersign::time::{UnixMillis, UnixSeconds};
@@ -241,6 +242,8 @@ pub(crate) struct World {
     pub(crate) host_checks: RefCell<usize>,
     /// What the store has of the registry of agents.
     pub(crate) agents: Option<String>,
+    /// What the store has of the deny list.
+    pub(crate) denials: Option<String>,
 }
 
 impl World {
@@ -263,6 +266,7 @@ impl World {
             now: UnixMillis(u64::try_from(NOW).unwrap() * 1000),
             host_checks: RefCell::default(),
             agents: None,
+            denials: Some(DenyList::default().to_json()),
         }
     }
 
@@ -328,6 +332,11 @@ impl World {
                 Step::Agents => {
                     let document = self.agents.as_deref().and_then(|agents| published(agents, self.now));
                     memory.agents_loaded(document.as_deref(), self.now);
+                    Answer::Ready
+                }
+                Step::Denials => {
+                    let document = self.denials.as_deref().and_then(|list| published(list, self.now));
+                    memory.denials_loaded(document.as_deref(), self.now);
                     Answer::Ready
                 }
                 Step::Wait => Answer::Ready,

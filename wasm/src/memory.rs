@@ -99,6 +99,20 @@ impl Memory {
         self.inner.agents_failed(unix_millis(now));
     }
 
+    /// Takes in what the store has of the deny list, as [`Self::agents_loaded`] does.
+    #[wasm_bindgen(js_name = denialsLoaded)]
+    pub fn denials_loaded(&mut self, document: &str, now: f64) {
+        if !self.inner.denials_loaded(Some(document), unix_millis(now)) {
+            self.inner.denials_failed(unix_millis(now));
+        }
+    }
+
+    /// Takes in that the store did not answer, or has no deny list.
+    #[wasm_bindgen(js_name = denialsFailed)]
+    pub fn denials_failed(&mut self, now: f64) {
+        self.inner.denials_failed(unix_millis(now));
+    }
+
     /// Takes in that a source did not answer.
     #[wasm_bindgen(js_name = keysFailed)]
     pub fn keys_failed(&mut self, name: &str, now: f64) {

@@ -16,6 +16,7 @@ const TYPES: &str = r#"
 export type Step =
   | { readonly step: "keys"; readonly sources: readonly KeySource[] }
   | { readonly step: "agents" }
+  | { readonly step: "denials" }
   | { readonly step: "wait" }
   | { readonly step: "checks"; readonly checks: readonly Check[] }
   | { readonly step: "body" }
@@ -30,6 +31,8 @@ export type Step =
       readonly refresh: readonly KeySource[];
       /** Whether the registry of agents should be read anew, after the response. */
       readonly refreshAgents: boolean;
+      /** Whether the deny list should be read anew, after the response. */
+      readonly refreshDenials: boolean;
     };
 
 /** Where to fetch keys, as `Memory` knows it by name. */
@@ -76,6 +79,8 @@ extern "C" {
     fn set_refresh(this: &Step, refresh: Vec<Source>);
     #[wasm_bindgen(method, setter, js_name = refreshAgents)]
     fn set_refresh_agents(this: &Step, refresh_agents: bool);
+    #[wasm_bindgen(method, setter, js_name = refreshDenials)]
+    fn set_refresh_denials(this: &Step, refresh_denials: bool);
 
     type Source;
     #[wasm_bindgen(method, setter)]
@@ -111,6 +116,7 @@ pub(crate) fn to_js(step: engine::Step, memory: &mut Memory, disclosure: Disclos
             "keys"
         }
         engine::Step::Agents => "agents",
+        engine::Step::Denials => "denials",
         engine::Step::Wait => "wait",
         engine::Step::Checks(checks) => {
             value.set_checks(checks.iter().map(check_to_js).collect());
@@ -127,6 +133,7 @@ pub(crate) fn to_js(step: engine::Step, memory: &mut Memory, disclosure: Disclos
             value.set_problem((!decision.is_allowed()).then(|| decision.problem(disclosure).to_string()));
             value.set_refresh(sources_to_js(conclusion.refresh, memory));
             value.set_refresh_agents(conclusion.refresh_agents);
+            value.set_refresh_denials(conclusion.refresh_denials);
             "done"
         }
     };

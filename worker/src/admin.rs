@@ -37,6 +37,9 @@ pub(crate) async fn answer(
     let mut answered = ask(isolate, request, &target, body, decision, env)
         .await
         .unwrap_or_else(|error| Answered::new(Answer::problem(&error, target.path()), None));
+    if let Some(denial) = answered.denied.take() {
+        isolate.memory.borrow_mut().denied(denial);
+    }
     if let Some(claims) = answered.event.take() {
         events::push(isolate, claims, context);
     }

@@ -27,7 +27,7 @@ pub(crate) async fn answer(request: Request, env: &Env, context: Context) -> Res
         return response;
     }
     let (conclusion, body) = decide(&isolate, &request, env, &context).await;
-    let Conclusion { decision, event, tell, refresh, refresh_agents, store } = conclusion;
+    let Conclusion { decision, event, tell, refresh, refresh_agents, refresh_denials, store } = conclusion;
     if let Some(event) = event {
         events::push(&isolate, events::of_risk(&isolate, &event), &context);
     }
@@ -41,7 +41,10 @@ pub(crate) async fn answer(request: Request, env: &Env, context: Context) -> Res
         keys::refresh(&isolate, env, refresh, &context);
     }
     if refresh_agents {
-        registry::refresh(&isolate, env, &context);
+        registry::refresh(&isolate, env, Published::Agents, &context);
+    }
+    if refresh_denials {
+        registry::refresh(&isolate, env, Published::Denials, &context);
     }
     if decision.reason.is_some() {
         console_log!("{}", decision.to_json());
@@ -87,7 +90,11 @@ async fn decide(
                 Answer::Ready
             }
             Step::Agents => {
-                registry::bring(isolate, env, context).await;
+                registry::bring(isolate, env, Published::Agents, context).await;
+                Answer::Ready
+            }
+            Step::Denials => {
+                registry::bring(isolate, env, Published::Denials, context).await;
                 Answer::Ready
             }
             Step::Wait => {

@@ -19,6 +19,7 @@
 //! | `well_known` | what the gate serves itself |
 
 mod admin;
+mod denials;
 mod events;
 mod facts;
 mod gate;

@@ -5,6 +5,8 @@
 //! anew every [`PUBLISHED_EVERY`], with the time, so that isolates see where KV takes no writes any more. They ask the
 //! object itself only where what KV has is outdated, or where it has nothing, as before the first change; that also has
 //! the alarms begin anew, should they ever have ended.
+//!
+//! All of this holds for the deny list too ([`denials`]), which the same object has, and KV under another name.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -14,6 +16,9 @@ use countersign::memory::AGENTS_NAME;
 use countersign::registry::admin::{self, Answer, Command, MAX_EVENTS};
 use countersign::registry::copy::{PUBLISHED_EVERY, published};
 use countersign::registry::{Actor, Registry, RegistryError, RegistryErrorKind};
+use countersign::revocation::admin as revocations;
+use countersign::revocation::deny_list::DENIALS_NAME;
+use countersign::revocation::ledger::Denial;
 use futures_channel::oneshot;
 use serde_json::{Value, json};
 use worker::{
@@ -21,6 +26,7 @@ use worker::{
     SqlStorageValue, State, Stub, console_error, durable_object,
 };
 
+use crate::denials::{self, Denials};
 use crate::isolate::{Isolate, isolate, kv, now};
 
 /// The Durable Object namespace of the registry.
@@ -29,49 +35,90 @@ pub(crate) const AGENT_REGISTRY: &str = "AGENT_REGISTRY";
 const NAME: &str = "agents";
 /// Where the object answers; no host is asked.
 const DOCUMENT_URL: &str = "https://registry.internal/document";
+const DENIALS_URL: &str = "https://registry.internal/denials";
 const ADMIN_URL: &str = "https://registry.internal/admin";
 /// How many events the audit trail keeps. The oldest are forgotten.
-const KEPT_EVENTS: i64 = 10_000;
+pub(crate) const KEPT_EVENTS: i64 = 10_000;
 /// KV takes one write of a name a second.
 const PAUSE: Duration = Duration::from_millis(1_100);
 /// How long after a failure KV is tried again.
 const RETRY: Duration = Duration::from_secs(5);
+
+/// What the object publishes.
+#[derive(Clone, Copy)]
+pub(crate) enum Published {
+    /// The registry of agents.
+    Agents,
+    /// The deny list.
+    Denials,
+}
+
+impl Published {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Agents => AGENTS_NAME,
+            Self::Denials => DENIALS_NAME,
+        }
+    }
+
+    fn url(self) -> &'static str {
+        match self {
+            Self::Agents => DOCUMENT_URL,
+            Self::Denials => DENIALS_URL,
+        }
+    }
+
+    fn loaded(self, isolate: &Isolate, document: &str) -> bool {
+        let mut memory = isolate.memory.borrow_mut();
+        match self {
+            Self::Agents => memory.agents_loaded(Some(document), now()),
+            Self::Denials => memory.denials_loaded(Some(document), now()),
+        }
+    }
+
+    fn failed(self, isolate: &Isolate) {
+        let mut memory = isolate.memory.borrow_mut();
+        match self {
+            Self::Agents => memory.agents_failed(now()),
+            Self::Denials => memory.denials_failed(now()),
+        }
+    }
+}
 
 /// Whether the namespace is bound.
 pub(crate) fn is_bound(env: &Env) -> bool {
     env.durable_object(AGENT_REGISTRY).is_ok()
 }
 
-/// Brings the registry into memory. Others wait for it too, so that it goes on where the client goes away.
-pub(crate) async fn bring(isolate: &Rc<Isolate>, env: &Env, context: &Context) {
+/// Brings a document into memory. Others wait for it too, so that it goes on where the client goes away.
+pub(crate) async fn bring(isolate: &Rc<Isolate>, env: &Env, what: Published, context: &Context) {
     let (isolate, env) = (Rc::clone(isolate), env.clone());
     let (done, brought) = oneshot::channel();
     context.wait_until(async move {
-        read(&isolate, &env).await;
+        read(&isolate, &env, what).await;
         // The receiver is gone where the client is.
         let _ = done.send(());
     });
     let _ = brought.await;
 }
 
-/// Brings the registry into memory, after the response.
-pub(crate) fn refresh(isolate: &Rc<Isolate>, env: &Env, context: &Context) {
+/// Brings a document into memory, after the response.
+pub(crate) fn refresh(isolate: &Rc<Isolate>, env: &Env, what: Published, context: &Context) {
     let (isolate, env) = (Rc::clone(isolate), env.clone());
-    context.wait_until(async move { read(&isolate, &env).await });
+    context.wait_until(async move { read(&isolate, &env, what).await });
 }
 
-async fn read(isolate: &Isolate, env: &Env) {
+async fn read(isolate: &Isolate, env: &Env, what: Published) {
     let stored = match kv(env) {
-        Some(kv) => kv.get(AGENTS_NAME).text().await.ok().flatten(),
+        Some(kv) => kv.get(what.name()).text().await.ok().flatten(),
         None => None,
     };
-    let take = |document: &str| isolate.memory.borrow_mut().agents_loaded(Some(document), now());
-    if stored.is_some_and(|document| take(&document)) {
+    if stored.is_some_and(|document| what.loaded(isolate, &document)) {
         return;
     }
-    if !document(env).await.is_ok_and(|document| take(&document)) {
-        console_error!("countersign cannot read the registry of agents");
-        isolate.memory.borrow_mut().agents_failed(now());
+    if !document(env, what).await.is_ok_and(|document| what.loaded(isolate, &document)) {
+        console_error!("countersign cannot read its {} from the registry", what.name());
+        what.failed(isolate);
     }
 }
 
@@ -79,8 +126,8 @@ fn stub(env: &Env) -> Result<Stub> {
     env.durable_object(AGENT_REGISTRY)?.get_by_name(NAME)
 }
 
-async fn document(env: &Env) -> Result<String> {
-    let mut response = stub(env)?.fetch_with_str(DOCUMENT_URL).await?;
+async fn document(env: &Env, what: Published) -> Result<String> {
+    let mut response = stub(env)?.fetch_with_str(what.url()).await?;
     if response.status_code() != 200 {
         return Err(Error::from("the registry has no document"));
     }
@@ -103,6 +150,8 @@ pub(crate) struct Answered {
     pub(crate) fields: Vec<(&'static str, String)>,
     pub(crate) body: Value,
     pub(crate) event: Option<Value>,
+    /// What was denied just now.
+    pub(crate) denied: Option<Denial>,
 }
 
 impl Answered {
@@ -110,13 +159,14 @@ impl Answered {
         let fields =
             [("ETag", answer.etag), ("Location", answer.location), ("Allow", answer.allow.map(Into::into))];
         let fields = fields.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
-        Self { status: answer.status, fields, body: answer.body, event }
+        Self { status: answer.status, fields, body: answer.body, event, denied: None }
     }
 
     fn to_json(&self) -> Value {
         let fields: serde_json::Map<_, _> =
             self.fields.iter().map(|(name, value)| ((*name).to_owned(), value.as_str().into())).collect();
-        json!({ "status": self.status, "fields": fields, "body": self.body, "event": self.event })
+        let denied = self.denied.as_ref().map(Denial::to_json);
+        json!({ "status": self.status, "fields": fields, "body": self.body, "event": self.event, "denied": denied })
     }
 
     fn from_json(mut value: Value) -> Option<Self> {
@@ -124,7 +174,9 @@ impl Answered {
         let field = |name: &'static str| Some((name, value.get("fields")?.get(name)?.as_str()?.to_owned()));
         let fields = ["ETag", "Location", "Allow"].into_iter().filter_map(field).collect();
         let event = value.get_mut("event").map(Value::take).filter(|event| !event.is_null());
-        Some(Self { status: u16::try_from(status).ok()?, fields, body: value.get_mut("body")?.take(), event })
+        let denied = value.get("denied").and_then(|denied| Denial::from_json(&denied.to_string()));
+        let body = value.get_mut("body")?.take();
+        Some(Self { status: u16::try_from(status).ok()?, fields, body, event, denied })
     }
 }
 
@@ -153,11 +205,12 @@ pub struct AgentRegistry {
     env: Env,
     /// When KV was last written, in milliseconds.
     written_at: Cell<u64>,
+    denials: Denials,
 }
 
 impl DurableObject for AgentRegistry {
     fn new(state: State, env: Env) -> Self {
-        Self { state, env, written_at: Cell::new(0) }
+        Self { state, env, written_at: Cell::new(0), denials: Denials::default() }
     }
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
@@ -167,6 +220,13 @@ impl DurableObject for AgentRegistry {
                 // What KV has is outdated, or this would not have been asked. The document is the newest all the same.
                 if self.publish_soon().await.is_err() {
                     console_error!("countersign cannot plan to write the registry of agents to KV");
+                }
+                Response::ok(document)
+            }
+            DENIALS_URL => {
+                let (document, _) = self.denials.document(&self.sql()?)?;
+                if self.publish_soon().await.is_err() {
+                    console_error!("countersign cannot plan to write the deny list to KV");
                 }
                 Response::ok(document)
             }
@@ -190,8 +250,9 @@ impl DurableObject for AgentRegistry {
         }
         // First, so that it does not take the place of the alarm of a change that comes meanwhile.
         self.state.storage().set_alarm(PUBLISHED_EVERY).await?;
-        if self.publish().await.is_err() {
-            console_error!("countersign cannot write the registry of agents to KV; trying again");
+        let purged = self.sql().and_then(|sql| self.denials.purge(&sql));
+        if self.publish().await.is_err() || purged.is_err() {
+            console_error!("countersign cannot write the registry to KV; trying again");
             self.state.storage().set_alarm(RETRY).await?;
         }
         Response::empty()
@@ -210,6 +271,7 @@ impl AgentRegistry {
             "CREATE TABLE IF NOT EXISTS audit (revision INTEGER PRIMARY KEY, event TEXT NOT NULL)",
             None,
         )?;
+        denials::create(&sql)?;
         Ok(sql)
     }
 
@@ -257,6 +319,9 @@ impl AgentRegistry {
             actor: actor.ok_or_else(|| Error::from("nobody asks"))?,
             allow_loopback: isolate.gate.allow_loopback(),
         };
+        if revocations::is_asked_at(path) {
+            return self.denials.answer(&self.sql()?, &isolate, &request);
+        }
         let refused = |error: &RegistryError| Ok(Answered::new(Answer::problem(error, path), None));
         let command = match Command::parse(&request, now()) {
             Ok(command) => command,
@@ -307,7 +372,8 @@ impl AgentRegistry {
     /// Whether KV has not been told of the newest revision.
     fn is_unpublished(&self) -> Result<bool> {
         let query = "SELECT 1 FROM registry WHERE published IS NOT revision";
-        Ok(self.sql()?.exec(query, None)?.raw().next().transpose()?.is_some())
+        let sql = self.sql()?;
+        Ok(sql.exec(query, None)?.raw().next().transpose()?.is_some() || denials::is_unpublished(&sql)?)
     }
 
     /// Has KV written as soon as it takes another write. An alarm that is set already gives way to this one.
@@ -316,12 +382,16 @@ impl AgentRegistry {
         self.state.storage().set_alarm(PAUSE.saturating_sub(pause)).await
     }
 
-    /// Puts the newest registry into KV, also if it is there, for the time.
+    /// Puts the newest documents into KV, also if they are there, for the time.
     async fn publish(&self) -> Result<()> {
         let document = self.published_document()?;
         let row = self.sql()?.exec("SELECT revision FROM registry", None)?.raw().next().transpose()?;
         let kv = kv(&self.env).ok_or_else(|| Error::from("no KV"))?;
         self.written_at.set(now().0);
+        let (denials, revision) = self.denials.document(&self.sql()?)?;
+        // First: what is denied must act, whatever becomes of the other.
+        kv.put(DENIALS_NAME, denials)?.execute().await?;
+        denials::set_published(&self.sql()?, revision)?;
         kv.put(AGENTS_NAME, document)?.execute().await?;
         // Where another change came meanwhile, its revision is another, and its alarm is set.
         self.sql()?.exec("UPDATE registry SET published = ?", row.unwrap_or_default())?;
@@ -329,7 +399,7 @@ impl AgentRegistry {
     }
 }
 
-fn integer(number: u64) -> Result<SqlStorageValue> {
+pub(crate) fn integer(number: u64) -> Result<SqlStorageValue> {
     let number = i64::try_from(number).map_err(|_| Error::from("the number is too large"))?;
     SqlStorageValue::try_from_i64(number)
 }

@@ -1,0 +1,120 @@
+//! What one isolate knows of denials: its copy of the deny list, what it denied itself since, and who came from whom.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::ancestry::{Ancestry, Lineage};
+use super::deny_list::{DenyList, Digest, Kind};
+use super::ledger::Denial;
+use crate::reason::Reason;
+use crate::registry::copy::{Copied, CopyOf};
+use crate::time::{UnixMillis, UnixSeconds};
+
+/// How many denials of its own an isolate holds against a copy that does not have them yet. A copy that has them comes
+/// within seconds to a minute; what is pushed out acts then.
+const MAX_OWN: usize = 256;
+
+/// Whom a request is from, on whose behalf and for what: each name that may be denied.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Subjects<'a> {
+    /// Of its token, if it has one.
+    pub(crate) lineage: Option<Lineage<'a>>,
+    /// The subject of its token.
+    pub(crate) sub: Option<&'a str>,
+    /// The names of its agent: what it proved to be, and what its token calls it.
+    pub(crate) agents: &'a [&'a str],
+    /// The keys that its token is bound to.
+    pub(crate) token_keys: &'a [&'a str],
+    /// The key that it signed with.
+    pub(crate) signature_key: Option<&'a str>,
+}
+
+/// What one isolate knows of denials.
+#[derive(Debug)]
+pub(crate) struct Denials {
+    copy: CopyOf<DenyList>,
+    own: Vec<Denial>,
+    ancestry: Ancestry,
+}
+
+impl Denials {
+    /// Knows nothing yet.
+    pub(crate) fn new() -> Self {
+        Self { copy: CopyOf::default(), own: Vec::new(), ancestry: Ancestry::new() }
+    }
+
+    /// The copy, laid over what the configuration denies.
+    pub(crate) fn list(&mut self, configured: &Arc<DenyList>, now: UnixMillis) -> Copied<DenyList> {
+        self.copy.copied(configured, now)
+    }
+
+    /// How long ago the copy was read.
+    pub(crate) fn age(&self, now: UnixMillis) -> Option<Duration> {
+        self.copy.age(now).map(|(age, _)| age)
+    }
+
+    /// Takes in what the store has ([`CopyOf::loaded`]).
+    pub(crate) fn loaded(&mut self, text: Option<&str>, now: UnixMillis) -> bool {
+        let is_current = self.copy.loaded(text, now);
+        if let Some((_, revision)) = self.copy.age(now) {
+            self.own.retain(|denial| denial.revision > revision);
+        }
+        is_current
+    }
+
+    /// Takes in that the store did not answer.
+    pub(crate) fn failed(&mut self, now: UnixMillis) {
+        self.copy.failed(now);
+    }
+
+    /// Takes in what was denied by a request that this isolate passed on: for its own requests it acts at once.
+    pub(crate) fn denied(&mut self, denial: Denial) {
+        if self.copy.age(UnixMillis(0)).is_some_and(|(_, revision)| revision >= denial.revision) {
+            return;
+        }
+        if self.own.len() >= MAX_OWN {
+            self.own.remove(0);
+        }
+        self.own.push(denial);
+    }
+
+    /// Remembers where a token came from. Only what is verified may come here.
+    pub(crate) fn learn(&mut self, lineage: &Lineage<'_>) {
+        self.ancestry.learn(lineage);
+    }
+
+    /// Why a request is refused, if anything about it is denied.
+    pub(crate) fn refusal(
+        &mut self,
+        list: &DenyList,
+        subjects: &Subjects<'_>,
+        now: UnixSeconds,
+    ) -> Option<Reason> {
+        // Nothing is hashed where nothing is denied.
+        if list.is_empty() && self.own.is_empty() {
+            return None;
+        }
+        let own = &self.own;
+        let is_denied = |digest: &Digest| {
+            list.denies(digest, now) || own.iter().any(|own| own.digest == *digest && now < own.ends())
+        };
+        let names = |kind: Kind, names: &[&str]| {
+            let is_denied = names.iter().any(|name| is_denied(&Digest::of(kind, "", name)));
+            is_denied.then(|| kind.refusal())
+        };
+        let of_signature =
+            subjects.signature_key.is_some_and(|key| is_denied(&Digest::of(Kind::Key, "", key)));
+        let iss = subjects.lineage.map_or("", |lineage| lineage.iss);
+        let of_sub = subjects.sub.is_some_and(|sub| is_denied(&Digest::of(Kind::Sub, iss, sub)));
+        // What is about the agent comes first: it says most about what the client may do.
+        names(Kind::Agent, subjects.agents)
+            .or_else(|| of_signature.then_some(Reason::AgentKeyRevoked))
+            .or_else(|| names(Kind::Key, subjects.token_keys))
+            .or_else(|| of_sub.then(|| Kind::Sub.refusal()))
+            .or_else(|| {
+                let nodes = subjects.lineage.map(|lineage| self.ancestry.of(&lineage)).unwrap_or_default();
+                nodes.iter().find(|(digest, _)| is_denied(digest)).map(|(_, kind)| kind.refusal())
+            })
+    }
+}
