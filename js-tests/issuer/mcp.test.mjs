@@ -2,7 +2,9 @@
 // refused, discovers the issuer, registers, gets a token, comes back and calls a tool; for a tool that needs more it
 // steps up. The server sees none of it.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { after, afterEach, before, beforeEach, test } from "node:test";
+import { createGate } from "../lib/in-process.mjs";
 import { McpAgent } from "../lib/mcp-agent.mjs";
 import { STEPS, TOOLS } from "../lib/mcp-server.mjs";
 import { AGENT_DOCUMENT, METADATA, OTHER_RESOURCE, SCOPE, startMcpWorld } from "../lib/mcp-world.mjs";
@@ -33,6 +35,13 @@ function agent(options = {}) {
 
 /** @param {any} result */
 const text = ({ content, isError }) => `${isError ? "failed: " : ""}${content[0].text}`;
+
+test("the configuration of docs/mcp.md loads", () => {
+  const document = readFileSync(new URL("../../docs/mcp.md", import.meta.url), "utf8");
+  const [, toml = ""] = /^```toml mcp\n(.*?)^```$/ms.exec(document) ?? [];
+  assert.match(toml, /routes.mcp.operations/);
+  createGate(toml);
+});
 
 test("without a token the client is told where the metadata is and which scopes it needs, as is anyone", async () => {
   const response = await fetch(world.resource, { method: "POST", body: "{}", headers: { "content-type": "application/json" } });
