@@ -45,6 +45,8 @@ pub enum Outcome {
     Deny,
     /// It is refused for now; the client is told when to come back.
     Throttle,
+    /// It is refused until somebody approves it.
+    Approve,
 }
 
 /// Whether a check held.
@@ -62,13 +64,13 @@ pub enum CheckResult {
 /// One check that was made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Evidence {
-    /// What was checked: `route`, `signature`, `token`, `dpop`, `mtls`, `scope`, `replay`, `rate`.
+    /// What was checked: `route`, `signature`, `token`, `dpop`, `mtls`, `scope`, `policy`, `replay`, `rate`.
     pub check: &'static str,
     /// Whether it held.
     pub result: CheckResult,
     /// The reason's code, or `ok`.
     pub code: &'static str,
-    /// What it was about, in words of the gate's own: a profile, a form, a limit.
+    /// What it was about, in words of the gate's own or of its configuration: a profile, a form, a limit, a rule.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }
@@ -249,8 +251,11 @@ impl Decision {
     #[must_use]
     pub fn problem(&self, disclosure: Disclosure) -> Value {
         let mut problem = Map::new();
-        let over_limit = self.reason == Some(Reason::RateExceeded);
-        let kind = if over_limit { QUOTA_EXCEEDED } else { "about:blank" };
+        let kind = match self.reason {
+            Some(Reason::RateExceeded) => QUOTA_EXCEEDED,
+            Some(Reason::PolicyApprovalRequired) if disclosure != Disclosure::None => APPROVAL_REQUIRED,
+            _ => "about:blank",
+        };
         problem.insert("type".into(), kind.into());
         problem.insert("status".into(), self.status.into());
         problem.insert("decision".into(), self.id.as_str().into());
@@ -335,6 +340,9 @@ impl Decision {
 /// The problem type of a request over its limit (draft-ietf-httpapi-ratelimit-headers §7).
 const QUOTA_EXCEEDED: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";
 
+/// The problem type of a request that somebody must approve first.
+const APPROVAL_REQUIRED: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "#approval-required");
+
 fn status_title(status: u16) -> &'static str {
     match status {
         400 => "Bad Request",
@@ -352,6 +360,7 @@ fn status_title(status: u16) -> &'static str {
 /// The outcome that goes with a reason.
 pub(crate) fn outcome(reason: Reason) -> Outcome {
     match reason.status() {
+        _ if reason == Reason::PolicyApprovalRequired => Outcome::Approve,
         401 => Outcome::Challenge,
         429 => Outcome::Throttle,
         _ => Outcome::Deny,

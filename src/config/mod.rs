@@ -13,6 +13,7 @@ mod gate;
 mod issuers;
 mod mcp;
 mod mtls;
+mod policy;
 mod resources;
 mod routes;
 mod signatures;
@@ -31,6 +32,11 @@ pub(crate) use issuers::IssuerKeys;
 pub use issuers::{DiscoveryConfig, Issuer, IssuerConfig, ProfileConfig};
 pub use mcp::{McpConfig, McpOperationConfig};
 pub use mtls::{MtlsConfig, VerifiedConfig};
+pub use policy::{
+    AgentConditionConfig, AmountConditionConfig, AmountConfig, ClaimConditionConfig, ConditionsConfig,
+    DayConfig, DetailsDemandConfig, LiteralConfig, NetworkConditionConfig, ParameterConditionConfig,
+    RuleConfig, ThenConfig, TimeConditionConfig,
+};
 pub(crate) use resources::Resource;
 pub use resources::{RESOURCE_METADATA_PATH, ResourceConfig};
 pub use routes::{NonceConfig, RateConfig, RatePer, RateStore, ReplayConfig, Requirement, RouteConfig};

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use serde::Deserialize;
 
 use super::gate::{Faults, is_scope};
-use super::{Config, McpConfig, Span};
+use super::{AmountConfig, Config, DetailsDemandConfig, McpConfig, RuleConfig, Span};
 use crate::policy::{Limit, Pattern, Route, StepUp};
 use crate::signature::profiles;
 use crate::state::rate::Quota;
@@ -25,7 +25,7 @@ const MAX_LIMITS: usize = 8;
 #[serde(deny_unknown_fields)]
 pub struct RouteConfig {
     /// `METHOD /path`. The method may be `*`, and `GET` stands for `HEAD` too; a segment `*` stands for one segment, a
-    /// last `**` for the rest, also for none.
+    /// last `**` for the rest, also for none. `{name}` is a `*` that rules can ask for: a lower-case name, no two alike.
     #[serde(rename = "match")]
     pub pattern: String,
     /// The proofs that must be there: `signature`, `token`, `dpop`, `mtls`. A token that is
@@ -50,6 +50,24 @@ pub struct RouteConfig {
     /// That it is an endpoint of the Model Context Protocol, and what its operations demand. Default: it is none.
     #[serde(default)]
     pub mcp: Option<McpConfig>,
+    /// The roles that the token must have, all of them. Default: none. Range: 0 to 256 entries.
+    #[serde(default)]
+    pub roles: Vec<String>,
+    /// The roles of which the token must have one. Default: none. Range: 0 to 256 entries.
+    #[serde(default)]
+    pub any_role: Vec<String>,
+    /// What the token's `authorization_details` (RFC 9396) must permit: an entry of the type, with the action, whose
+    /// `locations`, if it has any, have the URL of the request or what it is below, and whose amount is not below that
+    /// of the request, where `amount` says where requests have one. Default: nothing.
+    #[serde(default)]
+    pub details: Option<DetailsDemandConfig>,
+    /// Where requests have their amount, for `details` and rules. Default: nobody asks.
+    #[serde(default)]
+    pub amount: Option<AmountConfig>,
+    /// What is denied, needs approval or is allowed, in order: the first rule that matches decides, and a request that
+    /// matches none is allowed. Default: none. Range: 0 to 64 entries.
+    #[serde(default)]
+    pub rules: Vec<RuleConfig>,
     /// How repeated proofs are refused. Default: `isolate`.
     #[serde(default)]
     pub replay: ReplayConfig,
@@ -245,6 +263,7 @@ impl Faults {
             );
             return None;
         };
+        let policy = self.policy(path, route, &pattern, config);
         Some(Route {
             signature,
             token,
@@ -253,11 +272,12 @@ impl Faults {
             components,
             mtls,
             dpop_nonce: route.dpop_nonce,
-            reads_client: mtls,
+            reads_client: mtls || policy.reads_client(),
             replay: route.replay == ReplayConfig::Isolate,
             limits,
             shadow: route.shadow,
-            reads_content: route.mcp.is_some(),
+            reads_content: route.mcp.is_some() || policy.reads_content(),
+            policy,
             mcp: route.mcp.as_ref().map(|mcp| self.mcp(&format!("{path}.mcp"), mcp, token)),
             step_up: self.step_up(path, route, token),
             ..Route::open(pattern)

@@ -23,6 +23,7 @@ mod discovery;
 mod needs;
 mod nonce;
 mod permit;
+mod policy;
 mod present;
 mod signer;
 mod token;

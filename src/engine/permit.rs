@@ -15,7 +15,8 @@ impl Session {
         self.read_operation()?;
         self.check_audience()?;
         self.check_scope()?;
-        self.check_authentication(now)
+        self.check_authentication(now)?;
+        self.check_policy(now)
     }
 
     /// Reads what an MCP request wants done. A route that only watches has not read the body.

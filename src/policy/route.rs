@@ -8,6 +8,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use super::Policy;
 use super::mcp::Mcp;
 use crate::config::{NonceConfig, RatePer};
 use crate::request::is_token_byte;
@@ -36,6 +37,7 @@ pub struct Route {
     pub(crate) reads_client: bool,
     pub(crate) mcp: Option<Mcp>,
     pub(crate) step_up: StepUp,
+    pub(crate) policy: Policy,
 }
 
 /// How the person must have authenticated whom the agent acts for (RFC 9470).
@@ -66,6 +68,7 @@ impl Route {
             mcp: None,
             step_up: StepUp::default(),
             reads_client: false,
+            policy: Policy::default(),
         }
     }
 
@@ -90,6 +93,12 @@ impl Route {
     /// Every scope that a request to it may need.
     pub(crate) fn all_scopes(&self) -> impl Iterator<Item = &String> {
         self.scope.iter().chain(self.mcp.iter().flat_map(Mcp::all_scopes))
+    }
+
+    /// What it permits beyond proofs and scopes.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
     }
 
     /// The scopes it demands.

@@ -166,6 +166,8 @@ pub fn points(reason: Reason) -> u64 {
         Reason::SignatureInvalid | Reason::TokenSignatureInvalid | Reason::DpopSignatureInvalid => 15,
         Reason::PolicyScopeMissing | Reason::TokenAudienceMismatch => 10,
         Reason::SignatureExpired | Reason::TokenExpired | Reason::DpopExpired => 2,
+        // Asking for what somebody must approve is what an agent is meant to do.
+        Reason::PolicyApprovalRequired => 0,
         _ => match reason.blame() {
             Blame::Malformed => 5,
             Blame::Unproven | Blame::NotPermitted => 8,
