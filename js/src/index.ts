@@ -25,6 +25,7 @@ export type {
   Evidence,
   Guarantees,
   Principal,
+  Task,
   Problem,
   Refused,
   Risk,

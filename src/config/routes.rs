@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use serde::Deserialize;
 
 use super::gate::{Faults, is_scope};
-use super::{Config, McpConfig, Span};
+use super::{Config, McpConfig, Span, TaskConfig, TaskSource};
 use crate::policy::{Limit, Pattern, Route, StepUp};
 use crate::signature::profiles;
 use crate::state::rate::Quota;
@@ -50,6 +50,9 @@ pub struct RouteConfig {
     /// That it is an endpoint of the Model Context Protocol, and what its operations demand. Default: it is none.
     #[serde(default)]
     pub mcp: Option<McpConfig>,
+    /// Where a request names its task, which must be the task that its token is for. Default: tasks are not compared.
+    #[serde(default)]
+    pub task: Option<TaskConfig>,
     /// How repeated proofs are refused. Default: `isolate`.
     #[serde(default)]
     pub replay: ReplayConfig,
@@ -245,6 +248,7 @@ impl Faults {
             );
             return None;
         };
+        let task = route.task.as_ref().and_then(|task| self.task(&format!("{path}.task"), task, token));
         Some(Route {
             signature,
             token,
@@ -257,9 +261,10 @@ impl Faults {
             replay: route.replay == ReplayConfig::Isolate,
             limits,
             shadow: route.shadow,
-            reads_content: route.mcp.is_some(),
+            reads_content: route.mcp.is_some() || matches!(task, Some(TaskSource::Body(_))),
             mcp: route.mcp.as_ref().map(|mcp| self.mcp(&format!("{path}.mcp"), mcp, token)),
             step_up: self.step_up(path, route, token),
+            task,
             ..Route::open(pattern)
         })
     }

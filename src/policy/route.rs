@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::mcp::Mcp;
-use crate::config::{NonceConfig, RatePer};
+use crate::config::{NonceConfig, RatePer, TaskSource};
 use crate::request::is_token_byte;
 use crate::signature::Component;
 use crate::state::rate::Quota;
@@ -36,6 +36,8 @@ pub struct Route {
     pub(crate) reads_client: bool,
     pub(crate) mcp: Option<Mcp>,
     pub(crate) step_up: StepUp,
+    /// Where a request names the task that its token must be for.
+    pub(crate) task: Option<TaskSource>,
 }
 
 /// How the person must have authenticated whom the agent acts for (RFC 9470).
@@ -65,6 +67,7 @@ impl Route {
             reads_content: false,
             mcp: None,
             step_up: StepUp::default(),
+            task: None,
             reads_client: false,
         }
     }
