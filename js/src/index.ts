@@ -26,6 +26,7 @@ export type {
   Evidence,
   Guarantees,
   Principal,
+  Task,
   Problem,
   Refused,
   Risk,

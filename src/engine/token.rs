@@ -99,7 +99,7 @@ pub(super) fn issuer<'a>(context: &Context<'a>, index: usize) -> Result<&'a Issu
 }
 
 /// Reads a token and finds its issuer.
-fn unknown_token(context: &Context<'_>, token: &PresentedToken) -> Result<TokenState, Reason> {
+pub(super) fn unknown_token(context: &Context<'_>, token: &PresentedToken) -> Result<TokenState, Reason> {
     let decoded = DecodedToken::decode(&token.text)?;
     let by_name = |issuer: &Issuer| issuer.name() == decoded.unverified_issuer();
     let index = context.gate.issuers().iter().position(by_name).ok_or(Reason::TokenIssuerUnknown)?;
