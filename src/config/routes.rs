@@ -7,9 +7,7 @@ use alloc::vec::Vec;
 use serde::Deserialize;
 
 use super::gate::{Faults, is_scope};
-use super::{
-    AmountConfig, Config, DetailsDemandConfig, McpConfig, RuleConfig, Span, TaskConfig, TaskSource,
-};
+use super::{AmountConfig, Config, DetailsDemandConfig, McpConfig, RuleConfig, Span, TaskConfig, TaskSource};
 use crate::policy::{Limit, Pattern, Route, StepUp};
 use crate::signature::profiles;
 use crate::state::rate::Quota;

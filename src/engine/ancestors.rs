@@ -9,7 +9,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use super::needs::{Found, KnownKey, Needs};
+use super::needs::Needs;
 use super::present::{AuthScheme, PresentedToken, is_token68_byte};
 use super::token::{issuer, unknown_token};
 use super::verify::{Context, TokenState, Verification};
@@ -17,8 +17,6 @@ use crate::crypto::{SignatureCheck, Verdict, sha256};
 use crate::delegation::ChainEntry;
 use crate::jose::jws::MAX_JWS_BYTES;
 use crate::jose::jwt::VerifiedToken;
-use crate::jose::key_set::Wanted;
-use crate::keys::KeySource;
 use crate::memory::{CachedToken, Memory};
 use crate::reason::Reason;
 
@@ -76,7 +74,8 @@ impl Verification {
     ) -> Result<(), Reason> {
         for index in 0..self.open_ancestors.len() {
             let Some(ancestor) = self.open_ancestors.get_mut(index) else { break };
-            if let Some(token) = ancestor.find_keys(context, memory, needs).map_err(invalid)? {
+            let known = ancestor.state.find_keys(context, memory, needs, &ancestor.token);
+            if let Some(token) = known.map_err(invalid)? {
                 self.prove_ancestor(context, index, token);
             }
         }
@@ -141,41 +140,6 @@ impl Verification {
 impl OpenAncestor {
     fn is_open(&self) -> bool {
         !matches!(self.state, TokenState::Settled)
-    }
-
-    /// Looks its keys up; the token, where it was verified before with keys that are still its issuer's.
-    fn find_keys(
-        &mut self,
-        context: &Context<'_>,
-        memory: &mut Memory,
-        needs: &mut Needs,
-    ) -> Result<Option<Arc<VerifiedToken>>, Reason> {
-        if let TokenState::Known(known) = &self.state {
-            let issuer = issuer(context, known.issuer)?;
-            match needs.look_up(memory, KeySource::issuer(issuer.jwks_uri()), None, context.now) {
-                Found::Keys { version, .. } if version == known.key_set_version => {
-                    known.token.recheck(&issuer.rules, context.now.seconds())?;
-                    return Ok(Some(Arc::clone(&known.token)));
-                }
-                Found::Keys { .. } => self.state = unknown_token(context, &self.token)?,
-                Found::NotYet => return Ok(None),
-                Found::Refusal(reason) => return Err(reason),
-            }
-        }
-        let TokenState::Unknown(unknown) = &mut self.state else { return Ok(None) };
-        if unknown.keys.is_empty() {
-            let source = KeySource::issuer(issuer(context, unknown.issuer)?.jwks_uri());
-            let wanted = Wanted { kid: unknown.decoded.jws().kid(), algorithm: Some(unknown.algorithm) };
-            match needs.look_up(memory, source, Some(wanted), context.now) {
-                Found::Keys { keys, version } => {
-                    unknown.keys = keys.into_iter().map(KnownKey::into_key).collect();
-                    unknown.key_set_version = version;
-                }
-                Found::NotYet => {}
-                Found::Refusal(reason) => return Err(reason),
-            }
-        }
-        Ok(None)
     }
 }
 
