@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 
 use crate::config::Disclosure;
 use crate::reason::{self, Reason};
+use crate::revocation::Freshness;
 use crate::signature::explain::Explanation;
 use crate::state::risk::Level;
 use crate::time::UnixSeconds;
@@ -62,7 +63,7 @@ pub enum CheckResult {
 /// One check that was made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Evidence {
-    /// What was checked: `route`, `signature`, `token`, `dpop`, `scope`, `replay`, `rate`.
+    /// What was checked: `route`, `signature`, `token`, `dpop`, `revocation`, `scope`, `replay`, `rate`.
     pub check: &'static str,
     /// Whether it held.
     pub result: CheckResult,
@@ -206,6 +207,9 @@ pub struct Decision {
     pub delegation: Vec<String>,
     /// The token's scopes.
     pub scope: Vec<String>,
+    /// How fresh each answer was by which the token still is good. Empty where nobody was asked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub revocation: Vec<Freshness>,
     /// What was checked.
     pub evidence: Vec<Evidence>,
     /// What is promised.

@@ -29,6 +29,7 @@ pub mod reason;
 pub mod registry;
 pub mod request;
 pub mod response;
+pub mod revocation;
 pub mod signature;
 pub mod state;
 pub mod time;

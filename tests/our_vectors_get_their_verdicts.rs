@@ -194,6 +194,12 @@ fn decide(gate: &Arc<Gate>, memory: &mut Memory, request: &str, input: &Value) -
                 }
                 Answer::Ready
             }
+            Step::Fetch(inquiries) => {
+                for inquiry in inquiries {
+                    memory.inquiry_failed(&inquiry, now);
+                }
+                Answer::Ready
+            }
             Step::Agents => {
                 memory.agents_failed(now);
                 Answer::Ready

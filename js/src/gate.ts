@@ -4,6 +4,7 @@ import { ImportedKeys } from "./checks.js";
 import type { Decision, Problem } from "./decision.js";
 import { CountersignError } from "./error.js";
 import { entropy } from "./entropy.js";
+import { bringAnswers } from "./inquiries.js";
 import { askWith, bringKeys, type Host } from "./keys.js";
 import { type Facts, factsOf, type RequestDescriptor } from "./request.js";
 import { Gate as CoreGate, Memory, Session, type Step } from "./wasm.js";
@@ -29,6 +30,11 @@ export interface GateOptions {
   readonly agents?: AgentsReader;
   /** The secrets shared with clients that sign with `hmac-sha256`: a JWK Set of `oct` keys, each with a `kid`. */
   readonly sharedKeys?: string | object;
+  /**
+   * What the gate authenticates with at issuers that it asks about tokens (`[issuers.introspection]`): an object with a
+   * member for each of them, under its `issuer`: `{ "client_secret": "…" }`, or a private JWK.
+   */
+  readonly issuerCredentials?: string | object;
 }
 
 /** A gate in this process. */
@@ -49,9 +55,9 @@ class InProcessGate implements Gate {
   readonly #host: Host & AgentsHost;
 
   constructor(config: string | object, options: GateOptions) {
-    const { fetch, log = () => {}, now = Date.now, agents, sharedKeys } = options;
+    const { fetch, log = () => {}, now = Date.now, agents } = options;
     const [seed = 0] = crypto.getRandomValues(new Uint32Array(1));
-    const core = { gate: coreGate(config, sharedKeys), memory: new Memory(seed) };
+    const core = { gate: coreGate(config, options), memory: new Memory(seed) };
     this.#host = { ...core, imported: new ImportedKeys(), ask: askWith(fetch), log, now, agents };
   }
 
@@ -74,6 +80,7 @@ class InProcessGate implements Gate {
     // After the decision, so that no request waits for what only later ones need.
     if (next.refresh.length > 0) void bringKeys(this.#host, next.refresh);
     if (next.refreshAgents) void bringAgents(this.#host);
+    if (next.inquiries.length > 0) void bringAnswers(this.#host, next.inquiries);
     const decision = JSON.parse(next.decision) as Decision;
     return next.problem === undefined ? decision : { ...decision, problem: JSON.parse(next.problem) as Problem } as Decision;
   }
@@ -84,6 +91,8 @@ class InProcessGate implements Gate {
     switch (next.step) {
       case "keys":
         return bringKeys(this.#host, next.sources).then(() => session.step(memory, now()));
+      case "fetch":
+        return bringAnswers(this.#host, next.inquiries).then(() => session.step(memory, now()));
       case "agents":
         return bringAgents(this.#host).then(() => session.step(memory, now()));
       case "wait":
@@ -109,15 +118,23 @@ class InProcessGate implements Gate {
   }
 }
 
-function coreGate(config: string | object, sharedKeys: string | object | undefined): CoreGate {
+function coreGate(config: string | object, { sharedKeys, issuerCredentials }: GateOptions): CoreGate {
+  const fault = (message: string, cause?: unknown) => new CountersignError("config.invalid", message, { cause });
+  let gate: CoreGate;
   try {
-    const gate = new CoreGate(text(config));
-    if (sharedKeys !== undefined) return gate.withSharedKeys(text(sharedKeys));
-    if (!gate.needsSharedKeys) return gate;
+    gate = new CoreGate(text(config));
+    if (sharedKeys !== undefined) gate = gate.withSharedKeys(text(sharedKeys));
+    if (issuerCredentials !== undefined) gate = gate.withIssuerCredentials(text(issuerCredentials));
   } catch (cause) {
-    throw new CountersignError("config.invalid", (cause as Error).message, { cause });
+    throw fault((cause as Error).message, cause);
   }
-  throw new CountersignError("config.invalid", "a profile accepts hmac-sha256, and there are no sharedKeys");
+  if (gate.needsSharedKeys && sharedKeys === undefined) {
+    throw fault("a profile accepts hmac-sha256, and there are no sharedKeys");
+  }
+  if (gate.needsIssuerCredentials && issuerCredentials === undefined) {
+    throw fault("an issuer has [issuers.introspection], and there are no issuerCredentials");
+  }
+  return gate;
 }
 
 function text(document: string | object): string {

@@ -20,4 +20,4 @@ export {
   SignatureKeys,
   SignatureRules,
 } from "./wasm/countersign_wasm.js";
-export type { Check, KeySource, Step, UnsignedMessage } from "./wasm/countersign_wasm.js";
+export type { Check, Inquiry, KeySource, Signing, Step, UnsignedMessage } from "./wasm/countersign_wasm.js";

@@ -8,8 +8,9 @@ use core::time::Duration;
 use serde::Deserialize;
 
 use super::gate::{Faults, is_fetchable};
-use super::{Config, MAX_ENTRIES, Span};
+use super::{Config, IntrospectionConfig, MAX_ENTRIES, Span};
 use crate::jose::jwt::{Profile, Rules};
+use crate::revocation::introspection::Introspection;
 
 /// An issuer of access tokens.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -32,6 +33,9 @@ pub struct IssuerConfig {
     #[serde(default = "default_max_lifetime")]
     #[cfg_attr(feature = "schema", schemars(default = "default_max_lifetime"))]
     pub max_lifetime: Span,
+    /// How it is asked whether a token is active (RFC 7662). Without it, it is not. Default: none.
+    #[serde(default)]
+    pub introspection: Option<IntrospectionConfig>,
 }
 
 /// What kind of JWT an issuer's access tokens are.
@@ -56,9 +60,15 @@ fn default_max_lifetime() -> Span {
 pub struct Issuer {
     jwks_uri: String,
     pub(crate) rules: Rules,
+    pub(crate) introspection: Option<Introspection>,
 }
 
 impl Issuer {
+    /// How it is asked about its tokens, where it is.
+    pub(crate) fn introspection(&self) -> Option<&Introspection> {
+        self.introspection.as_ref()
+    }
+
     /// Its `iss`.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -84,6 +94,7 @@ impl Faults {
             }
             issuers.push(issuer);
         }
+        self.opaque_tokens(&issuers);
         issuers
     }
 
@@ -108,19 +119,20 @@ impl Faults {
             least,
             Span::from_secs(30 * 86_400),
         );
-        Issuer {
-            jwks_uri: issuer.jwks_uri.clone(),
-            rules: Rules {
-                issuer: issuer.issuer.clone(),
-                audiences: issuer.audience.clone(),
-                algorithms: self.algorithms(&format!("{path}.algorithms"), &issuer.algorithms),
-                profile: match issuer.profile {
-                    ProfileConfig::AtJwt => Profile::AtJwt,
-                    ProfileConfig::Jwt => Profile::Jwt,
-                },
-                clock_skew,
-                max_lifetime: Some(max_lifetime),
+        let rules = Rules {
+            issuer: issuer.issuer.clone(),
+            audiences: issuer.audience.clone(),
+            algorithms: self.algorithms(&format!("{path}.algorithms"), &issuer.algorithms),
+            profile: match issuer.profile {
+                ProfileConfig::AtJwt => Profile::AtJwt,
+                ProfileConfig::Jwt => Profile::Jwt,
             },
-        }
+            clock_skew,
+            max_lifetime: Some(max_lifetime),
+        };
+        let introspection = issuer.introspection.as_ref().map(|introspection| {
+            self.introspection(&format!("{path}.introspection"), introspection, &rules, allow_loopback)
+        });
+        Issuer { jwks_uri: issuer.jwks_uri.clone(), rules, introspection }
     }
 }

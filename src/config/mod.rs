@@ -8,6 +8,7 @@
 mod agents;
 mod dpop;
 mod gate;
+mod introspection;
 mod issuers;
 mod routes;
 mod signatures;
@@ -18,8 +19,12 @@ pub use agents::{Admin, AdminConfig, AgentConfig, AgentKeyConfig};
 pub(crate) use dpop::Dpop;
 pub use dpop::DpopConfig;
 pub use gate::{Gate, PublicOrigin};
+pub use introspection::{AudienceConfig, AuthenticationConfig, IntrospectionConfig, WhenConfig};
 pub use issuers::{Issuer, IssuerConfig, ProfileConfig};
-pub use routes::{RateConfig, RatePer, RateStore, ReplayConfig, Requirement, RouteConfig};
+pub use routes::{
+    OnUnavailableConfig, RateConfig, RatePer, RateStore, ReplayConfig, Requirement, RouteConfig,
+    Unavailability,
+};
 pub use signatures::{RulesConfig, SignaturesConfig};
 pub use span::Span;
 

@@ -11,9 +11,11 @@
 //! | [`Step::Checks`] | verifies these signatures, in order | [`Answer::Verdicts`] |
 //! | [`Step::Body`] | reads the body, up to [`Gate::max_body_bytes`] | [`Answer::Body`] and its kin |
 //! | [`Step::Limits`] | asks the store for these counts | [`Answer::Ready`] |
+//! | [`Step::Fetch`] | makes these inquiries, and brings the answers into [`Memory`] | [`Answer::Ready`] |
 //!
-//! The order is that of trust: grammar, keys, signatures, then the body (nobody makes the gate read one without
-//! a signature that holds), then scopes, and last what is recorded: replay, limits, risk.
+//! The order is that of trust: grammar, keys, signatures, whether the token still is good (nobody makes the gate ask
+//! without proofs that hold), then the body (nobody makes it read one either), then scopes, and last what is recorded:
+//! replay, limits, risk.
 
 mod binding;
 mod challenge;
@@ -21,6 +23,7 @@ mod needs;
 mod permit;
 mod present;
 mod signer;
+mod standing;
 mod token;
 mod ulid;
 mod verify;
@@ -47,6 +50,7 @@ use crate::memory::{LimitKey, Memory};
 use crate::policy::{Limit, Route, RoutePath};
 use crate::reason::{self, Reason};
 use crate::request::RequestView;
+use crate::revocation::Inquiry;
 use crate::signature::explain::Explanation;
 use crate::signature::{Message, digest};
 use crate::state::rate::{self, Quota};
@@ -71,6 +75,9 @@ pub enum Step {
     Body,
     /// What the store has for these limits, through [`Memory::ask`].
     Limits(Vec<(LimitKey, Quota)>),
+    /// The answers to these inquiries, through [`Memory::inquiry_loaded`], [`Memory::inquiry_answered`] or
+    /// [`Memory::inquiry_failed`]. Nobody else asks meanwhile.
+    Fetch(Vec<Inquiry>),
     /// Nothing: this is the end.
     Done(Box<Conclusion>),
 }
@@ -106,6 +113,8 @@ pub struct Conclusion {
     /// A key set that has just proven its worth, and of which the store should be told, after the response, through
     /// [`Memory::keys_to_store`].
     pub store: Option<KeySource>,
+    /// Inquiries that should be made after the response, as for [`Step::Fetch`].
+    pub inquiries: Vec<Inquiry>,
 }
 
 impl From<Decision> for Conclusion {
@@ -118,6 +127,7 @@ impl From<Decision> for Conclusion {
             refresh: Vec::new(),
             refresh_agents: false,
             store: None,
+            inquiries: Vec::new(),
         }
     }
 }
@@ -152,6 +162,7 @@ pub struct Session {
     tell: Vec<(LimitKey, Quota)>,
     refresh: Vec<KeySource>,
     refresh_agents: bool,
+    inquiries: Vec<Inquiry>,
     explanation: Option<Explanation>,
 }
 
@@ -175,6 +186,7 @@ impl Session {
             tell: Vec::new(),
             refresh: Vec::new(),
             refresh_agents: false,
+            inquiries: Vec::new(),
             explanation: None,
         }
     }
@@ -194,6 +206,7 @@ impl Session {
             principal: None,
             delegation: Vec::new(),
             scope: Vec::new(),
+            revocation: Vec::new(),
             evidence: Vec::from([evidence("request", Some(reason), None)]),
             guarantees: Guarantees { replay: ReplayGuarantee::None, rate: RateGuarantee::None },
             risk: RiskView {
@@ -235,6 +248,7 @@ impl Session {
                     // What was proven before a failure still says who failed.
                     self.evidence.extend(verification.take_evidence());
                     self.refresh.extend(verification.take_refresh());
+                    self.inquiries.extend(verification.take_inquiries());
                     self.refresh_agents |= verification.refreshes_agents();
                     verification.settle_agent();
                     self.verified = verification.verified().clone();
@@ -326,7 +340,8 @@ impl Session {
             return Err(Reason::PolicyNoRoute);
         };
         let target = public.target(self.view.target());
-        let context = verify::Context { gate: &self.gate, route, view: &self.view, target: &target, now };
+        let (gate, view, id) = (&*self.gate, &self.view, self.id.as_str());
+        let context = verify::Context { gate, route, view, target: &target, id, now };
         verification.advance(&context, memory, answer)
     }
 
@@ -458,6 +473,7 @@ impl Session {
             principal,
             delegation: self.verified.delegation(),
             scope: self.verified.scope(),
+            revocation: self.verified.revocation.clone(),
             evidence: core::mem::take(&mut self.evidence),
             guarantees: self.guarantees,
             risk,
@@ -479,8 +495,8 @@ impl Session {
         decision.headers.push((DECISION_FIELD, decision.id.clone()));
         let (tell, refresh) = (core::mem::take(&mut self.tell), core::mem::take(&mut self.refresh));
         let store = self.verified.to_store.take().filter(|source| memory.must_store(source));
-        let refresh_agents = self.refresh_agents;
-        Step::Done(Box::new(Conclusion { decision, event, tell, refresh, refresh_agents, store }))
+        let (refresh_agents, inquiries) = (self.refresh_agents, core::mem::take(&mut self.inquiries));
+        Step::Done(Box::new(Conclusion { decision, event, tell, refresh, refresh_agents, store, inquiries }))
     }
 
     /// Takes the outcome into the risk of the agent that was proven, or of those that were not. Requests that go

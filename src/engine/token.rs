@@ -12,7 +12,7 @@ use crate::crypto::{SignatureCheck, Verdict, sha256};
 use crate::jose::jwt::DecodedToken;
 use crate::jose::key_set::Wanted;
 use crate::keys::KeySource;
-use crate::memory::{CachedToken, Memory};
+use crate::memory::Memory;
 use crate::reason::Reason;
 
 impl Verification {
@@ -23,8 +23,8 @@ impl Verification {
         memory: &mut Memory,
     ) -> Result<(), Reason> {
         let Some(token) = &self.token else { return Ok(()) };
-        self.token_state = match memory.tokens.touch(&sha256(token.text.as_bytes())) {
-            Some(known) => TokenState::Known(known.clone()),
+        self.token_state = match memory.verified_token(sha256(token.text.as_bytes())) {
+            Some(known) => TokenState::Known(known),
             None => unknown_token(context, token)?,
         };
         Ok(())
@@ -40,7 +40,12 @@ impl Verification {
             let issuer = issuer(context, known.issuer)?;
             match needs.look_up(memory, KeySource::issuer(issuer.jwks_uri()), None, context.now) {
                 Found::Keys { version, .. } if version == known.key_set_version => {
-                    known.token.recheck(&issuer.rules, context.now.seconds())?;
+                    if let Err(error) = known.token.recheck(&issuer.rules, context.now.seconds()) {
+                        if let Some(token) = &self.token {
+                            memory.forget_token(sha256(token.text.as_bytes()));
+                        }
+                        return Err(error.into());
+                    }
                     self.verified_token = Some(Arc::clone(&known.token));
                     self.token_state = TokenState::Settled;
                 }
@@ -85,8 +90,7 @@ impl Verification {
         let verified = unknown.decoded.verified(check, Verdict::Valid, rules, context.now.seconds())?;
         let verified = Arc::new(verified);
         if let Some(token) = &self.token {
-            let known = CachedToken { token: Arc::clone(&verified), issuer: index, key_set_version };
-            memory.tokens.insert(sha256(token.text.as_bytes()), known);
+            memory.remember_token(sha256(token.text.as_bytes()), &verified, index, key_set_version);
         }
         self.verified_token = Some(verified);
         Ok(())
@@ -99,6 +103,9 @@ pub(super) fn issuer<'a>(context: &Context<'a>, index: usize) -> Result<&'a Issu
 
 /// Reads a token and finds its issuer.
 fn unknown_token(context: &Context<'_>, token: &PresentedToken) -> Result<TokenState, Reason> {
+    if let Some(issuer) = context.gate.issuer_of_opaque(&token.text) {
+        return Ok(TokenState::Opaque { issuer });
+    }
     let decoded = DecodedToken::decode(&token.text)?;
     let by_name = |issuer: &Issuer| issuer.name() == decoded.unverified_issuer();
     let index = context.gate.issuers().iter().position(by_name).ok_or(Reason::TokenIssuerUnknown)?;

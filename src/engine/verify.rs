@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 use super::needs::Needs;
 use super::present::{Presented, PresentedToken};
 use super::signer::Signer;
+use super::standing::Standing;
 use super::token::issuer;
 use super::{Answer, MAX_WAIT_FOR_KEYS, Step};
 use crate::config::Gate;
@@ -27,6 +28,7 @@ use crate::reason::Reason;
 use crate::registry::Registry;
 use crate::registry::copy::{Agents, MAX_AGE};
 use crate::request::{RequestView, Target};
+use crate::revocation::{Freshness, Inquiry};
 use crate::signature::explain::Explanation;
 use crate::signature::profiles::{Carrier, Rules};
 use crate::signature::{Message, PresentedSignature};
@@ -43,6 +45,8 @@ pub(super) struct Context<'a> {
     pub(super) view: &'a RequestView,
     /// The target as the client saw it.
     pub(super) target: &'a Target,
+    /// The decision's identifier.
+    pub(super) id: &'a str,
     pub(super) now: UnixMillis,
 }
 
@@ -70,6 +74,8 @@ pub(super) struct Verified {
     pub(super) covers_authorization: bool,
     pub(super) token: Option<Arc<VerifiedToken>>,
     pub(super) subject: Option<String>,
+    /// How fresh each answer was by which the token still is good.
+    pub(super) revocation: Vec<Freshness>,
 }
 
 impl Context<'_> {
@@ -179,6 +185,7 @@ enum Phase {
     Keys,
     Checks(Vec<Pending>),
     Done,
+    Standing,
 }
 
 /// What is known of a token before its signature has verified in this request.
@@ -190,6 +197,8 @@ pub(super) enum TokenState {
     Known(CachedToken),
     /// It was not.
     Unknown(Box<UnknownToken>),
+    /// It says nothing by itself: the issuer at this place is asked about it.
+    Opaque { issuer: usize },
 }
 
 /// A token that is not known yet: decoded, checked against its issuer's rules, not verified.
@@ -217,6 +226,7 @@ pub(super) struct Verification {
     pub(super) judged_until: Option<UnixSeconds>,
     pub(super) waiting_since: Option<UnixMillis>,
     pub(super) refresh: Vec<KeySource>,
+    pub(super) standing: Standing,
     phase: Phase,
     pub(super) verified: Verified,
     pub(super) evidence: Vec<Evidence>,
@@ -236,6 +246,7 @@ impl Verification {
             judged_until: None,
             waiting_since: None,
             refresh: Vec::new(),
+            standing: Standing::default(),
             phase: Phase::Begin,
             verified: Verified::default(),
             evidence: Vec::new(),
@@ -249,6 +260,11 @@ impl Verification {
     /// The key sets that should be fetched anew after the response.
     pub(super) fn take_refresh(&mut self) -> Vec<KeySource> {
         core::mem::take(&mut self.refresh)
+    }
+
+    /// The inquiries that should be made after the response.
+    pub(super) fn take_inquiries(&mut self) -> Vec<Inquiry> {
+        core::mem::take(&mut self.standing.later)
     }
 
     pub(super) fn take_evidence(&mut self) -> Vec<Evidence> {
@@ -341,8 +357,18 @@ impl Verification {
                 }
                 Phase::Done => {
                     self.settle_agent();
+                    if let Some(step) = self.introspect_opaque(context, memory)? {
+                        return Ok(Some(step));
+                    }
                     self.identify(context)?;
-                    return Ok(None);
+                    self.phase = Phase::Standing;
+                }
+                Phase::Standing => {
+                    let step = self.check_standing(context, memory)?;
+                    if step.is_some() {
+                        self.phase = Phase::Standing;
+                    }
+                    return Ok(step);
                 }
             }
         }

@@ -29,6 +29,8 @@ pub struct Route {
     pub(crate) limits: Vec<Limit>,
     pub(crate) shadow: bool,
     pub(crate) reads_content: bool,
+    /// Whether a token passes of which cannot be found out whether it is revoked.
+    pub(crate) allows_unknown_revocation: bool,
 }
 
 impl Route {
@@ -45,6 +47,7 @@ impl Route {
             limits: Vec::new(),
             shadow: false,
             reads_content: false,
+            allows_unknown_revocation: false,
         }
     }
 

@@ -16,6 +16,7 @@ use countersign::keys::{DIRECTORY_MEDIA_TYPE, KeyResponse};
 use countersign::memory::Memory;
 use countersign::registry::copy::published;
 use countersign::request::{Fields, RequestView, Target};
+use countersign::revocation::{Inquiry, InquiryResponse};
 use countersign::signature::digest::content_digest;
 use countersign::signature::{Component, Message, SignatureParams, prepare};
 use countersign::time::{UnixMillis, UnixSeconds};
@@ -228,6 +229,12 @@ pub(crate) struct World {
     pub(crate) host_checks: RefCell<usize>,
     /// What the store has of the registry of agents.
     pub(crate) agents: Option<String>,
+    /// What is answered to inquiries: status and body, by the `token` of the form. All other tokens are not active.
+    pub(crate) answers: RefCell<BTreeMap<String, (u16, String)>>,
+    /// Whether inquiries get no answer at all.
+    pub(crate) is_silent: RefCell<bool>,
+    /// The inquiries that were made.
+    pub(crate) inquiries: RefCell<Vec<Inquiry>>,
 }
 
 impl World {
@@ -250,6 +257,9 @@ impl World {
             now: UnixMillis(u64::try_from(NOW).unwrap() * 1000),
             host_checks: RefCell::default(),
             agents: None,
+            answers: RefCell::default(),
+            is_silent: RefCell::default(),
+            inquiries: RefCell::default(),
         }
     }
 
@@ -275,6 +285,23 @@ impl World {
             .body("{\"total\":1}")
             .dpop(&self.bound(), &self.holder)
             .signed(&self.agent)
+    }
+
+    /// What the issuer answers to an inquiry.
+    pub(crate) fn answer(&self, memory: &mut Memory, inquiry: Inquiry) {
+        let body = inquiry.body().unwrap_or_default();
+        let token = body.split('&').find_map(|pair| pair.strip_prefix("token=")).unwrap_or_default();
+        let answer = self.answers.borrow().get(token).cloned();
+        let (status, answer) = answer.unwrap_or_else(|| (200, "{\"active\":false}".into()));
+        if *self.is_silent.borrow() {
+            memory.inquiry_failed(&inquiry, self.now);
+        } else {
+            let response = InquiryResponse::new(status, Some(answer.as_bytes()))
+                .with("content-type", "application/json;charset=UTF-8");
+            let reading = inquiry.read(&response, self.now.seconds());
+            memory.inquiry_answered(&inquiry, reading, &[], self.now);
+        }
+        self.inquiries.borrow_mut().push(inquiry);
     }
 
     pub(crate) fn decide(&self, draft: &Draft) -> Decision {
@@ -309,6 +336,12 @@ impl World {
                             }
                             None => memory.keys_failed(&source, self.now),
                         }
+                    }
+                    Answer::Ready
+                }
+                Step::Fetch(inquiries) => {
+                    for inquiry in inquiries {
+                        self.answer(&mut memory, inquiry);
                     }
                     Answer::Ready
                 }

@@ -22,6 +22,8 @@ pub(crate) const CONFIG: &str = "COUNTERSIGN_CONFIG";
 pub(crate) const SIGNING_KEY: &str = "GATE_SIGNING_KEY";
 /// The secret with the keys that clients share, where a profile accepts `hmac-sha256`.
 pub(crate) const SHARED_KEYS: &str = "GATE_SHARED_KEYS";
+/// The secret with what the gate authenticates with at issuers that it asks about tokens.
+pub(crate) const ISSUER_CREDENTIALS: &str = "GATE_ISSUER_CREDENTIALS";
 /// The KV namespace for key sets and limits.
 pub(crate) const KV: &str = "COUNTERSIGN_KV";
 
@@ -60,6 +62,7 @@ pub(crate) fn isolate(env: &Env) -> Option<Rc<Isolate>> {
 fn make(env: &Env) -> Result<Isolate, Vec<ConfigError>> {
     let config = config(env).map_err(|fault| vec![fault])?;
     let gate = with_shared_keys(Gate::new(&config)?, env).map_err(|fault| vec![fault])?;
+    let gate = with_issuer_credentials(gate, env).map_err(|fault| vec![fault])?;
     let signer =
         Signer::from_secret(env.secret(SIGNING_KEY).ok().map(|secret| secret.to_string()).as_deref());
     let signer =
@@ -89,6 +92,21 @@ fn with_shared_keys(gate: Gate, env: &Env) -> Result<Gate, ConfigError> {
         Ok(keys) => gate.with_shared_keys(&keys.to_string()).map_err(|error| fault(error.message)),
         Err(_) if gate.needs_shared_keys() => Err(fault(
             "is not set, and a profile accepts hmac-sha256; set it to a JWK Set of oct keys".into(),
+        )),
+        Err(_) => Ok(gate),
+    }
+}
+
+/// The gate with what it authenticates with at issuers. None has a default: where it is needed, it must be there.
+fn with_issuer_credentials(gate: Gate, env: &Env) -> Result<Gate, ConfigError> {
+    let fault = |message: String| ConfigError { path: ISSUER_CREDENTIALS.into(), message };
+    match env.secret(ISSUER_CREDENTIALS) {
+        Ok(credentials) => {
+            gate.with_issuer_credentials(&credentials.to_string()).map_err(|error| fault(error.message))
+        }
+        Err(_) if gate.needs_issuer_credentials() => Err(fault(
+            "is not set, and an issuer has [issuers.introspection]; set it to a JSON object with a member for each such issuer"
+                .into(),
         )),
         Err(_) => Ok(gate),
     }
