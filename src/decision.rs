@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 
 use crate::config::Disclosure;
 use crate::reason::{self, Reason};
+use crate::revocation::Freshness;
 use crate::signature::explain::Explanation;
 use crate::state::risk::Level;
 use crate::time::UnixSeconds;
@@ -236,6 +237,9 @@ pub struct Decision {
     pub task: Option<Task>,
     /// The token's scopes.
     pub scope: Vec<String>,
+    /// How fresh each answer was by which the token still is good. Empty where nobody was asked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub revocation: Vec<Freshness>,
     /// What was checked.
     pub evidence: Vec<Evidence>,
     /// What is promised.

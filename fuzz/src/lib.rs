@@ -19,6 +19,7 @@ use countersign::keys::{DIRECTORY_MEDIA_TYPE, KeyResponse};
 use countersign::memory::Memory;
 use countersign::request::{Fields, RequestView, Target};
 use countersign::response::ResponseView;
+use countersign::revocation::{InquiryResponse, introspection};
 use countersign::signature::verify::Keys;
 use countersign::signature::{
     AcceptSignature, Component, MAX_SIGNATURES, Message, PresentedSignature, present, signature_base,
@@ -37,7 +38,7 @@ pub struct Body {
 }
 
 /// Every body.
-pub const BODIES: [Body; 8] = [
+pub const BODIES: [Body; 9] = [
     // Parsed as three types, twice each, and serialised. A parameter of two bytes is an entry of some 64.
     Body { name: "structured_fields", run: structured_fields, bytes: 8 << 10, bytes_per_byte: 600 },
     // A constant, as a message's bounds are: each of some 64 components can have one Dictionary of 16 KiB and 128 members
@@ -47,6 +48,7 @@ pub const BODIES: [Body; 8] = [
     Body { name: "accept_signature", run: accept_signature, bytes: 16 << 10, bytes_per_byte: 400 },
     Body { name: "directory", run: directory, bytes: 16 << 10, bytes_per_byte: 500 },
     Body { name: "jwk", run: jwk, bytes: 16 << 10, bytes_per_byte: 500 },
+    Body { name: "introspection", run: introspection_answer, bytes: 16 << 10, bytes_per_byte: 500 },
     Body { name: "json", run: json_document, bytes: 8 << 10, bytes_per_byte: 500 },
     // A whole decision, with a memory of its own.
     Body { name: "gate", run: gate, bytes: 32 << 20, bytes_per_byte: 1000 },
@@ -196,6 +198,16 @@ pub fn jwk(data: &[u8]) {
     }
 }
 
+/// What an issuer answers when it is asked about a token.
+pub fn introspection_answer(data: &[u8]) {
+    let answer = introspection::parse(data);
+    assert_eq!(answer, introspection::parse(data), "two readings agree");
+    if let Ok(introspection::Answer::Active(members)) = answer {
+        let active = members.get("active").and_then(json::Value::as_bool);
+        assert_eq!(active, Some(true), "nothing else is active");
+    }
+}
+
 /// Strict JSON: what is taken is JSON to another parser too, and has the same members.
 pub fn json_document(data: &[u8]) {
     let value = json::parse(data, MAX_SET_BYTES);
@@ -271,6 +283,15 @@ pub fn gate(data: &[u8]) {
             }
             Step::Denials => {
                 memory.denials_failed(now);
+                Answer::Ready
+            }
+            Step::Fetch(inquiries) => {
+                for inquiry in inquiries {
+                    let response =
+                        InquiryResponse::new(200, Some(document)).with("content-type", "application/json");
+                    let reading = inquiry.read(&response, now.seconds());
+                    memory.inquiry_answered(&inquiry, reading, &[], now);
+                }
                 Answer::Ready
             }
             Step::Agents => {

@@ -20,6 +20,8 @@ interface Common {
   readonly task?: Task;
   /** The token's scopes. */
   readonly scope: readonly string[];
+  /** How fresh each answer was by which the token still is good; absent where nobody was asked. */
+  readonly revocation?: readonly Freshness[];
   readonly evidence: readonly Evidence[];
   readonly guarantees: Guarantees;
   readonly risk: Risk;
@@ -86,6 +88,12 @@ export interface Evidence {
   readonly result: "pass" | "fail" | "skipped";
   readonly code: string;
   readonly detail?: string;
+}
+
+/** How fresh an answer was when the decision was made by it. */
+export interface Freshness {
+  readonly source: string;
+  readonly age_secs: number;
 }
 
 /** What the decision can promise. */

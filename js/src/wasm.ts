@@ -24,4 +24,4 @@ export {
   TokenInspection,
   TokenKeys,
 } from "./wasm/countersign_wasm.js";
-export type { Check, KeySource, Step, UnsignedMessage } from "./wasm/countersign_wasm.js";
+export type { Check, Inquiry, KeySource, Signing, Step, UnsignedMessage } from "./wasm/countersign_wasm.js";

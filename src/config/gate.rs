@@ -36,7 +36,7 @@ pub struct Gate {
     pub(crate) clock_skew: Duration,
     max_body_bytes: usize,
     strip_credentials: bool,
-    issuers: Vec<Issuer>,
+    pub(super) issuers: Vec<Issuer>,
     pub(crate) signatures: Option<Signatures>,
     pub(crate) dpop: Dpop,
     pub(crate) mtls: VerifiedConfig,

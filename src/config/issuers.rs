@@ -8,10 +8,11 @@ use core::time::Duration;
 use serde::Deserialize;
 
 use super::gate::{Faults, is_fetchable};
-use super::{Config, Link, MAX_ENTRIES, Span};
+use super::{Config, IntrospectionConfig, Link, MAX_ENTRIES, Span};
 use crate::delegation::ClaimNames;
 use crate::discovery::{WellKnown, is_issuer_identifier};
 use crate::jose::jwt::{Profile, Rules};
+use crate::revocation::introspection::Introspection;
 
 /// An issuer of access tokens.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -51,6 +52,9 @@ pub struct IssuerConfig {
     /// Default: as in `[delegation]`.
     #[serde(default)]
     pub agent: Option<Link>,
+    /// How it is asked whether a token is active (RFC 7662). Without it, it is not. Default: none.
+    #[serde(default)]
+    pub introspection: Option<IntrospectionConfig>,
 }
 
 /// What kind of JWT an issuer's access tokens are.
@@ -88,6 +92,7 @@ pub struct Issuer {
     pub(crate) rules: Rules,
     pub(crate) claims: ClaimNames,
     pub(crate) agent: Option<Link>,
+    pub(crate) introspection: Option<Introspection>,
 }
 
 /// How an issuer's key set is found.
@@ -100,6 +105,11 @@ pub(crate) enum IssuerKeys {
 }
 
 impl Issuer {
+    /// How it is asked about its tokens, where it is.
+    pub(crate) fn introspection(&self) -> Option<&Introspection> {
+        self.introspection.as_ref()
+    }
+
     /// Its `iss`.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -132,6 +142,7 @@ impl Faults {
             }
             issuers.push(issuer);
         }
+        self.opaque_tokens(&issuers);
         issuers
     }
 
@@ -159,22 +170,21 @@ impl Faults {
                 self.add(format!("{path}.claims.{name}"), fault);
             }
         }
-        Issuer {
-            claims: issuer.claims.clone(),
-            agent: issuer.agent,
-            keys,
-            rules: Rules {
-                issuer: issuer.issuer.clone(),
-                audiences: issuer.audience.clone(),
-                algorithms: self.algorithms(&format!("{path}.algorithms"), &issuer.algorithms),
-                profile: match issuer.profile {
-                    ProfileConfig::AtJwt => Profile::AtJwt,
-                    ProfileConfig::Jwt => Profile::Jwt,
-                },
-                clock_skew,
-                max_lifetime: Some(max_lifetime),
+        let rules = Rules {
+            issuer: issuer.issuer.clone(),
+            audiences: issuer.audience.clone(),
+            algorithms: self.algorithms(&format!("{path}.algorithms"), &issuer.algorithms),
+            profile: match issuer.profile {
+                ProfileConfig::AtJwt => Profile::AtJwt,
+                ProfileConfig::Jwt => Profile::Jwt,
             },
-        }
+            clock_skew,
+            max_lifetime: Some(max_lifetime),
+        };
+        let introspection = issuer.introspection.as_ref().map(|introspection| {
+            self.introspection(&format!("{path}.introspection"), introspection, &rules, allow_loopback)
+        });
+        Issuer { keys, claims: issuer.claims.clone(), agent: issuer.agent, rules, introspection }
     }
 
     fn issuer_keys(&mut self, path: &str, issuer: &IssuerConfig, allow_loopback: bool) -> IssuerKeys {

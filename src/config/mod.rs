@@ -10,6 +10,7 @@ mod delegation;
 mod deny;
 mod dpop;
 mod gate;
+mod introspection;
 mod issuers;
 mod mcp;
 mod mtls;
@@ -28,6 +29,7 @@ pub(crate) use dpop::Dpop;
 pub use dpop::DpopConfig;
 pub(crate) use gate::is_fetchable;
 pub use gate::{Gate, PublicOrigin};
+pub use introspection::{AudienceConfig, AuthenticationConfig, IntrospectionConfig, WhenConfig};
 pub(crate) use issuers::IssuerKeys;
 pub use issuers::{DiscoveryConfig, Issuer, IssuerConfig, ProfileConfig};
 pub use mcp::{McpConfig, McpOperationConfig};
@@ -39,7 +41,10 @@ pub use policy::{
 };
 pub(crate) use resources::Resource;
 pub use resources::{RESOURCE_METADATA_PATH, ResourceConfig};
-pub use routes::{NonceConfig, RateConfig, RatePer, RateStore, ReplayConfig, Requirement, RouteConfig};
+pub use routes::{
+    NonceConfig, OnUnavailableConfig, RateConfig, RatePer, RateStore, ReplayConfig, Requirement, RouteConfig,
+    Unavailability,
+};
 pub use signatures::{RulesConfig, SignaturesConfig};
 pub use span::Span;
 

@@ -85,6 +85,32 @@ pub struct RouteConfig {
     /// Decide and report, but let everything through.
     #[serde(default)]
     pub shadow: bool,
+    /// What becomes of a request where something cannot be found out that a check needs. Default: it is refused with 503.
+    #[serde(default)]
+    pub on_unavailable: OnUnavailableConfig,
+}
+
+/// What becomes of a request where something cannot be found out.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct OnUnavailableConfig {
+    /// Whether the token is revoked. With `allow`, a token passes that is good by its own signature, and the decision
+    /// says that the check was skipped; a token that only its issuer's answer proves never does. Default: `deny`.
+    #[serde(default)]
+    pub revocation: Unavailability,
+}
+
+/// Whether a request passes where something cannot be found out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Unavailability {
+    /// It is refused.
+    #[default]
+    Deny,
+    /// It passes.
+    Allow,
 }
 
 /// A proof that a route requires.
@@ -229,6 +255,12 @@ impl Faults {
                 "a scope has a character that RFC 6749 §3.3 does not allow; write one scope an entry",
             );
         }
+        if route.on_unavailable.revocation == Unavailability::Allow && !token {
+            self.add(
+                format!("{path}.on_unavailable.revocation"),
+                "is about tokens, which this route does not require; add \"token\" to require",
+            );
+        }
         if !route.components.is_empty() && !signature {
             self.add(
                 format!("{path}.components"),
@@ -287,6 +319,7 @@ impl Faults {
             mcp: route.mcp.as_ref().map(|mcp| self.mcp(&format!("{path}.mcp"), mcp, token)),
             step_up: self.step_up(path, route, token),
             task,
+            allows_unknown_revocation: route.on_unavailable.revocation == Unavailability::Allow,
             ..Route::open(pattern)
         })
     }

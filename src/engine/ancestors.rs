@@ -17,7 +17,7 @@ use crate::crypto::{SignatureCheck, Verdict, sha256};
 use crate::delegation::ChainEntry;
 use crate::jose::jws::MAX_JWS_BYTES;
 use crate::jose::jwt::VerifiedToken;
-use crate::memory::{CachedToken, Memory};
+use crate::memory::Memory;
 use crate::reason::Reason;
 
 /// Where a request has a token that its own came from.
@@ -56,10 +56,14 @@ impl Verification {
             for (place, text) in presented(context, token)? {
                 // The scheme is what a request says of its own token; here it is not looked at.
                 let token = PresentedToken { scheme: AuthScheme::Bearer, text };
-                let state = match memory.tokens.touch(&sha256(token.text.as_bytes())) {
-                    Some(known) => TokenState::Known(known.clone()),
+                let state = match memory.verified_token(sha256(token.text.as_bytes())) {
+                    Some(known) => TokenState::Known(known),
                     None => unknown_token(context, &token).map_err(invalid)?,
                 };
+                // What is proven offline must be signed.
+                if matches!(state, TokenState::Opaque { .. }) {
+                    return Err(Reason::DelegationParentInvalid);
+                }
                 self.open_ancestors.push(OpenAncestor { place, token, state });
             }
         }
@@ -122,8 +126,7 @@ impl Verification {
         let rules = &issuer(context, issued_by)?.rules;
         let verified = unknown.decoded.verified(check, Verdict::Valid, rules, context.now.seconds());
         let token = Arc::new(verified.map_err(|_| Reason::DelegationParentInvalid)?);
-        let known = CachedToken { token: Arc::clone(&token), issuer: issued_by, key_set_version };
-        memory.tokens.insert(sha256(ancestor.token.text.as_bytes()), known);
+        memory.remember_token(sha256(ancestor.token.text.as_bytes()), &token, issued_by, key_set_version);
         self.prove_ancestor(context, index, token);
         Ok(())
     }

@@ -11,7 +11,7 @@ use crate::config::Issuer;
 use crate::crypto::{SignatureCheck, Verdict, sha256};
 use crate::jose::jwt::{DecodedToken, VerifiedToken};
 use crate::jose::key_set::Wanted;
-use crate::memory::{CachedToken, Memory};
+use crate::memory::Memory;
 use crate::reason::Reason;
 
 impl Verification {
@@ -22,8 +22,8 @@ impl Verification {
         memory: &mut Memory,
     ) -> Result<(), Reason> {
         let Some(token) = &self.token else { return Ok(()) };
-        self.token_state = match memory.tokens.touch(&sha256(token.text.as_bytes())) {
-            Some(known) => TokenState::Known(known.clone()),
+        self.token_state = match memory.verified_token(sha256(token.text.as_bytes())) {
+            Some(known) => TokenState::Known(known),
             None => unknown_token(context, token)?,
         };
         Ok(())
@@ -58,8 +58,7 @@ impl Verification {
         let verified = unknown.decoded.verified(check, Verdict::Valid, rules, context.now.seconds())?;
         let verified = Arc::new(verified);
         if let Some(token) = &self.token {
-            let known = CachedToken { token: Arc::clone(&verified), issuer: index, key_set_version };
-            memory.tokens.insert(sha256(token.text.as_bytes()), known);
+            memory.remember_token(sha256(token.text.as_bytes()), &verified, index, key_set_version);
         }
         self.verified_token = Some(verified);
         Ok(())
@@ -81,7 +80,10 @@ impl TokenState {
             let Some(source) = needs.issuer_keys(context, memory, issuer)? else { return Ok(None) };
             match needs.look_up(memory, source, None, context.now) {
                 Found::Keys { version, .. } if version == known.key_set_version => {
-                    known.token.recheck(&issuer.rules, context.now.seconds())?;
+                    if let Err(error) = known.token.recheck(&issuer.rules, context.now.seconds()) {
+                        memory.forget_token(sha256(token.text.as_bytes()));
+                        return Err(error.into());
+                    }
                     return Ok(Some(Arc::clone(&known.token)));
                 }
                 // The issuer's keys have changed since: the token must be signed by one that is still there.
@@ -115,6 +117,9 @@ pub(super) fn issuer<'a>(context: &Context<'a>, index: usize) -> Result<&'a Issu
 
 /// Reads a token and finds its issuer.
 pub(super) fn unknown_token(context: &Context<'_>, token: &PresentedToken) -> Result<TokenState, Reason> {
+    if let Some(issuer) = context.gate.issuer_of_opaque(&token.text) {
+        return Ok(TokenState::Opaque { issuer });
+    }
     let decoded = DecodedToken::decode(&token.text)?;
     let by_name = |issuer: &Issuer| issuer.name() == decoded.unverified_issuer();
     let index = context.gate.issuers().iter().position(by_name).ok_or(Reason::TokenIssuerUnknown)?;

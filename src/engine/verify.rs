@@ -10,6 +10,7 @@ use super::ancestors::{Ancestor, OpenAncestor};
 use super::needs::Needs;
 use super::present::{Presented, PresentedToken};
 use super::signer::Signer;
+use super::standing::Standing;
 use super::token::issuer;
 use super::{Answer, MAX_WAIT_FOR_KEYS, Step};
 use crate::config::Gate;
@@ -26,6 +27,7 @@ use crate::reason::Reason;
 use crate::registry::Registry;
 use crate::registry::copy::{Agents, MAX_AGE};
 use crate::request::{RequestView, Target};
+use crate::revocation::{Freshness, Inquiry};
 use crate::signature::explain::Explanation;
 use crate::signature::profiles::{Carrier, Rules};
 use crate::signature::{Message, PresentedSignature};
@@ -39,6 +41,8 @@ pub(super) struct Context<'a> {
     pub(super) view: &'a RequestView,
     /// The target as the client saw it.
     pub(super) target: &'a Target,
+    /// The decision's identifier.
+    pub(super) id: &'a str,
     pub(super) now: UnixMillis,
 }
 
@@ -68,6 +72,8 @@ pub(super) struct Verified {
     /// The tokens that the token came from, as far as the request has them.
     pub(super) ancestors: Vec<Ancestor>,
     pub(super) subject: Option<String>,
+    /// How fresh each answer was by which the token still is good.
+    pub(super) revocation: Vec<Freshness>,
 }
 
 impl Context<'_> {
@@ -200,6 +206,7 @@ enum Phase {
     Checks(Vec<Pending>),
     Done,
     Denials,
+    Standing,
 }
 
 /// What is known of a token before its signature has verified in this request.
@@ -211,6 +218,8 @@ pub(super) enum TokenState {
     Known(CachedToken),
     /// It was not.
     Unknown(Box<UnknownToken>),
+    /// It says nothing by itself: the issuer at this place is asked about it.
+    Opaque { issuer: usize },
 }
 
 /// A token that is not known yet: decoded, checked against its issuer's rules, not verified.
@@ -244,6 +253,7 @@ pub(super) struct Verification {
     /// The tokens that the verified one came from, once they were taken up.
     pub(super) open_ancestors: Vec<OpenAncestor>,
     pub(super) ancestors_begun: bool,
+    pub(super) standing: Standing,
     phase: Phase,
     pub(super) verified: Verified,
     pub(super) evidence: Vec<Evidence>,
@@ -267,6 +277,7 @@ impl Verification {
             refresh: Vec::new(),
             open_ancestors: Vec::new(),
             ancestors_begun: false,
+            standing: Standing::default(),
             phase: Phase::Begin,
             verified: Verified::default(),
             evidence: Vec::new(),
@@ -280,6 +291,11 @@ impl Verification {
     /// The key sets that should be fetched anew after the response.
     pub(super) fn take_refresh(&mut self) -> Vec<KeySource> {
         core::mem::take(&mut self.refresh)
+    }
+
+    /// The inquiries that should be made after the response.
+    pub(super) fn take_inquiries(&mut self) -> Vec<Inquiry> {
+        core::mem::take(&mut self.standing.later)
     }
 
     pub(super) fn take_evidence(&mut self) -> Vec<Evidence> {
@@ -372,13 +388,23 @@ impl Verification {
                 }
                 Phase::Done => {
                     self.settle_agent();
+                    if let Some(step) = self.introspect_opaque(context, memory)? {
+                        return Ok(Some(step));
+                    }
                     self.identify(context)?;
                     self.phase = Phase::Denials;
                 }
                 Phase::Denials => {
-                    let step = self.check_denials(context, memory)?;
-                    if step.is_some() {
+                    if let Some(step) = self.check_denials(context, memory)? {
                         self.phase = Phase::Denials;
+                        return Ok(Some(step));
+                    }
+                    self.phase = Phase::Standing;
+                }
+                Phase::Standing => {
+                    let step = self.check_standing(context, memory)?;
+                    if step.is_some() {
+                        self.phase = Phase::Standing;
                     }
                     return Ok(step);
                 }

@@ -40,6 +40,8 @@ pub struct Route {
     pub(crate) policy: Policy,
     /// Where a request names the task that its token must be for.
     pub(crate) task: Option<TaskSource>,
+    /// Whether a token passes of which cannot be found out whether it is revoked.
+    pub(crate) allows_unknown_revocation: bool,
 }
 
 /// How the person must have authenticated whom the agent acts for (RFC 9470).
@@ -72,6 +74,7 @@ impl Route {
             task: None,
             reads_client: false,
             policy: Policy::default(),
+            allows_unknown_revocation: false,
         }
     }
 
