@@ -21,7 +21,7 @@ const SECRET: &str = "a secret for tests, of 32 bytes.";
 const OTHER_SECRET: &str = "a secret of another gate, longer.";
 /// The first second of the bucket that `NOW` is in.
 const START: i64 = NOW - NOW % 60;
-const BUCKET: Duration = Duration::from_secs(60);
+const BUCKET: Duration = Duration::from_mins(1);
 
 const ROUTES: &str = r#"
 [[routes]]

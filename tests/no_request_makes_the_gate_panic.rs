@@ -375,9 +375,9 @@ fn draft() -> impl Strategy<Value = Draft> {
     let fields = prop::collection::vec((name, value()), 0..10);
     let body = prop::option::of(prop::collection::vec(any::<u8>(), 0..64));
     (method, url(), fields, body).prop_map(|(method, url, fields, body)| Draft {
+        url,
         fields,
         body,
-        url,
         ..Draft::new(&method, "")
     })
 }

@@ -153,7 +153,7 @@ mod tests {
     use super::*;
     use alloc::format;
 
-    const BUCKET: Duration = Duration::from_secs(60);
+    const BUCKET: Duration = Duration::from_mins(1);
     const SECRET: &str = "an example of thirty-two bytes..";
     const API: &str = "https://api.example";
 
