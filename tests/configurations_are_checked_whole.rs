@@ -335,6 +335,87 @@ fn issuers_are_named_and_there_once() {
     refused("[signatures]", &format!("{issuer}[signatures]"), "issuers[1].issuer", "is there twice");
 }
 
+/// The issuer of the good configuration, asked about its tokens with these fields besides.
+fn introspection(fields: &str) -> (String, String) {
+    let from = "max_lifetime = \"1h\"";
+    let table = "endpoint = \"https://auth.example/introspect\"\nclient_id = \"gate\"";
+    (from.into(), format!("{from}\n[issuers.introspection]\n{table}\n{fields}\n"))
+}
+
+#[test]
+fn issuers_are_asked_about_tokens_over_https_and_within_bounds() {
+    let accepted_with = |fields: &str| {
+        let (from, to) = introspection(fields);
+        accepted(&from, &to);
+    };
+    let refused_with = |fields: &str, path: &str, advice: &str| {
+        let (from, to) = introspection(fields);
+        let to = match fields.split_once(" = ") {
+            // The field that the case is about takes the place of the good one.
+            Some(("endpoint", _)) => to.replace("endpoint = \"https://auth.example/introspect\"\n", ""),
+            Some(("client_id", _)) => to.replace("client_id = \"gate\"\n", ""),
+            _ => to,
+        };
+        refused(&from, &to, &format!("issuers[0].introspection.{path}"), advice);
+    };
+    accepted_with("");
+    accepted_with(
+        "cache = \"0s\"\nbudget = 1\nwhen = \"always\"\ntoken_prefix = \"oat_\"\naudience = \"if_present\"",
+    );
+    accepted_with(
+        "authentication = \"private_key_jwt\"\nassertion_audience = \"https://auth.example/token\"",
+    );
+    refused_with("endpoint = \"http://auth.example/introspect\"", "endpoint", "https");
+    refused_with("client_id = \"\"", "client_id", "which client");
+    refused_with("client_id = \"ü\"", "client_id", "ASCII");
+    refused_with("cache = \"301s\"", "cache", "0s to 5m");
+    refused_with("budget = 0", "budget", "1 to 60000");
+    refused_with("budget = 60001", "budget", "1 to 60000");
+    refused_with("when = \"jwt\"\ntoken_prefix = \"oat_\"", "token_prefix", "opaque");
+    refused_with("token_prefix = \"o t\"", "token_prefix", "begins with");
+    refused_with("assertion_audience = \"https://auth.example\"", "assertion_audience", "private_key_jwt");
+    refused_with("authentication = \"none\"", "authentication", "client_secret_basic");
+    refused_with("client_secret = \"hush\"", "client_secret", "");
+}
+
+#[test]
+fn opaque_tokens_are_those_of_one_issuer() {
+    let (from, first) = introspection("FIRST");
+    let another = "[[issuers]]\nissuer = \"https://two.example\"\njwks_uri = \"https://two.example/jwks.json\"\n\
+        audience = [\"https://api.example\"]\nalgorithms = [\"EdDSA\"]\n[issuers.introspection]\n\
+        endpoint = \"https://two.example/introspect\"\nclient_id = \"gate\"\nSECOND\n";
+    let both =
+        |one: &str, two: &str| format!("{first}{another}").replace("FIRST", one).replace("SECOND", two);
+    let advice = "give both a prefix of their own";
+    for (one, two, at) in [
+        ("", "", 1),
+        ("token_prefix = \"a_\"", "", 0),
+        ("", "token_prefix = \"a_\"", 1),
+        ("token_prefix = \"a_\"", "token_prefix = \"a_\"", 1),
+        ("token_prefix = \"a_b\"", "token_prefix = \"a_\"", 0),
+    ] {
+        refused(&from, &both(one, two), &format!("issuers[{at}].introspection.token_prefix"), advice);
+    }
+    accepted(&from, &both("token_prefix = \"a_\"", "token_prefix = \"b_\""));
+    accepted(&from, &both("when = \"jwt\"", ""));
+}
+
+#[test]
+fn what_cannot_be_found_out_lets_only_tokens_through() {
+    let route = "replay = \"isolate\"";
+    let allows = "replay = \"isolate\"\non_unavailable = { revocation = \"allow\" }";
+    accepted(route, allows);
+    let without_token = "require = [\"signature\"]\non_unavailable = { revocation = \"allow\" }";
+    let from = "require = [\"signature\", \"token\", \"dpop\"]\nscope = [\"order:write\"]";
+    refused(from, without_token, "routes[0].on_unavailable.revocation", "token");
+    refused(
+        route,
+        "on_unavailable = { revocation = \"maybe\" }",
+        "routes[0].on_unavailable.revocation",
+        "deny",
+    );
+}
+
 #[test]
 fn a_route_asks_only_for_what_can_be_given() {
     let signatures = &GOOD[GOOD.find("[signatures]").unwrap()..GOOD.find("[dpop]").unwrap()];

@@ -263,15 +263,16 @@ fn secret(member: &Object<'_>) -> Result<Credential, &'static str> {
 fn private_key(member: &Object<'_>) -> Result<Credential, &'static str> {
     const FAULT: &str =
         "are unusable; write a private JWK of Ed25519, P-256, P-384 or RSA with at least 2048 bits";
-    const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "use", "key_ops"];
+    const PRIVATE: [&str; 7] = ["d", "p", "q", "dp", "dq", "qi", "use"];
     let text = |name: &str| member.get(name).and_then(Value::as_str);
     let has_private_half = text("d").is_some_and(|d| !d.is_empty()) && !member.contains("oth");
-    let may_sign = text("use").is_none_or(|usage| usage == "sig");
-    let members = member.iter().map(|(name, value)| Some((name, value.as_str()?)));
-    let jwk: Option<serde_json::Map<_, _>> = members
-        .filter(|member| member.is_none_or(|(name, _)| name != "key_ops" && name != "ext"))
-        .map(|member| member.map(|(name, value)| (String::from(name), json!(value))))
-        .collect();
+    let ops = member.get("key_ops").map(|ops| ops.as_array().unwrap_or_default());
+    let may_sign = text("use").is_none_or(|usage| usage == "sig")
+        && ops.is_none_or(|ops| ops.iter().any(|op| op.as_str() == Some("sign")));
+    // The only members of a JWK that are no strings; they have been looked at, or say nothing to the core.
+    let members = member.iter().filter(|(name, _)| !["key_ops", "ext"].contains(name));
+    let jwk: Option<serde_json::Map<_, _>> =
+        members.map(|(name, value)| Some((String::from(name), json!(value.as_str()?)))).collect();
     let jwk = jwk.filter(|_| has_private_half && may_sign).ok_or(FAULT)?;
     let public: serde_json::Map<_, _> = jwk
         .iter()
