@@ -12,6 +12,7 @@ use worker::{Context, Delay, Env, Result, console_log};
 
 use crate::facts::{self, Body};
 use crate::isolate::{Isolate, isolate, now, random};
+use crate::registry::Published;
 use crate::well_known::respond;
 use crate::{admin, events, keys, limits, origin, registry, webcrypto, well_known};
 
