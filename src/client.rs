@@ -33,3 +33,50 @@ pub struct ClientCertificate {
     /// Whether its authority has revoked it.
     pub revoked: bool,
 }
+
+/// An address as hosts write it: IPv6 without brackets, a zone dropped (RFC 4007 §11), and IPv4 in the form of IPv6 as
+/// the IPv4 that it is (RFC 4291 §2.5.5.2). `None` where it is none.
+#[must_use]
+pub fn address_of(text: &str) -> Option<IpAddr> {
+    let text = text.split_once('%').map_or(text, |(address, _zone)| address);
+    text.parse().ok().map(|address: IpAddr| address.to_canonical())
+}
+
+/// A country as hosts write it. `None` where it is none, or stands for one that is not known (`XX`, `T1`).
+#[must_use]
+pub fn country_of(text: &str) -> Option<String> {
+    let is_code = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_uppercase()) && text != "XX";
+    is_code.then(|| String::from(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::string::ToString;
+
+    #[test]
+    fn an_address_has_one_form() {
+        let form = |text| address_of(text).map(|address| address.to_string());
+        for (text, address) in [
+            ("192.0.2.1", Some("192.0.2.1")),
+            ("::ffff:192.0.2.1", Some("192.0.2.1")),
+            ("2001:DB8::1", Some("2001:db8::1")),
+            ("fe80::1%eth0", Some("fe80::1")),
+            ("", None),
+            ("192.0.2.1:80", None),
+            ("[2001:db8::1]", None),
+            ("192.0.2.1, 192.0.2.2", None),
+            ("192.0.2.01", None),
+        ] {
+            assert_eq!(form(text).as_deref(), address, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_country_is_known_or_not_there() {
+        assert_eq!(country_of("DE").as_deref(), Some("DE"));
+        for text in ["", "de", "DEU", "D", "T1", "XX", "ÄÖ", "D "] {
+            assert_eq!(country_of(text), None, "{text}");
+        }
+    }
+}

@@ -45,6 +45,8 @@ pub enum Outcome {
     Deny,
     /// It is refused for now; the client is told when to come back.
     Throttle,
+    /// It is refused until somebody approves it.
+    Approve,
 }
 
 /// Whether a check held.
@@ -62,13 +64,13 @@ pub enum CheckResult {
 /// One check that was made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Evidence {
-    /// What was checked: `route`, `signature`, `token`, `dpop`, `scope`, `replay`, `rate`.
+    /// What was checked: `route`, `signature`, `token`, `dpop`, `mtls`, `scope`, `policy`, `replay`, `rate`.
     pub check: &'static str,
     /// Whether it held.
     pub result: CheckResult,
     /// The reason's code, or `ok`.
     pub code: &'static str,
-    /// What it was about, in words of the gate's own: a profile, a form, a limit.
+    /// What it was about, in words of the gate's own or of its configuration: a profile, a form, a limit, a rule.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }
@@ -80,6 +82,8 @@ pub enum Method {
     Signature(&'static str),
     /// A token bound to a key, with a proof by that key.
     Dpop,
+    /// A client certificate: a token bound to it, or the certificate alone.
+    Mtls,
     /// A bearer token alone.
     Token,
 }
@@ -97,6 +101,7 @@ impl Method {
         match self {
             Self::Signature(profile) => profile,
             Self::Dpop => "dpop",
+            Self::Mtls => "mtls",
             Self::Token => "token",
         }
     }
@@ -106,11 +111,12 @@ impl Method {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Agent {
     /// Its identity: of a registered agent its id, else the directory URL (Web Bot Auth), the key set's URL and the
-    /// key's thumbprint, the token's `client_id`, its `sub`.
+    /// key's thumbprint, the token's `client_id`, its `sub`, `certificate:` and the certificate's thumbprint.
     pub id: String,
     /// How it was identified.
     pub method: Method,
-    /// The thumbprint (RFC 7638) of the key that it proved to hold.
+    /// The thumbprint (RFC 7638) of the key that it proved to hold; with `mtls` that of its certificate (`x5t#S256`,
+    /// RFC 8705 §3.1).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
     /// Who answers for it: as registered, else the origin of its directory.
@@ -245,8 +251,11 @@ impl Decision {
     #[must_use]
     pub fn problem(&self, disclosure: Disclosure) -> Value {
         let mut problem = Map::new();
-        let over_limit = self.reason == Some(Reason::RateExceeded);
-        let kind = if over_limit { QUOTA_EXCEEDED } else { "about:blank" };
+        let kind = match self.reason {
+            Some(Reason::RateExceeded) => QUOTA_EXCEEDED,
+            Some(Reason::PolicyApprovalRequired) if disclosure != Disclosure::None => APPROVAL_REQUIRED,
+            _ => "about:blank",
+        };
         problem.insert("type".into(), kind.into());
         problem.insert("status".into(), self.status.into());
         problem.insert("decision".into(), self.id.as_str().into());
@@ -331,6 +340,9 @@ impl Decision {
 /// The problem type of a request over its limit (draft-ietf-httpapi-ratelimit-headers §7).
 const QUOTA_EXCEEDED: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";
 
+/// The problem type of a request that somebody must approve first.
+const APPROVAL_REQUIRED: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "#approval-required");
+
 fn status_title(status: u16) -> &'static str {
     match status {
         400 => "Bad Request",
@@ -348,6 +360,7 @@ fn status_title(status: u16) -> &'static str {
 /// The outcome that goes with a reason.
 pub(crate) fn outcome(reason: Reason) -> Outcome {
     match reason.status() {
+        _ if reason == Reason::PolicyApprovalRequired => Outcome::Approve,
         401 => Outcome::Challenge,
         429 => Outcome::Throttle,
         _ => Outcome::Deny,

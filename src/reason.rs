@@ -206,7 +206,7 @@ reasons! {
     TokenLifetimeTooLong = "token.lifetime_too_long", Unproven, 401;
     /// The token is bound to a key (`cnf`), and was sent under the Bearer scheme.
     TokenBoundUsedAsBearer = "token.bound_used_as_bearer", Unproven, 401;
-    /// The token was sent under the DPoP scheme, and is not bound to a key.
+    /// The token is not bound to a key or certificate, which the DPoP scheme or the route demands.
     TokenNotBound = "token.not_bound", Unproven, 401;
     /// The token is bound in a way (`cnf` member) that this gate cannot check.
     TokenBindingUnsupported = "token.binding_unsupported", Unproven, 401;
@@ -281,6 +281,8 @@ reasons! {
 
     /// The keys of the token's issuer or of the signature's agent cannot be had now.
     KeysUnavailable = "keys.unavailable", Unavailable, 503;
+    /// What the token's issuer publishes about itself is not there, or not its own: its keys cannot be found.
+    IssuerMetadataInvalid = "keys.issuer_metadata_invalid", Unavailable, 503;
     /// Whether the token is revoked cannot be found out now.
     RevocationUnavailable = "revocation.unavailable", Unavailable, 503;
 
@@ -450,6 +452,7 @@ impl From<JwtError> for Reason {
             JwtError::Jws(_) | JwtError::Payload => Self::TokenMalformed,
             JwtError::MalformedClaim(_) => Self::TokenClaimInvalid,
             JwtError::MissingClaim(_) => Self::TokenClaimMissing,
+            JwtError::MalformedDelegation(_) => Self::DelegationMalformed,
             JwtError::Type => Self::TokenTypeMismatch,
             JwtError::AlgorithmNotAllowed => Self::TokenAlgorithmNotAllowed,
             JwtError::KeyNotAllowed => Self::TokenKeyUnknown,

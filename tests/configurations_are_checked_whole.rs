@@ -434,3 +434,33 @@ fn the_worker_would_start_with_the_wrangler_file() {
     assert_eq!(gate.routes().len(), config["routes"].as_array().unwrap().len());
     assert_eq!(json!(gate.events_url()), config["events"]["url"]);
 }
+
+#[test]
+fn an_issuer_without_jwks_uri_is_one_that_metadata_can_be_asked_for() {
+    let issuer = "issuer = \"https://auth.example\"\njwks_uri = \"https://auth.example/jwks.json\"";
+    for discovery in ["", "\ndiscovery = \"rfc8414\"", "\ndiscovery = \"openid\""] {
+        for name in ["https://auth.example", "https://auth.example/", "https://auth.example:8443/tenant/v2.0"]
+        {
+            accepted(issuer, &format!("issuer = \"{name}\"{discovery}"));
+        }
+    }
+    for name in [
+        "auth.example",
+        "http://auth.example",
+        "http://127.0.0.1:8080",
+        "https://auth.example?tenant=1",
+        "https://auth.example/#1",
+        "urn:example:auth",
+    ] {
+        refused(issuer, &format!("issuer = \"{name}\""), "issuers[0].issuer", "write jwks_uri");
+        accepted(issuer, &format!("issuer = \"{name}\"\njwks_uri = \"https://auth.example/jwks.json\""));
+    }
+    refused(issuer, "issuer = \"\"", "issuers[0].issuer", "write the `iss`");
+    refused(
+        issuer,
+        "issuer = \"https://auth.example\"\ndiscovery = \"webfinger\"",
+        "issuers[0].discovery",
+        "openid",
+    );
+    refused(issuer, &format!("{issuer}\ndiscovery = \"openid\""), "issuers[0].discovery", "remove one");
+}

@@ -57,11 +57,25 @@ fn only_exact_integers_are_handed_out() {
         ("1e9", None),
         ("1E+2", None),
         ("-0", None),
-        ("1e400", None),
+        ("1e308", None),
     ] {
         let value = json::parse(text.as_bytes(), 100).unwrap();
         assert!(matches!(value, Value::Number(_)));
         assert_eq!(value.as_i64(), expected, "{text}");
+    }
+}
+
+/// Some parsers refuse them, others read infinity, and some the largest number that there is.
+#[test]
+fn numbers_that_no_parser_can_hold_are_refused() {
+    let digits = "9".repeat(400);
+    for text in ["1e400", "-1e400", "1e309", "1E+999999999999999999999", &digits, &format!("-{digits}.0")] {
+        assert_eq!(kind(text), Some(JsonErrorKind::NumberTooLarge), "{text}");
+        assert_eq!(kind(&format!("{{\"a\":[{text}]}}")), Some(JsonErrorKind::NumberTooLarge), "{text}");
+        assert!(serde_json::from_str::<serde_json::Value>(text).is_err(), "{text}");
+    }
+    for text in ["1.7976931348623157e308", "-1e308", "1e-400", "0e999999999999", &digits[..308]] {
+        assert_eq!(kind(text), None, "{text}");
     }
 }
 

@@ -29,12 +29,13 @@ const OUTSIDE = `export default {
  * @property {Record<string, string>} [hosts] origins, and the loopback servers that answer for them
  * @property {string} [build] the folder of another built Worker
  * @property {boolean} [registry] `false` binds no registry of agents
+ * @property {Record<string, string>} [secrets] more of the Worker's secrets, by their names
  */
 
 /**
  * @param {GateOptions} options
  */
-export async function startGate({ config, port, hosts = {}, build = BUILD, registry = true }) {
+export async function startGate({ config, port, hosts = {}, build = BUILD, registry = true, secrets = {} }) {
   if (!existsSync(`${build}/index.js`)) throw new Error(`no Worker in ${build}; run: cargo xtask build`);
   const signing = await makeKey("EdDSA");
   const miniflare = new Miniflare({
@@ -61,6 +62,7 @@ export async function startGate({ config, port, hosts = {}, build = BUILD, regis
         bindings: {
           COUNTERSIGN_CONFIG: /** @type {any} */ (config),
           GATE_SIGNING_KEY: JSON.stringify({ ...signing.privateJwk, kid: signing.kid, alg: "EdDSA" }),
+          ...secrets,
         },
         kvNamespaces: ["COUNTERSIGN_KV"],
         durableObjects: registry ? { AGENT_REGISTRY: { className: "AgentRegistry", useSQLite: true } } : {},
@@ -73,6 +75,8 @@ export async function startGate({ config, port, hosts = {}, build = BUILD, regis
   return {
     url: `http://127.0.0.1:${port}`,
     signing,
+    /** Sends a request with what the platform says of its connection in `cf`, which no client can. @param {string} url @param {any} init */
+    dispatch: (url, init) => miniflare.dispatchFetch(url, init),
     // Without the platform's own types, of which this is all that is missing, Miniflare's are not those of a namespace.
     kv: () => /** @type {Promise<any>} */ (miniflare.getKVNamespace("COUNTERSIGN_KV", "gate")),
     close: () => miniflare.dispose(),

@@ -22,8 +22,9 @@ export function outside(hosts) {
 }
 
 /** @param {import("./gate.mjs").GateOptions} options */
-export async function startInProcess({ config, port, hosts = {} }) {
-  const gate = createGate(config, { fetch: outside(hosts) });
+export async function startInProcess({ config, port, hosts = {}, secrets = {} }) {
+  const issuerCredentials = secrets.GATE_ISSUER_CREDENTIALS;
+  const gate = createGate(config, /** @type {any} */ ({ fetch: outside(hosts), ...(issuerCredentials ? { issuerCredentials } : {}) }));
   return serve(async (request, response) => {
     const body = await bytes(request);
     const decision = await gate.check({

@@ -9,6 +9,9 @@ import { User } from "./user.mjs";
 
 /** @typedef {Awaited<ReturnType<typeof startProviderWorld>>} ProviderWorld */
 
+/** Another name under which the provider can be reached, and that is not its own. */
+export const IMPOSTOR = "https://impostor.example";
+
 /** The routes: a token alone, a token and who holds it, and one that few tokens are good for. */
 export const ROUTES = [
   { match: "GET /api/v1/orders", require: ["token"], scope: ["order:read"] },
@@ -23,7 +26,7 @@ const SCOPE = "order:read order:write";
  * @property {object} [config] laid over the gate's
  * @property {object} [issuer] laid over the gate's entry for the provider; `undefined` takes a field away
  * @property {(options: import("./gate.mjs").GateOptions) => Promise<any>} [start] a gate that is no Worker
- * @property {object} [gate] more of the gate's options
+ * @property {Partial<import("./gate.mjs").GateOptions>} [gate] more of the gate's options
  * @property {Partial<import("./provider.mjs").ProviderOptions>} [provider]
  */
 
@@ -38,11 +41,13 @@ export async function startProviderWorld(options = {}) {
       [`${url}/late`]: { scope: SCOPE, change: (claims) => Object.assign(claims, hourOld(claims), { aud: url }) },
       [`${url}/opaque`]: { scope: SCOPE, format: "opaque" },
       [elsewhere]: { scope: SCOPE },
+      [`${elsewhere}/opaque`]: { scope: SCOPE, format: "opaque" },
+      [`${url}/mixed-up`]: { scope: SCOPE, change: (claims) => Object.assign(claims, { aud: url, iss: IMPOSTOR }) },
     },
     ...options.provider,
   });
   const origin = await startOrigin();
-  const hosts = { [PROVIDER]: provider.url };
+  const hosts = { [PROVIDER]: provider.url, [IMPOSTOR]: provider.url };
   const issuer = {
     issuer: PROVIDER,
     jwks_uri: PROVIDER_JWKS,
@@ -179,6 +184,8 @@ function held(client, answer, DPoP) {
     client,
     answer,
     token: answer.access_token,
+    /** Tells the issuer that the token is not needed any more (RFC 7009). */
+    revoke: () => oauth.tokenRevocation(client, answer.access_token),
     /**
      * Calls the gate with the token, and with a proof if it is bound to a key.
      *

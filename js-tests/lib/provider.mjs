@@ -5,9 +5,12 @@ import { errors, Provider } from "oidc-provider";
 import { decodeJwt } from "jose";
 import { makeKey } from "./keys.mjs";
 import { bytes, sendJson, serve } from "./net.mjs";
+import { ProviderMemory } from "./provider-memory.mjs";
 
 export const PROVIDER = "https://login.example";
 export const PROVIDER_JWKS = `${PROVIDER}/jwks`;
+export const INTROSPECTION_PATH = "/token/introspection";
+const REVOCATION_PATH = "/token/revocation";
 /** Where clients take the user's browser back to: nobody listens there, the code is read from the address. */
 export const CALLBACK = "https://shop.example/callback";
 
@@ -54,12 +57,17 @@ export async function startProvider(options) {
 export class RealIssuer {
   /** How often each path was asked for. @type {Record<string, number>} */
   fetches = {};
+  /** Paths that answer 503 while they are in here. @type {Set<string>} */
+  failing = new Set();
+  /** Paths that answer 404 while they are in here. @type {Set<string>} */
+  absent = new Set();
   /** What went wrong inside of it; a test that has not caused it is wrong. @type {Error[]} */
   faults = [];
   /** Private keys, in the order in which they are published; the first of an algorithm signs. @type {any[]} */
   #keys = [];
   /** Tokens by `jti` that were revoked although they are JWTs. @type {Set<unknown>} */
   #revoked = new Set();
+  #memory = new ProviderMemory();
   #options;
   /** @type {import("node:http").RequestListener | undefined} */
   #listener;
@@ -72,6 +80,11 @@ export class RealIssuer {
   /** How often its key set was asked for. */
   get keySetFetches() {
     return this.fetches["/jwks"] ?? 0;
+  }
+
+  /** How often it was asked about a token. */
+  get introspections() {
+    return this.fetches[INTROSPECTION_PATH] ?? 0;
   }
 
   /**
@@ -97,6 +110,7 @@ export class RealIssuer {
     this.#keys = keys;
     const { resources, features = {}, settings = {}, gateKey } = this.#options;
     const provider = quietly(() => new Provider(PROVIDER, /** @type {any} */ ({
+      adapter: (/** @type {string} */ model) => this.#memory.adapter(model),
       clients: clients(gateKey),
       jwks: { keys },
       cookies: { keys: ["a cookie key of this test run"] },
@@ -108,6 +122,7 @@ export class RealIssuer {
             resources[payload.aud]?.change?.(payload),
         },
       },
+      renderError: (/** @type {any} */ ctx, /** @type {object} */ out) => void (ctx.body = out),
       ttl: {
         AccessToken: lifetime,
         ClientCredentials: lifetime,
@@ -145,9 +160,11 @@ export class RealIssuer {
   async answer(request, response) {
     const { pathname, host } = new URL(request.url ?? "/", PROVIDER);
     this.fetches[pathname] = (this.fetches[pathname] ?? 0) + 1;
+    if (this.absent.has(pathname)) return sendJson(response, 404, {});
+    if (this.failing.has(pathname)) return sendJson(response, 503, {});
     request.headers["x-forwarded-proto"] = "https";
     request.headers["x-forwarded-host"] = host;
-    if (pathname === "/token/introspection" || pathname === "/token/revocation") {
+    if (pathname === INTROSPECTION_PATH || pathname === REVOCATION_PATH) {
       const body = await bytes(request);
       const token = new URLSearchParams(body.toString()).get("token") ?? "";
       if (token.split(".").length === 3) return this.#structured(pathname, token, request, response);
@@ -172,7 +189,7 @@ export class RealIssuer {
     const client = Object.values(CLIENTS).find((client) => client.id === id);
     if (!client || !("secret" in client) || client.secret !== secret) return sendJson(response, 401, { error: "invalid_client" });
     const claims = decodeJwt(token);
-    if (pathname === "/token/revocation") {
+    if (pathname === REVOCATION_PATH) {
       this.#revoked.add(claims.jti);
       return response.writeHead(200).end();
     }

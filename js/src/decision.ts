@@ -33,7 +33,8 @@ export interface Allowed extends Common {
 
 /** The request may not go through, or not yet. */
 export interface Refused extends Common {
-  readonly outcome: "challenge" | "deny" | "throttle";
+  /** `approve`: somebody must approve the request first. */
+  readonly outcome: "challenge" | "deny" | "throttle" | "approve";
   /** The status to answer with. */
   readonly status: number;
   /** The body to answer with; its media type is in `headers`. */
@@ -44,12 +45,12 @@ export interface Refused extends Common {
 export interface Agent {
   /**
    * As registered, else the directory's URL (Web Bot Auth), the key set's URL and the key's thumbprint,
-   * `shared-key:` and the key's name, the token's `client_id`, its `sub`.
+   * `shared-key:` and the key's name, the token's `client_id`, its `sub`, `certificate:` and the certificate's thumbprint.
    */
   readonly id: string;
   /** The profile of the signature, else how the token was proven. */
-  readonly method: "web-bot-auth" | "tap" | "tap-deployed" | "agent-headers" | "rfc9421" | "dpop" | "token";
-  /** The thumbprint (RFC 7638) of the key that it proved to hold. */
+  readonly method: "web-bot-auth" | "tap" | "tap-deployed" | "agent-headers" | "rfc9421" | "dpop" | "mtls" | "token";
+  /** The thumbprint (RFC 7638) of the key that it proved to hold; with `mtls` its certificate's (`x5t#S256`). */
   readonly key?: string;
   /** Who answers for it: as registered, else the origin of its directory. */
   readonly operator?: string;

@@ -30,6 +30,7 @@ export type {
   Risk,
 } from "./decision.js";
 export type { AgentsReader, DenyListReader } from "./agents.js";
+export { type CertificateDescriptor, type ClientDescriptor, clientOf } from "./client.js";
 export { CountersignError, type ErrorCode } from "./error.js";
 export { createGate, type Gate, type GateOptions } from "./gate.js";
 export type { FieldLines, RequestDescriptor } from "./request.js";

@@ -9,6 +9,7 @@ export const { memory: wasmMemory } = initSync({ module });
 
 export {
   acceptedSignatures,
+  Client,
   digestField,
   Gate,
   Inspection,

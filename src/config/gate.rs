@@ -7,14 +7,20 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::signatures::Signatures;
-use super::{Admin, Config, ConfigError, Disclosure, Dpop, Issuer, MAX_ENTRIES, Resource, Span, list};
+use super::{
+    Admin, Config, ConfigError, Delegation, Disclosure, Dpop, Issuer, MAX_ENTRIES, NonceConfig, Resource,
+    Span, VerifiedConfig, list,
+};
 use crate::crypto::{Algorithm, SharedKey};
+use crate::delegation::details::DetailsType;
+use crate::delegation::scope::Grammar;
+use crate::dpop::Nonces;
 use crate::encoding::json::{self, Value};
 use crate::jose::jwk::MAX_SET_BYTES;
 use crate::keys::KeySource;
 use crate::policy::Route;
 use crate::registry::Registry;
-use crate::request::{Scheme, Target};
+use crate::request::{RequestView, Scheme, Target};
 use crate::revocation::deny_list::DenyList;
 use crate::signature::profiles::web_bot_auth::KeySourceUrl;
 use crate::state::risk::Thresholds;
@@ -33,9 +39,12 @@ pub struct Gate {
     issuers: Vec<Issuer>,
     pub(crate) signatures: Option<Signatures>,
     pub(crate) dpop: Dpop,
+    pub(crate) mtls: VerifiedConfig,
+    pub(crate) delegation: Delegation,
     pub(crate) risk: Thresholds,
     events_url: Option<String>,
     shared_keys: Vec<SharedKey>,
+    nonces: Option<Nonces>,
     agents: Arc<Registry>,
     admin: Option<Admin>,
     denied: Arc<DenyList>,
@@ -94,9 +103,12 @@ impl Gate {
             issuers: faults.issuers(config),
             signatures: faults.signatures(config),
             dpop: faults.dpop(config),
+            mtls: config.mtls.verified,
+            delegation: faults.delegation(config),
             risk: faults.risk(config),
             events_url: faults.events(config),
             shared_keys: Vec::new(),
+            nonces: None,
             agents: faults.agents(config),
             admin: faults.admin(config),
             denied: faults.denied(config),
@@ -143,6 +155,36 @@ impl Gate {
         self.signatures
             .as_ref()
             .is_some_and(|signatures| signatures.rules.iter().any(|rules| rules.shared_keys))
+    }
+
+    /// The same gate with the secrets that make nonces for DPoP proofs: one text of 32 to 128 random bytes, or a JSON
+    /// array of up to 8, of which the first makes nonces and all are accepted, so that a rotation refuses nobody. Refused
+    /// is what is no such text. Taken also where no route asks for nonces yet: the secret is there before the
+    /// configuration that needs it.
+    pub fn with_nonce_secrets(self, document: &str) -> Result<Self, ConfigError> {
+        let nonces = Nonces::new(document, self.dpop.nonce_bucket);
+        let nonces = nonces.map_err(|message| ConfigError::new("nonce secrets", message))?;
+        Ok(Self { nonces: Some(nonces), ..self })
+    }
+
+    /// Whether a route asks for nonces and there is nothing to make them with ([`Self::with_nonce_secrets`]). A host
+    /// does not start such a gate; it would take no proof that has a nonce, and on routes that require one none at all.
+    #[must_use]
+    pub fn needs_nonce_secrets(&self) -> bool {
+        self.nonces.is_none() && self.routes.iter().any(|route| route.dpop_nonce != NonceConfig::Off)
+    }
+
+    /// What makes nonces.
+    pub(crate) fn nonces(&self) -> Option<&Nonces> {
+        self.nonces.as_ref()
+    }
+
+    /// Whether this request may be judged by the connection that it came on, which a host that can then tells
+    /// ([`RequestView::with_client`]): a route looks at it, or a token may be bound to its certificate.
+    #[must_use]
+    pub fn needs_client(&self, view: &RequestView) -> bool {
+        let has_token = || !self.issuers.is_empty() && view.fields().contains("authorization");
+        self.routes.iter().any(Route::reads_client) || has_token()
     }
 
     /// The key that a client shares under this name.
@@ -233,6 +275,18 @@ impl Gate {
         self.allow_loopback
     }
 
+    /// How scopes are compared.
+    #[must_use]
+    pub fn scope_grammar(&self) -> Grammar {
+        self.delegation.grammar
+    }
+
+    /// The types of `authorization_details` that tokens may have.
+    #[must_use]
+    pub fn details_types(&self) -> &[DetailsType] {
+        &self.delegation.details
+    }
+
     /// The routes, in the order in which they are tried.
     #[must_use]
     pub fn routes(&self) -> &[Route] {
@@ -259,7 +313,7 @@ impl Gate {
     }
 }
 
-pub(super) fn is_fetchable(url: &str, allow_loopback: bool) -> bool {
+pub(crate) fn is_fetchable(url: &str, allow_loopback: bool) -> bool {
     Target::parse(url).is_ok_and(|target| match target.scheme() {
         Scheme::Https => true,
         Scheme::Http => allow_loopback && is_loopback(target.authority()),

@@ -6,11 +6,14 @@
 //! route.
 
 mod agents;
+mod delegation;
 mod deny;
 mod dpop;
 mod gate;
 mod issuers;
 mod mcp;
+mod mtls;
+mod policy;
 mod resources;
 mod routes;
 mod signatures;
@@ -18,15 +21,25 @@ mod span;
 
 pub(crate) use agents::MAX_CONFIGURED_AGENTS;
 pub use agents::{Admin, AdminConfig, AgentConfig, AgentKeyConfig};
+pub(crate) use delegation::Delegation;
+pub use delegation::{DetailsConfig, MatchingConfig, ScopesConfig};
 pub use deny::{DenyConfig, RevocationConfig};
 pub(crate) use dpop::Dpop;
 pub use dpop::DpopConfig;
+pub(crate) use gate::is_fetchable;
 pub use gate::{Gate, PublicOrigin};
-pub use issuers::{Issuer, IssuerConfig, ProfileConfig};
+pub(crate) use issuers::IssuerKeys;
+pub use issuers::{DiscoveryConfig, Issuer, IssuerConfig, ProfileConfig};
 pub use mcp::{McpConfig, McpOperationConfig};
+pub use mtls::{MtlsConfig, VerifiedConfig};
+pub use policy::{
+    AgentConditionConfig, AmountConditionConfig, AmountConfig, ClaimConditionConfig, ConditionsConfig,
+    DayConfig, DetailsDemandConfig, LiteralConfig, NetworkConditionConfig, ParameterConditionConfig,
+    RuleConfig, ThenConfig, TimeConditionConfig,
+};
 pub(crate) use resources::Resource;
 pub use resources::{RESOURCE_METADATA_PATH, ResourceConfig};
-pub use routes::{RateConfig, RatePer, RateStore, ReplayConfig, Requirement, RouteConfig};
+pub use routes::{NonceConfig, RateConfig, RatePer, RateStore, ReplayConfig, Requirement, RouteConfig};
 pub use signatures::{RulesConfig, SignaturesConfig};
 pub use span::Span;
 
@@ -96,6 +109,9 @@ pub struct Config {
     /// How DPoP proofs are checked. Default: that of each of its fields.
     #[serde(default)]
     pub dpop: DpopConfig,
+    /// How client certificates are checked. Default: that of each of its fields.
+    #[serde(default)]
+    pub mtls: MtlsConfig,
     /// When an agent's risk level changes. Default: that of each of its fields.
     #[serde(default)]
     pub risk: RiskConfig,
@@ -109,6 +125,13 @@ pub struct Config {
     /// own. The public origins are resources without being listed. Default: none. Range: 0 to 64 entries.
     #[serde(default)]
     pub resources: Vec<ResourceConfig>,
+    /// How scopes are compared. Default: that of each of its fields.
+    #[serde(default)]
+    pub scopes: ScopesConfig,
+    /// The types of `authorization_details` (RFC 9396) that tokens may have. Default: none, so that a token with any is
+    /// refused. Range: 0 to 64 entries.
+    #[serde(default)]
+    pub authorization_details: Vec<DetailsConfig>,
     /// What is guarded, and how. The first match decides; a request that matches none is refused.
     /// Range: 1 to 1024 entries.
     pub routes: Vec<RouteConfig>,

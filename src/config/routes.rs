@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use serde::Deserialize;
 
 use super::gate::{Faults, is_scope};
-use super::{Config, McpConfig, Span};
+use super::{AmountConfig, Config, DetailsDemandConfig, McpConfig, RuleConfig, Span};
 use crate::policy::{Limit, Pattern, Route, StepUp};
 use crate::signature::profiles;
 use crate::state::rate::Quota;
@@ -25,10 +25,10 @@ const MAX_LIMITS: usize = 8;
 #[serde(deny_unknown_fields)]
 pub struct RouteConfig {
     /// `METHOD /path`. The method may be `*`, and `GET` stands for `HEAD` too; a segment `*` stands for one segment, a
-    /// last `**` for the rest, also for none.
+    /// last `**` for the rest, also for none. `{name}` is a `*` that rules can ask for: a lower-case name, no two alike.
     #[serde(rename = "match")]
     pub pattern: String,
-    /// The proofs that must be there: `signature`, `token`, `dpop`. A token that is
+    /// The proofs that must be there: `signature`, `token`, `dpop`, `mtls`. A token that is
     /// there must be valid also where none is required, with its proof if it came under the DPoP scheme; a signature
     /// that is there and not required is passed over if it cannot be verified, and refused if it is wrong. Empty lets
     /// everyone through, and looks at nothing.
@@ -50,9 +50,32 @@ pub struct RouteConfig {
     /// That it is an endpoint of the Model Context Protocol, and what its operations demand. Default: it is none.
     #[serde(default)]
     pub mcp: Option<McpConfig>,
+    /// The roles that the token must have, all of them. Default: none. Range: 0 to 256 entries.
+    #[serde(default)]
+    pub roles: Vec<String>,
+    /// The roles of which the token must have one. Default: none. Range: 0 to 256 entries.
+    #[serde(default)]
+    pub any_role: Vec<String>,
+    /// What the token's `authorization_details` (RFC 9396) must permit: an entry of the type, with the action, whose
+    /// `locations`, if it has any, have the URL of the request or what it is below, and whose amount is not below that
+    /// of the request, where `amount` says where requests have one. Default: nothing.
+    #[serde(default)]
+    pub details: Option<DetailsDemandConfig>,
+    /// Where requests have their amount, for `details` and rules. Default: nobody asks.
+    #[serde(default)]
+    pub amount: Option<AmountConfig>,
+    /// What is denied, needs approval or is allowed, in order: the first rule that matches decides, and a request that
+    /// matches none is allowed. Default: none. Range: 0 to 64 entries.
+    #[serde(default)]
+    pub rules: Vec<RuleConfig>,
     /// How repeated proofs are refused. Default: `isolate`.
     #[serde(default)]
     pub replay: ReplayConfig,
+    /// Whether DPoP proofs must have a nonce of the gate's (RFC 9449 §9), which then limits how long before its use a
+    /// proof can have been made. Where it is not `off`, the gate must have secrets to make nonces with: `GATE_NONCE_SECRET`
+    /// of the Worker, `nonceSecrets` of the package. Default: `off`.
+    #[serde(default)]
+    pub dpop_nonce: NonceConfig,
     /// How much is permitted; all limits count. Default: no limit. Range: 0 to 8 entries.
     #[serde(default)]
     pub rate: Vec<RateConfig>,
@@ -72,6 +95,23 @@ pub enum Requirement {
     Token,
     /// A DPoP proof for the access token.
     Dpop,
+    /// A client certificate (RFC 8705) that the host verified and that is not revoked. A token beside it must be bound
+    /// to it or to the key of a DPoP proof; one that is bound to a certificate needs it also where this is not required.
+    Mtls,
+}
+
+/// Whether DPoP proofs must have a nonce of the gate's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum NonceConfig {
+    /// None is handed out, and one in a proof means nothing.
+    #[default]
+    Off,
+    /// Every answer to a proof hands one out; one in a proof must be good, and none in it is, too.
+    Offered,
+    /// A proof without one, or with one that is too old, is refused with a nonce to try again with.
+    Required,
 }
 
 /// How repeated proofs are refused.
@@ -163,6 +203,7 @@ impl Faults {
         let requires = |requirement| route.require.contains(&requirement);
         let (signature, token, dpop) =
             (requires(Requirement::Signature), requires(Requirement::Token), requires(Requirement::Dpop));
+        let mtls = requires(Requirement::Mtls);
         let require = format!("{path}.require");
         if signature && config.signatures.is_none() {
             self.add(&require, "\"signature\" cannot be given, as there is no [signatures]; add it");
@@ -172,6 +213,9 @@ impl Faults {
         }
         if dpop && !token {
             self.add(&require, "\"dpop\" proves who holds a token; add \"token\"");
+        }
+        if route.dpop_nonce != NonceConfig::Off && !dpop {
+            self.add(format!("{path}.dpop_nonce"), "nonces are of a DPoP proof; add \"dpop\" to require");
         }
         if !route.scope.is_empty() && !token {
             self.add(format!("{path}.scope"), "scopes are of a token; add \"token\" to require");
@@ -219,16 +263,21 @@ impl Faults {
             );
             return None;
         };
+        let policy = self.policy(path, route, &pattern, config);
         Some(Route {
             signature,
             token,
             dpop,
             scope: route.scope.clone(),
             components,
+            mtls,
+            dpop_nonce: route.dpop_nonce,
+            reads_client: mtls || policy.reads_client(),
             replay: route.replay == ReplayConfig::Isolate,
             limits,
             shadow: route.shadow,
-            reads_content: route.mcp.is_some(),
+            reads_content: route.mcp.is_some() || policy.reads_content(),
+            policy,
             mcp: route.mcp.as_ref().map(|mcp| self.mcp(&format!("{path}.mcp"), mcp, token)),
             step_up: self.step_up(path, route, token),
             ..Route::open(pattern)

@@ -100,6 +100,7 @@ pub struct Proof {
     jti: String,
     iat: UnixSeconds,
     ath: Option<String>,
+    nonce: Option<String>,
 }
 
 impl Proof {
@@ -116,9 +117,7 @@ impl Proof {
             return Err(ProofError::Algorithm);
         }
         let claims = jws.claims().map_err(|_| ProofError::Claims)?;
-        let ath = claims
-            .get("ath")
-            .map(|ath| ath.as_str().map(ToString::to_string).ok_or(ProofError::ClaimInvalid));
+        let (ath, nonce) = (optional_claim(&claims, "ath")?, optional_claim(&claims, "nonce")?);
         let (htm, htu, jti) =
             (text_claim(&claims, "htm")?, text_claim(&claims, "htu")?, text_claim(&claims, "jti")?);
         let iat =
@@ -126,12 +125,17 @@ impl Proof {
         if jti.is_empty() || jti.len() > MAX_JTI_BYTES {
             return Err(ProofError::ClaimInvalid);
         }
-        let ath = ath.transpose()?;
-        Ok(Self { key, algorithm, htm, htu, jti, iat: UnixSeconds(iat), ath, jws })
+        Ok(Self { key, algorithm, htm, htu, jti, iat: UnixSeconds(iat), ath, nonce, jws })
     }
 
     /// Compares what the proof claims with the request and the token (RFC 9449 §4.3, checks 8 to 12).
     pub fn validate(&self, rules: &ProofRules<'_>, now: UnixSeconds) -> Result<(), ProofError> {
+        self.compare_request(rules, now)?;
+        self.compare_token(rules.token)
+    }
+
+    /// The same without the token.
+    pub(super) fn compare_request(&self, rules: &ProofRules<'_>, now: UnixSeconds) -> Result<(), ProofError> {
         if self.htm != rules.method {
             return Err(ProofError::Method);
         }
@@ -144,8 +148,13 @@ impl Proof {
         if now.since(self.iat) > rules.max_age {
             return Err(ProofError::Expired);
         }
+        Ok(())
+    }
+
+    /// Whether the proof was made for this token.
+    pub(super) fn compare_token(&self, token: &str) -> Result<(), ProofError> {
         let ath = self.ath.as_deref().ok_or(ProofError::TokenHashMissing)?;
-        let expected = sha256_base64url(rules.token.as_bytes());
+        let expected = sha256_base64url(token.as_bytes());
         if constant_time_eq(ath.as_bytes(), expected.as_bytes()) {
             Ok(())
         } else {
@@ -170,11 +179,40 @@ impl Proof {
         &self.jti
     }
 
+    /// The server's nonce that it was made with (RFC 9449 §8).
+    #[must_use]
+    pub fn nonce(&self) -> Option<&str> {
+        self.nonce.as_deref()
+    }
+
+    /// The algorithm of its signature.
+    #[must_use]
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// The method that it is for.
+    #[must_use]
+    pub fn htm(&self) -> &str {
+        &self.htm
+    }
+
+    /// The URL that it is for, as written.
+    #[must_use]
+    pub fn htu(&self) -> &str {
+        &self.htu
+    }
+
     /// When the proof was made.
     #[must_use]
     pub fn iat(&self) -> UnixSeconds {
         self.iat
     }
+}
+
+fn optional_claim(claims: &Object<'_>, name: &str) -> Result<Option<String>, ProofError> {
+    let text = |value: &Value<'_>| value.as_str().map(ToString::to_string).ok_or(ProofError::ClaimInvalid);
+    claims.get(name).map(text).transpose()
 }
 
 fn text_claim(claims: &Object<'_>, name: &str) -> Result<String, ProofError> {

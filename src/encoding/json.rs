@@ -1,8 +1,8 @@
 //! JSON (RFC 8259), strictly: what two parsers could read differently is refused.
 //!
 //! Refused are duplicate members at every depth (compared after unescaping), lone surrogates, a byte order
-//! mark, anything after the value, and input beyond the bounds: the caller's length, [`MAX_DEPTH`],
-//! [`MAX_VALUES`]. Numbers are kept where they are integers that an `i64` holds exactly; all others parse, but
+//! mark, anything after the value, numbers beyond what a binary64 holds, and input beyond the bounds: the
+//! caller's length, [`MAX_DEPTH`], [`MAX_VALUES`]. Numbers are kept where they are integers that an `i64` holds exactly; all others parse, but
 //! no accessor hands them out, so `"exp": 1e9` or `"exp": 1.5` cannot pass as a time.
 //!
 //! [`from_value`] deserialises configuration out of a [`Value`] with the path of the field in every error. This
@@ -10,6 +10,7 @@
 
 mod de;
 mod parser;
+mod pointer;
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -17,6 +18,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 pub use de::{DeError, from_value};
+pub use pointer::Pointer;
 
 /// Deepest nesting of arrays and objects. Documents of the standards read here nest less than ten deep.
 pub const MAX_DEPTH: usize = 32;
@@ -70,6 +72,8 @@ pub enum JsonErrorKind {
     TooDeep,
     /// More than [`MAX_VALUES`] values.
     TooManyValues,
+    /// A number that no binary64 is near (RFC 7493 §2.2): some parsers refuse it, some read infinity.
+    NumberTooLarge,
     /// Something follows the value.
     TrailingData,
     /// A value, but not an object where one was asked for.
@@ -87,6 +91,7 @@ impl fmt::Display for JsonErrorKind {
             Self::DuplicateMember => "json object has a member twice",
             Self::TooDeep => "json is nested too deep",
             Self::TooManyValues => "json has too many values",
+            Self::NumberTooLarge => "json number is too large",
             Self::TrailingData => "json value is followed by more",
             Self::NotAnObject => "json value is not an object",
         })

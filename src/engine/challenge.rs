@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 
 use super::Session;
 use super::present::AuthScheme;
-use crate::config::{Disclosure, Gate, PublicOrigin};
+use crate::config::{Disclosure, Gate};
 use crate::policy::Route;
 use crate::reason::{Blame, Reason};
 use crate::signature::profiles::{Carrier, Rules};
@@ -30,10 +30,15 @@ impl Session {
             fields.extend(accept_signature(&self.gate, route).map(|value| ("Accept-Signature", value)));
             // RFC 9110 §15.5.2 demands a challenge with every 401, and none is registered for RFC 9421.
             if !route.token && reason.status() == 401 {
-                let realm = self.public.as_ref().map(PublicOrigin::url).unwrap_or_default();
+                let realm = self.public_url();
                 let value = format!("Signature realm=\"{realm}\"{}", tags(&self.gate));
                 fields.push(("WWW-Authenticate", value));
             }
+        }
+        // Likewise for a certificate, for which there is no scheme either: a handshake is asked for by the handshake.
+        if asks && route.mtls && fields.is_empty() && reason.status() == 401 {
+            let realm = self.public_url();
+            fields.push(("WWW-Authenticate", format!("ClientCertificate realm=\"{realm}\"")));
         }
         fields
     }
@@ -95,6 +100,7 @@ fn error(reason: Reason) -> Option<&'static str> {
         }
         Reason::DpopNonceMissing | Reason::DpopNonceInvalid => Some("use_dpop_nonce"),
         _ if of("dpop.") => Some("invalid_dpop_proof"),
+        // RFC 8705 §3 has it so also for the certificate.
         _ if of("token.") || of("mtls.") || of("delegation.") => Some("invalid_token"),
         _ => None,
     }

@@ -19,8 +19,11 @@
 mod binding;
 mod challenge;
 mod denials;
+mod discovery;
 mod needs;
+mod nonce;
 mod permit;
+mod policy;
 mod present;
 mod signer;
 mod token;
@@ -163,6 +166,7 @@ pub struct Session {
     refresh_agents: bool,
     refresh_denials: bool,
     explanation: Option<Explanation>,
+    nonce: Option<nonce::Nonce>,
 }
 
 impl Session {
@@ -189,6 +193,7 @@ impl Session {
             refresh_agents: false,
             refresh_denials: false,
             explanation: None,
+            nonce: None,
         }
     }
 
@@ -300,6 +305,10 @@ impl Session {
         self.route().is_some_and(|route| route.shadow)
     }
 
+    fn public_url(&self) -> String {
+        self.public.as_ref().map(PublicOrigin::url).unwrap_or_default()
+    }
+
     /// Finds the route, and reads what is presented for it.
     fn start(&mut self, now: UnixMillis) -> Result<Stage, Reason> {
         let gate = Arc::clone(&self.gate);
@@ -316,14 +325,16 @@ impl Session {
         if !route.limits.is_empty() {
             self.guarantees.rate = RateGuarantee::Approximate;
         }
-        if !(route.signature || route.token || route.dpop) {
+        if !(route.signature || route.token || route.dpop || route.mtls) {
             return Ok(Stage::Permit);
         }
         self.scheme = present::scheme(&self.view);
         let target = self.public.as_ref().map_or_else(|| target.clone(), |public| public.target(target));
         let request = present::Request { view: &self.view, target: &target, now: now.seconds() };
         let presented = present::present(&gate, route, &request, &mut self.explanation)?;
-        Ok(Stage::Verify(Box::new(Verification::new(presented))))
+        binding::present_certificate(&gate, route, &self.view, presented.token.is_some())?;
+        let nonce = self.judge_nonce(&gate, route, presented.proof.as_ref(), now)?;
+        Ok(Stage::Verify(Box::new(Verification::new(presented, nonce))))
     }
 
     fn verify(
@@ -484,6 +495,12 @@ impl Session {
             decision.headers.extend(self.challenges(reason));
             refusal_fields(&mut decision);
         }
+        let next_nonce = self.next_nonce(now);
+        if !next_nonce.is_empty() && enforced.is_none() {
+            // Kept with a response, a nonce would be handed to others, and again when it is old (RFC 9449 §8.2).
+            decision.headers.push(("Cache-Control", "no-store".to_owned()));
+        }
+        decision.headers.extend(next_nonce);
         decision.headers.push((DECISION_FIELD, decision.id.clone()));
         let (tell, refresh) = (core::mem::take(&mut self.tell), core::mem::take(&mut self.refresh));
         let store = self.verified.to_store.take().filter(|source| memory.must_store(source));

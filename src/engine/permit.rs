@@ -15,7 +15,8 @@ impl Session {
         self.read_operation()?;
         self.check_audience()?;
         self.check_scope()?;
-        self.check_authentication(now)
+        self.check_authentication(now)?;
+        self.check_policy(now)
     }
 
     /// Reads what an MCP request wants done. A route that only watches has not read the body.
@@ -71,8 +72,8 @@ impl Session {
             return Ok(());
         }
         let granted = self.verified.scope();
-        let refusal =
-            (!demanded.iter().all(|scope| granted.contains(scope))).then_some(Reason::PolicyScopeMissing);
+        let covered = self.gate.scope_grammar().covers_all(&granted, &demanded);
+        let refusal = (!covered).then_some(Reason::PolicyScopeMissing);
         self.evidence.push(evidence("scope", refusal, None));
         refusal.map_or(Ok(()), Err)
     }

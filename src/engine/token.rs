@@ -11,7 +11,6 @@ use crate::config::Issuer;
 use crate::crypto::{SignatureCheck, Verdict, sha256};
 use crate::jose::jwt::DecodedToken;
 use crate::jose::key_set::Wanted;
-use crate::keys::KeySource;
 use crate::memory::{CachedToken, Memory};
 use crate::reason::Reason;
 
@@ -38,7 +37,8 @@ impl Verification {
     ) -> Result<(), Reason> {
         if let TokenState::Known(known) = &self.token_state {
             let issuer = issuer(context, known.issuer)?;
-            match needs.look_up(memory, KeySource::issuer(issuer.jwks_uri()), None, context.now) {
+            let Some(source) = needs.issuer_keys(context, memory, issuer)? else { return Ok(()) };
+            match needs.look_up(memory, source, None, context.now) {
                 Found::Keys { version, .. } if version == known.key_set_version => {
                     known.token.recheck(&issuer.rules, context.now.seconds())?;
                     self.verified_token = Some(Arc::clone(&known.token));
@@ -56,7 +56,8 @@ impl Verification {
         if let TokenState::Unknown(unknown) = &mut self.token_state
             && unknown.keys.is_empty()
         {
-            let source = KeySource::issuer(issuer(context, unknown.issuer)?.jwks_uri());
+            let issuer = issuer(context, unknown.issuer)?;
+            let Some(source) = needs.issuer_keys(context, memory, issuer)? else { return Ok(()) };
             let wanted = Wanted { kid: unknown.decoded.jws().kid(), algorithm: Some(unknown.algorithm) };
             match needs.look_up(memory, source, Some(wanted), context.now) {
                 Found::Keys { keys, version } => {
@@ -102,7 +103,9 @@ fn unknown_token(context: &Context<'_>, token: &PresentedToken) -> Result<TokenS
     let decoded = DecodedToken::decode(&token.text)?;
     let by_name = |issuer: &Issuer| issuer.name() == decoded.unverified_issuer();
     let index = context.gate.issuers().iter().position(by_name).ok_or(Reason::TokenIssuerUnknown)?;
-    let algorithm = decoded.precheck(&issuer(context, index)?.rules, context.now.seconds())?;
+    let issuer = issuer(context, index)?;
+    let decoded = decoded.named(&issuer.claims)?;
+    let algorithm = decoded.precheck(&issuer.rules, context.now.seconds())?;
     let unknown = UnknownToken { decoded, issuer: index, algorithm, keys: Vec::new(), key_set_version: 0 };
     Ok(TokenState::Unknown(Box::new(unknown)))
 }

@@ -15,7 +15,7 @@ use super::{Answer, MAX_WAIT_FOR_KEYS, Step};
 use crate::config::Gate;
 use crate::crypto::{Algorithm, PublicKey, SignatureCheck, Verdict};
 use crate::decision::{Agent, Evidence, Method, Principal};
-use crate::dpop::Proof;
+use crate::dpop::{NonceBucket, Proof};
 use crate::encoding::json::Value;
 use crate::event::Subject;
 use crate::jose::jwk::Jwk;
@@ -97,12 +97,18 @@ impl Context<'_> {
 
 impl Verified {
     /// Under which name a refusal counts: the agent's only where nobody but the agent can have caused it. Whoever has
-    /// seen a request can send it again, with another body, or with another token beside its signature.
+    /// seen a request can send it again, with another body, on another connection, or with another token beside its
+    /// signature.
     pub(super) fn subject_of(&self, refusal: Option<Reason>) -> Option<&str> {
         let repeatable = matches!(
             refusal,
-            Some(Reason::SignatureReplayed | Reason::DpopProofReplayed | Reason::SignatureDigestMismatch)
-        );
+            Some(
+                Reason::SignatureReplayed
+                    | Reason::DpopProofReplayed
+                    | Reason::DpopNonceInvalid
+                    | Reason::SignatureDigestMismatch
+            )
+        ) || refusal.is_some_and(|refusal| refusal.code().starts_with("mtls."));
         let beside = refusal.is_some_and(|r| r.code().starts_with("token.") || r.code().starts_with("dpop."));
         let unsigned = beside && self.is_signed() && !self.covers_authorization;
         self.subject().filter(|_| !repeatable && !unsigned)
@@ -117,6 +123,7 @@ impl Verified {
         match (&self.agent, self.claims()) {
             (Some(agent), _) if self.is_signed() => Subject::Agent(agent.id.clone()),
             (Some(agent), Some(claims)) => Subject::Client { iss: claims.iss.clone(), id: agent.id.clone() },
+            (Some(agent), None) if agent.method == Method::Mtls => Subject::Certificate(agent.id.clone()),
             _ => Subject::Unidentified,
         }
     }
@@ -209,6 +216,8 @@ pub(super) struct Verification {
     pub(super) signer: Signer,
     pub(super) token: Option<PresentedToken>,
     pub(super) proof: Option<Proof>,
+    /// That of the proof's nonce, which is good.
+    pub(super) nonce: Option<NonceBucket>,
     pub(super) token_state: TokenState,
     /// Verified, and not yet held together with the proof.
     pub(super) verified_token: Option<Arc<VerifiedToken>>,
@@ -225,11 +234,12 @@ pub(super) struct Verification {
 }
 
 impl Verification {
-    pub(super) fn new(presented: Presented) -> Self {
+    pub(super) fn new(presented: Presented, nonce: Option<NonceBucket>) -> Self {
         Self {
             signer: Signer::new(presented.agents),
             token: presented.token,
             proof: presented.proof,
+            nonce,
             token_state: TokenState::Settled,
             verified_token: None,
             proof_holds: false,

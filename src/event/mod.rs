@@ -32,6 +32,8 @@ pub enum Subject {
         /// Its `client_id`, else the token's `sub`.
         id: String,
     },
+    /// The holder of a client certificate, by the agent's identity.
+    Certificate(String),
     /// All that could not be attributed, together.
     Unidentified,
 }
@@ -41,6 +43,7 @@ impl Subject {
         match self {
             Self::Agent(url) => ["agent", url, ""],
             Self::Client { iss, id } => ["client", iss, id],
+            Self::Certificate(id) => ["certificate", id, ""],
             Self::Unidentified => [UNIDENTIFIED, "", ""],
         }
     }
@@ -50,6 +53,7 @@ impl Subject {
         match self {
             Self::Agent(url) => json!({ "format": "uri", "uri": url }),
             Self::Client { iss, id } => json!({ "format": "iss_sub", "iss": iss, "sub": id }),
+            Self::Certificate(id) => json!({ "format": "opaque", "id": id }),
             Self::Unidentified => json!({ "format": "opaque", "id": UNIDENTIFIED }),
         }
     }

@@ -175,7 +175,11 @@ pub(super) fn may_verify(jwk: &Object<'_>) -> Result<bool, JwkError> {
     let by_ops = match jwk.get("key_ops") {
         None => true,
         Some(ops) => {
-            ops.as_array().ok_or(JwkError::Malformed)?.iter().any(|op| op.as_str() == Some("verify"))
+            let ops = ops.as_array().ok_or(JwkError::Malformed)?;
+            if ops.iter().any(|op| op.as_str().is_none()) {
+                return Err(JwkError::Malformed);
+            }
+            ops.iter().any(|op| op.as_str() == Some("verify"))
         }
     };
     Ok(by_use && by_ops)
@@ -312,13 +316,20 @@ impl JwkSet {
     /// algorithm.
     #[must_use]
     pub fn candidates(&self, kid: Option<&str>, algorithm: impl Into<Option<Algorithm>>) -> Vec<&Jwk> {
+        self.matching(kid, algorithm).take(MAX_CANDIDATES).collect()
+    }
+
+    /// The same without a bound on how many.
+    pub(super) fn matching(
+        &self,
+        kid: Option<&str>,
+        algorithm: impl Into<Option<Algorithm>>,
+    ) -> impl Iterator<Item = &Jwk> {
         let algorithm = algorithm.into();
         self.keys
             .iter()
-            .filter(|key| kid.is_none_or(|kid| key.is_named(kid)))
-            .filter(|key| algorithm.is_none_or(|algorithm| key.permits(algorithm)))
-            .take(MAX_CANDIDATES)
-            .collect()
+            .filter(move |key| kid.is_none_or(|kid| key.is_named(kid)))
+            .filter(move |key| algorithm.is_none_or(|algorithm| key.permits(algorithm)))
     }
 
     /// The key with this thumbprint, where the set has it.
@@ -397,7 +408,13 @@ mod tests {
             other(r#"{"kty":"OKP","crv":"Ed25519","x":"AAAA"}"#),
             Err(JwkError::Key(KeyError::Length))
         );
-        for members in [r#","kid":7"#, r#","use":null"#, r#","alg":[]"#, r#","key_ops":"verify""#] {
+        for members in [
+            r#","kid":7"#,
+            r#","use":null"#,
+            r#","alg":[]"#,
+            r#","key_ops":"verify""#,
+            r#","key_ops":["verify",1]"#,
+        ] {
             assert_eq!(jwk(members), Err(JwkError::Malformed), "{members}");
         }
     }

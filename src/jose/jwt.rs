@@ -4,7 +4,9 @@
 //! this token came out valid and every claim satisfies the [`Rules`]. Which key set the key came from is the
 //! caller's to get right: the one pinned for the issuer of the rules.
 //!
-//! Not read: `scp` and other private spellings of `scope`; nested and encrypted tokens; revocation.
+//! Scopes, client and roles are read where the issuer writes them ([`Claims::named`]).
+//!
+//! Not read: nested and encrypted tokens; revocation.
 
 use alloc::borrow::ToOwned as _;
 use alloc::string::String;
@@ -14,6 +16,7 @@ use core::time::Duration;
 
 use super::{Jwk, Jws, JwsError};
 use crate::crypto::{Algorithm, CheckError, SignatureCheck, Verdict};
+use crate::delegation::{self, ClaimNames, ClaimPaths};
 use crate::encoding::json::{Object, Value};
 use crate::time::UnixSeconds;
 
@@ -31,6 +34,8 @@ pub enum JwtError {
     MalformedClaim(&'static str),
     /// A claim that the profile requires is not there.
     MissingClaim(&'static str),
+    /// A claim of the delegation is there with the wrong type or form.
+    MalformedDelegation(&'static str),
     /// `typ` is not the profile's.
     Type,
     /// `alg` is unknown, symmetric, `none`, or not on the issuer's list.
@@ -62,6 +67,9 @@ impl fmt::Display for JwtError {
             Self::SignatureForm(error) => return error.fmt(f),
             Self::MalformedClaim(name) => return write!(f, "claim {name} is malformed"),
             Self::MissingClaim(name) => return write!(f, "claim {name} is missing"),
+            Self::MalformedDelegation(name) => {
+                return write!(f, "claim {name} of the delegation is malformed");
+            }
             Self::Payload => "token payload is not a strict json object",
             Self::Type => "token typ is not the profile's",
             Self::AlgorithmNotAllowed => "token alg is not allowed",
@@ -84,6 +92,19 @@ impl From<JwsError> for JwtError {
         Self::Jws(error)
     }
 }
+
+/// The values of `typ` that standards give to JWTs of one purpose each. A profile here takes its own and no other, so
+/// what was made for one purpose never passes for another (RFC 8725 §3.11, §3.12).
+pub const TYPES: [&str; 8] = [
+    "at+jwt",
+    "dpop+jwt",
+    "statuslist+jwt",
+    "secevent+jwt",
+    "oauth-id-jag+jwt",
+    "wit+jwt",
+    "wpt+jwt",
+    "token-introspection+jwt",
+];
 
 /// Which kind of access token an issuer emits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,19 +161,26 @@ pub struct Claims {
     pub iat: Option<UnixSeconds>,
     /// Its identifier.
     pub jti: Option<String>,
-    /// The client it was issued to.
+    /// The client it was issued to, as the issuer's [`ClaimNames`] say.
     pub client_id: Option<String>,
-    /// The scopes, in the order written (RFC 6749 §3.3).
+    /// The scopes, in the order written (RFC 6749 §3.3), as the issuer's [`ClaimNames`] say.
     pub scope: Vec<String>,
+    /// The roles, as the issuer's [`ClaimNames`] say.
+    pub roles: Vec<String>,
+    /// Who sent the agent, and for what, as the issuer's [`ClaimNames`] say.
+    pub delegation: delegation::Claims,
     /// What it is bound to; `Some` also for an empty `cnf`, which nothing can satisfy.
     pub confirmation: Option<Confirmation>,
     /// Every claim, these included. Numbers that are no integers have lost their value.
     pub raw: Object<'static>,
+    /// What was found wrong with the claims that have other names elsewhere, while they had these.
+    named: Result<(), JwtError>,
 }
 
 impl Claims {
+    /// Reads claims; those that have other names elsewhere under their usual ones, until [`Self::named`] knows better.
     fn parse(claims: &Object<'_>) -> Result<Self, JwtError> {
-        Ok(Self {
+        let mut parsed = Self {
             iss: string(claims, "iss")?.ok_or(JwtError::MissingClaim("iss"))?,
             sub: string(claims, "sub")?,
             aud: audiences(claims)?,
@@ -160,11 +188,40 @@ impl Claims {
             nbf: time(claims, "nbf")?,
             iat: time(claims, "iat")?,
             jti: string(claims, "jti")?,
-            client_id: string(claims, "client_id")?,
-            scope: scope(claims)?,
+            client_id: None,
+            scope: Vec::new(),
+            roles: Vec::new(),
+            delegation: delegation::Claims::default(),
             confirmation: claims.get("cnf").map(confirmation).transpose()?,
             raw: claims.clone().into_owned(),
-        })
+            named: Ok(()),
+        };
+        parsed.named = parsed.read(&ClaimNames::default());
+        Ok(parsed)
+    }
+
+    /// The same claims, with scopes, client, roles and delegation read where their issuer writes them.
+    pub fn named(mut self, names: &ClaimNames) -> Result<Self, JwtError> {
+        self.named = self.read(names);
+        self.named.map(|()| self)
+    }
+
+    fn read(&mut self, names: &ClaimNames) -> Result<(), JwtError> {
+        let claims = &self.raw;
+        (self.client_id, self.scope, self.roles) = (
+            named_string(claims, "client_id", &names.client_id)?,
+            scope(claims, &names.scope)?,
+            roles(claims, &names.roles)?,
+        );
+        self.delegation = delegation::Claims::read(claims, names)
+            .map_err(|error| JwtError::MalformedDelegation(error.0))?;
+        Ok(())
+    }
+
+    /// Any claim, by its name or the dotted path to it; see [`ClaimPaths`].
+    #[must_use]
+    pub fn get(&self, path: &str) -> Option<&Value<'static>> {
+        delegation::find(&self.raw, path)
     }
 
     /// The actor claim (RFC 8693 §4.1), where it is an object.
@@ -175,6 +232,7 @@ impl Claims {
 
     /// Whether the claims satisfy the rules now.
     pub fn validate(&self, rules: &Rules, now: UnixSeconds) -> Result<(), JwtError> {
+        self.named?;
         if rules.profile == Profile::AtJwt {
             let required = [
                 ("sub", self.sub.is_some()),
@@ -239,18 +297,56 @@ fn audiences(claims: &Object<'_>) -> Result<Vec<String>, JwtError> {
     }
 }
 
-/// RFC 6749 §3.3: tokens with one space between them. Some issuers write no scope as the empty string.
-fn scope(claims: &Object<'_>) -> Result<Vec<String>, JwtError> {
+fn named_string(
+    claims: &Object<'static>,
+    name: &'static str,
+    paths: &ClaimPaths,
+) -> Result<Option<String>, JwtError> {
+    let read = |value: &Value<'_>| match value.as_str() {
+        Some(text) if !text.is_empty() => Ok(text.to_owned()),
+        _ => Err(JwtError::MalformedClaim(name)),
+    };
+    paths.find(claims).map(read).transpose()
+}
+
+/// RFC 6749 §3.3: tokens with one space between them, and for issuers that write lists, one an element. Some issuers
+/// write no scope as the empty string.
+fn scope(claims: &Object<'static>, paths: &ClaimPaths) -> Result<Vec<String>, JwtError> {
     let malformed = JwtError::MalformedClaim("scope");
-    let Some(scope) = claims.get("scope") else { return Ok(Vec::new()) };
-    let scope = scope.as_str().ok_or(malformed)?;
-    if scope.is_empty() {
-        return Ok(Vec::new());
-    }
-    let is_token = |token: &str| {
+    let tokens: Vec<&str> = match paths.find(claims) {
+        None => return Ok(Vec::new()),
+        Some(Value::String(scope)) if scope.is_empty() => return Ok(Vec::new()),
+        Some(Value::String(scope)) => scope.split(' ').collect(),
+        Some(Value::Array(tokens)) => strings(tokens).ok_or(malformed)?,
+        Some(_) => return Err(malformed),
+    };
+    let is_token = |token: &&str| {
         !token.is_empty() && token.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\')
     };
-    scope.split(' ').map(|token| is_token(token).then(|| token.to_owned()).ok_or(malformed)).collect()
+    if tokens.iter().all(is_token) {
+        Ok(tokens.into_iter().map(str::to_owned).collect())
+    } else {
+        Err(malformed)
+    }
+}
+
+/// A list of roles, or one role, which may have spaces.
+fn roles(claims: &Object<'static>, paths: &ClaimPaths) -> Result<Vec<String>, JwtError> {
+    let malformed = JwtError::MalformedClaim("roles");
+    let roles = match paths.find(claims) {
+        None => return Ok(Vec::new()),
+        Some(Value::String(role)) => Vec::from([role.as_ref()]),
+        Some(Value::Array(roles)) => strings(roles).ok_or(malformed)?,
+        Some(_) => return Err(malformed),
+    };
+    if roles.iter().any(|role| role.is_empty()) {
+        return Err(malformed);
+    }
+    Ok(roles.into_iter().map(str::to_owned).collect())
+}
+
+fn strings<'a>(values: &'a [Value<'_>]) -> Option<Vec<&'a str>> {
+    values.iter().map(Value::as_str).collect()
 }
 
 fn confirmation(cnf: &Value<'_>) -> Result<Confirmation, JwtError> {
@@ -283,6 +379,11 @@ impl DecodedToken {
         let jws = Jws::parse(token)?;
         let claims = Claims::parse(&jws.claims().map_err(|_| JwtError::Payload)?)?;
         Ok(Self { jws, claims })
+    }
+
+    /// The same token, with its claims read where its issuer writes them.
+    pub fn named(self, names: &ClaimNames) -> Result<Self, JwtError> {
+        Ok(Self { claims: self.claims.named(names)?, ..self })
     }
 
     /// The claimed issuer: what the rules and the key set are chosen by.

@@ -9,6 +9,7 @@ pub mod jwt;
 pub mod key_set;
 mod oct;
 pub mod thumbprint;
+pub mod verify;
 
 pub use jwk::{Jwk, JwkError, JwkSet, JwkSetError};
 pub use jws::{Jws, JwsError};

@@ -1,7 +1,27 @@
 //! What is permitted: routes, and what each demands.
+//!
+//! [`Route`] says which requests it matches. [`evaluate`] says what its policy (roles, `authorization_details`, amounts,
+//! rules) makes of one, as a function of [`Facts`]; [`explain`] says why.
 
+mod amount;
+mod conditions;
+mod facts;
 pub(crate) mod mcp;
+mod network;
 mod route;
+mod rules;
+mod time_zone;
+mod window;
 
+pub use amount::{AmountPlace, MAX_MINOR_UNITS};
+pub(crate) use amount::{Currency, Place};
+pub use conditions::{ClaimTest, Condition, Literal, ParameterTest, Truth};
+pub use facts::{Content, Facts};
+pub use network::Network;
 pub(crate) use route::StepUp;
-pub use route::{Ambiguous, Limit, Pattern, Route, RoutePath};
+pub use route::{Ambiguous, Limit, Parameters, Pattern, Route, RoutePath};
+pub use rules::{
+    About, Considered, DetailsDemand, Finding, Policy, Rule, Then, Verdict, evaluate, explain, scope,
+};
+pub use time_zone::{LocalTime, TimeZone};
+pub use window::TimeWindow;

@@ -8,8 +8,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use super::Policy;
 use super::mcp::Mcp;
-use crate::config::RatePer;
+use crate::config::{NonceConfig, RatePer};
 use crate::request::is_token_byte;
 use crate::signature::Component;
 use crate::state::rate::Quota;
@@ -25,14 +26,18 @@ pub struct Route {
     pub(crate) signature: bool,
     pub(crate) token: bool,
     pub(crate) dpop: bool,
+    pub(crate) dpop_nonce: NonceConfig,
+    pub(crate) mtls: bool,
     pub(crate) scope: Vec<String>,
     pub(crate) components: Vec<Component>,
     pub(crate) replay: bool,
     pub(crate) limits: Vec<Limit>,
     pub(crate) shadow: bool,
     pub(crate) reads_content: bool,
+    pub(crate) reads_client: bool,
     pub(crate) mcp: Option<Mcp>,
     pub(crate) step_up: StepUp,
+    pub(crate) policy: Policy,
 }
 
 /// How the person must have authenticated whom the agent acts for (RFC 9470).
@@ -52,6 +57,8 @@ impl Route {
             signature: false,
             token: false,
             dpop: false,
+            dpop_nonce: NonceConfig::Off,
+            mtls: false,
             scope: Vec::new(),
             components: Vec::new(),
             replay: false,
@@ -60,6 +67,8 @@ impl Route {
             reads_content: false,
             mcp: None,
             step_up: StepUp::default(),
+            reads_client: false,
+            policy: Policy::default(),
         }
     }
 
@@ -75,9 +84,21 @@ impl Route {
         self.reads_content
     }
 
+    /// Whether it looks at the connection that a request came on: its certificate, its address.
+    #[must_use]
+    pub fn reads_client(&self) -> bool {
+        self.reads_client
+    }
+
     /// Every scope that a request to it may need.
     pub(crate) fn all_scopes(&self) -> impl Iterator<Item = &String> {
         self.scope.iter().chain(self.mcp.iter().flat_map(Mcp::all_scopes))
+    }
+
+    /// What it permits beyond proofs and scopes.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
     }
 
     /// The scopes it demands.
@@ -96,7 +117,8 @@ pub struct Limit {
     pub quota: Quota,
 }
 
-/// `METHOD /path`, with `*` for a method or one segment, and a last `**` for the rest.
+/// `METHOD /path`, with `*` for a method or one segment, `{name}` for one segment that rules can ask for, and a last
+/// `**` for the rest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
     method: Option<String>,
@@ -108,6 +130,8 @@ pub struct Pattern {
 enum Segment {
     Is(String),
     Any,
+    /// As `Any`, with a name for what is there.
+    Named(String),
     Rest,
 }
 
@@ -135,6 +159,13 @@ impl Pattern {
             segments.push(match segment {
                 "*" => Segment::Any,
                 "**" => Segment::Rest,
+                _ if segment.contains(['{', '}']) => {
+                    let name = Segment::Named(parameter_name(segment).map(String::from)?);
+                    if segments.contains(&name) {
+                        return None;
+                    }
+                    name
+                }
                 // `:id` is how others write a segment that may be anything; here it would match only itself.
                 _ if segment.contains('*') || segment.starts_with(':') => return None,
                 _ => Segment::Is(String::from(segment)),
@@ -157,7 +188,7 @@ impl Pattern {
         for pattern in &self.segments {
             let matches = match (pattern, segments.next()) {
                 (Segment::Rest, _) => return true,
-                (Segment::Any, Some(segment)) => !segment.is_empty(),
+                (Segment::Any | Segment::Named(_), Some(segment)) => !segment.is_empty(),
                 (Segment::Is(wanted), Some(segment)) => wanted == segment,
                 (_, None) => false,
             };
@@ -187,8 +218,8 @@ impl Pattern {
         for mine in &self.segments {
             let covered = match (mine, theirs.next()) {
                 (Segment::Rest, _) => return true,
-                (Segment::Any, Some(Segment::Any)) => true,
-                (Segment::Any, Some(Segment::Is(segment))) => !segment.is_empty(),
+                (Segment::Any | Segment::Named(_), Some(Segment::Any | Segment::Named(_))) => true,
+                (Segment::Any | Segment::Named(_), Some(Segment::Is(segment))) => !segment.is_empty(),
                 (Segment::Is(mine), Some(Segment::Is(theirs))) => mine == theirs,
                 _ => false,
             };
@@ -197,6 +228,27 @@ impl Pattern {
             }
         }
         theirs.next().is_none()
+    }
+
+    /// The names of its parameters.
+    pub fn parameter_names(&self) -> impl Iterator<Item = &str> {
+        self.segments.iter().filter_map(|segment| match segment {
+            Segment::Named(name) => Some(name.as_str()),
+            _ => None,
+        })
+    }
+
+    /// What stands for the parameters in a path that matches, percent-decoded once. A value with a semicolon is
+    /// ambiguous: some servers take what follows it away.
+    pub fn parameters(&self, path: &RoutePath) -> Result<Parameters, Ambiguous> {
+        let mut values = Vec::new();
+        for (pattern, segment) in self.segments.iter().zip(path.segments()) {
+            if let Segment::Named(name) = pattern {
+                let value = decode(segment).filter(|value| !value.contains(';')).ok_or(Ambiguous)?;
+                values.push((name.clone(), value));
+            }
+        }
+        Ok(Parameters(values))
     }
 
     /// Whether every path that it matches is below another.
@@ -210,6 +262,39 @@ impl Pattern {
     pub fn as_str(&self) -> &str {
         &self.text
     }
+}
+
+/// The values of a route's path parameters.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Parameters(Vec<(String, String)>);
+
+impl Parameters {
+    /// The value of a parameter.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// The name in `{name}`: lower-case letters, digits and `_`, no digit first.
+fn parameter_name(segment: &str) -> Option<&str> {
+    let name = segment.strip_prefix('{')?.strip_suffix('}')?;
+    let fits = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+    (fits && !name.is_empty() && !name.starts_with(|c: char| c.is_ascii_digit())).then_some(name)
+}
+
+/// Decodes a segment of a normalised path.
+fn decode(segment: &str) -> Option<String> {
+    let mut decoded = Vec::with_capacity(segment.len());
+    let mut rest = segment;
+    while let Some((plain, encoded)) = rest.split_once('%') {
+        let (digits, after) = encoded.split_at_checked(2)?;
+        decoded.extend_from_slice(plain.as_bytes());
+        decoded.push(hex(digits)?);
+        rest = after;
+    }
+    decoded.extend_from_slice(rest.as_bytes());
+    String::from_utf8(decoded).ok()
 }
 
 /// The path of a request, brought to the one reading that routes are matched on: percent-encoded unreserved
@@ -281,9 +366,9 @@ impl RoutePath {
     }
 }
 
-/// What may stand in a pattern: the characters of a path (RFC 3986 §3.3), no braces, no query.
+/// What may stand in a pattern: the characters of a path (RFC 3986 §3.3), braces around names, no query.
 fn is_pattern_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"/-._~%!$&'()*+,;=:@".contains(&byte)
+    byte.is_ascii_alphanumeric() || b"/-._~%!$&'()*+,;=:@{}".contains(&byte)
 }
 
 fn hex(digits: &str) -> Option<u8> {
@@ -365,7 +450,16 @@ mod tests {
             "GET /a ",
             "GET /a?b",
             "GET /a#b",
-            "GET /{id}",
+            "GET /{}",
+            "GET /{Id}",
+            "GET /{1}",
+            "GET /{a-b}",
+            "GET /{a",
+            "GET /a}",
+            "GET /{a}.json",
+            "GET /{a*}",
+            "GET /{a}/b/{a}",
+            "GET /%7Ba%7D/{b}}",
             "GET /:id",
             "GET /é",
             "",
@@ -384,5 +478,29 @@ mod tests {
         assert!(!covers("GET /**", "* /a"));
         assert!(!covers("* /a/*", "* /a/**"));
         assert!(covers("* /a", "* /a"));
+        assert!(covers("* /{a}", "* /*") && covers("* /*", "* /{a}") && covers("* /{a}", "* /{b}"));
+        assert!(covers("* /{a}", "* /b") && !covers("* /b", "* /{a}"));
+        assert!(covers("* /**", "* /{a}") && !covers("* /{a}", "* /**"));
+    }
+
+    #[test]
+    fn parameters_are_what_stands_there_decoded_once() {
+        let pattern = Pattern::parse("GET /accounts/{account}/*/{item_2}/**").unwrap();
+        assert_eq!(pattern.parameter_names().collect::<Vec<_>>(), ["account", "item_2"]);
+        let parameters = |path: &str| {
+            pattern
+                .parameters(&RoutePath::new(path).unwrap())
+                .map(|p| (p.get("account").map(String::from), p.get("item_2").map(String::from)))
+        };
+        let found = |account: &str, item: &str| Ok((Some(account.into()), Some(item.into())));
+        assert_eq!(parameters("/accounts/a%20b/x/%C3%A9/rest"), found("a b", "\u{e9}"));
+        assert_eq!(parameters("/accounts/%61/x/%2B+/"), found("a", "++"));
+        assert_eq!(parameters("/accounts/a;b=c/x/1"), Err(Ambiguous));
+        assert_eq!(parameters("/accounts/a/x/1%3Bb"), Err(Ambiguous));
+        // Where no name stands it is as before.
+        assert_eq!(parameters("/accounts/a/x;y/1"), found("a", "1"));
+        assert!(matches("GET /accounts/{account}", "GET", "/accounts/1"));
+        assert!(!matches("GET /accounts/{account}", "GET", "/accounts/"));
+        assert!(!matches("GET /accounts/{account}", "GET", "/accounts/1/2"));
     }
 }

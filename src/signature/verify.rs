@@ -71,15 +71,15 @@ impl Keys {
     }
 }
 
-/// What was found out about a message.
+/// What was found out about a message, a token or a proof.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
-    /// A signature of the profile holds.
+    /// A signature of the profile holds, or the token or proof does.
     Verified,
     /// What was presented was judged, and refused.
     Invalid,
-    /// Nothing could be judged: there is no signature of the profile, or no key for it.
+    /// Nothing could be judged: there is no signature of the profile, or no key for it or the token.
     Unverified,
 }
 
@@ -97,7 +97,8 @@ impl Outcome {
             | Reason::SignatureComponentUnsupported
             | Reason::AgentUnknown
             | Reason::AgentsUnavailable
-            | Reason::KeysUnavailable => Self::Unverified,
+            | Reason::KeysUnavailable
+            | Reason::TokenKeyUnknown => Self::Unverified,
             _ => Self::Invalid,
         }
     }

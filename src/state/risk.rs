@@ -154,13 +154,20 @@ fn level_of(score: u32, thresholds: Thresholds) -> Level {
 #[must_use]
 pub fn points(reason: Reason) -> u64 {
     match reason {
-        Reason::SignatureReplayed | Reason::DpopProofReplayed | Reason::DpopKeyMismatch => 25,
+        // The gate asked for the nonce: to come once without it is how the protocol goes.
+        Reason::DpopNonceMissing | Reason::DpopNonceInvalid => 0,
+        Reason::SignatureReplayed
+        | Reason::DpopProofReplayed
+        | Reason::DpopKeyMismatch
+        | Reason::MtlsCertificateMismatch => 25,
         Reason::TokenBoundUsedAsBearer | Reason::DpopTokenHashMismatch | Reason::SignatureDigestMismatch => {
             20
         }
         Reason::SignatureInvalid | Reason::TokenSignatureInvalid | Reason::DpopSignatureInvalid => 15,
         Reason::PolicyScopeMissing | Reason::TokenAudienceMismatch => 10,
         Reason::SignatureExpired | Reason::TokenExpired | Reason::DpopExpired => 2,
+        // Asking for what somebody must approve is what an agent is meant to do.
+        Reason::PolicyApprovalRequired => 0,
         _ => match reason.blame() {
             Blame::Malformed => 5,
             Blame::Unproven | Blame::NotPermitted => 8,

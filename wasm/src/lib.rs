@@ -5,12 +5,14 @@
 //!
 //! | File | What crosses there |
 //! |---|---|
+//! | `client` | the connection that a request came on |
 //! | `gate` | a configuration, and what is wrong with it |
 //! | `memory` | key sets that the host fetched |
 //! | `session` | the facts of a request, and the host's answers |
 //! | `signature` | one message and the keys for it, or what to sign on it |
 //! | `step` | what a session needs next, and the decision |
 
+mod client;
 mod gate;
 mod memory;
 mod session;

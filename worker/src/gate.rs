@@ -78,6 +78,7 @@ async fn decide(
             return (decision.into(), Body::Untouched);
         }
     };
+    let view = facts::with_client(view, request, &isolate.gate);
     let mut session = Session::new(Arc::clone(&isolate.gate), view, now(), random());
     let mut body = Body::Untouched;
     let mut verdicts = Vec::new();

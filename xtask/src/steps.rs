@@ -44,6 +44,7 @@ const STEPS: &[Step] = &[
     Step { name: "js tests: node", run: |w| js_tests(w, "node") },
     Step { name: "js tests: backends", run: |w| js_tests(w, "backends") },
     Step { name: "js tests: peers", run: |w| js_tests(w, "peers") },
+    Step { name: "js tests: issuer", run: |w| js_tests(w, "issuer") },
     Step { name: "demo", run: demo },
 ];
 

@@ -199,10 +199,11 @@ impl<'a> Parser<'a> {
             self.digits()?;
         }
         let text = self.text.get(start..self.at).unwrap_or_default();
-        Ok(match text.parse() {
-            Ok(value) if integer && !(negative && value == 0) => Number::Integer(value),
-            _ => Number::Other,
-        })
+        match text.parse() {
+            Ok(value) if integer && !(negative && value == 0) => Ok(Number::Integer(value)),
+            _ if text.parse::<f64>().is_ok_and(f64::is_finite) => Ok(Number::Other),
+            _ => Err(JsonError { kind: JsonErrorKind::NumberTooLarge, offset: start }),
+        }
     }
 
     fn digits(&mut self) -> Result<(), JsonError> {
