@@ -11,8 +11,9 @@ use alloc::vec::Vec;
 use super::verify::{Context, Verification};
 use super::{Step, evidence};
 use crate::decision::Method;
-use crate::encoding::json::{Object, Value};
-use crate::jose::Claims;
+use crate::delegation::ChainEntry;
+use crate::encoding::json::Value;
+use crate::jose::{Claims, DecodedToken};
 use crate::memory::Memory;
 use crate::reason::Reason;
 use crate::registry::copy::{Copied, MAX_AGE};
@@ -71,13 +72,15 @@ impl Verification {
     fn denied(&self, context: &Context<'_>, memory: &mut Memory, list: &Arc<DenyList>) -> Option<Reason> {
         let agent = self.verified.agent.as_ref();
         let token = self.verified.token.as_ref().map(|token| token.claims());
-        let named = token.map(|claims| Named::read(&claims.raw)).unwrap_or_default();
+        let named = token.map(Named::read).unwrap_or_default();
+        let delegation = token.map(|claims| &claims.delegation);
         let tasks: Vec<&str> = named.ancestor_tasks.iter().map(String::as_str).collect();
-        let tokens: Vec<&str> = named.ancestor_tokens.iter().map(String::as_str).collect();
+        let tokens: Vec<(&str, &str)> =
+            named.ancestor_tokens.iter().map(|(iss, jti)| (iss.as_str(), jti.as_str())).collect();
         let lineage = token.map(|claims| Lineage {
             iss: &claims.iss,
             jti: claims.jti.as_deref(),
-            task: named.task.as_deref(),
+            task: claims.delegation.task.as_deref(),
             ancestor_tasks: &tasks,
             ancestor_tokens: &tokens,
         });
@@ -93,7 +96,7 @@ impl Verification {
         let agents: Vec<&str> = [
             agent.map(|agent| agent.id.as_str()),
             token.and_then(|claims| claims.client_id.as_deref()),
-            named.agent.as_deref(),
+            delegation.and_then(|delegation| delegation.agent.as_deref()),
         ]
         .into_iter()
         .flatten()
@@ -110,30 +113,37 @@ impl Verification {
     }
 }
 
-/// The names in a token that say for what, and from what, it is.
+/// The names in a token that say from what it is.
 #[derive(Default)]
 struct Named {
-    agent: Option<String>,
-    task: Option<String>,
     ancestor_tasks: Vec<String>,
-    ancestor_tokens: Vec<String>,
+    /// By issuer and identifier.
+    ancestor_tokens: Vec<(String, String)>,
 }
 
 impl Named {
-    fn read(claims: &Object<'_>) -> Self {
-        let text = |of: &Object<'_>, name: &str| of.get(name).and_then(Value::as_str).map(str::to_owned);
-        let chain = claims.get("delegation_chain").and_then(Value::as_array).unwrap_or_default();
-        let steps: Vec<_> = chain.iter().filter_map(Value::as_object).take(MAX_STEPS).collect();
-        let of_steps = |name: &'static str| steps.iter().filter_map(move |step| text(step, name));
-        Self {
-            agent: text(claims, "agent_id"),
-            task: text(claims, "task_id"),
-            ancestor_tasks: text(claims, "parent_task_id").into_iter().chain(of_steps("task_id")).collect(),
-            ancestor_tokens: text(claims, "parent_token_id")
-                .into_iter()
-                .chain(of_steps("token_id"))
-                .chain(of_steps("jti"))
-                .collect(),
+    fn read(claims: &Claims) -> Self {
+        let mut named = Self::default();
+        let of_issuer = |jti: &String| (claims.iss.clone(), jti.clone());
+        named.ancestor_tasks.extend(claims.delegation.parent_task.clone());
+        named.ancestor_tokens.extend(claims.delegation.parent_token.as_ref().map(of_issuer));
+        for step in claims.delegation.chain.iter().take(MAX_STEPS) {
+            match step {
+                ChainEntry::Record(record) => {
+                    named.ancestor_tasks.extend(record.task.clone());
+                    named.ancestor_tokens.extend(record.id.as_ref().map(of_issuer));
+                }
+                // It is unverified, and named by a token that is: what it says can only end the delegation.
+                ChainEntry::Token(token) => {
+                    let Ok(decoded) = DecodedToken::decode(token) else { continue };
+                    let step = decoded.unverified_claims();
+                    named.ancestor_tokens.extend(step.jti.clone().map(|jti| (step.iss.clone(), jti)));
+                    let task = step.raw.get("task_id").and_then(Value::as_str);
+                    named.ancestor_tasks.extend(task.map(str::to_owned));
+                }
+                ChainEntry::Name(_) => {}
+            }
         }
+        named
     }
 }
