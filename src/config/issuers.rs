@@ -8,7 +8,7 @@ use core::time::Duration;
 use serde::Deserialize;
 
 use super::gate::{Faults, is_fetchable};
-use super::{Config, MAX_ENTRIES, Span};
+use super::{Config, MAX_ENTRIES, Span, StatusListConfig, StatusLists};
 use crate::delegation::ClaimNames;
 use crate::discovery::{WellKnown, is_issuer_identifier};
 use crate::jose::jwt::{Profile, Rules};
@@ -44,6 +44,9 @@ pub struct IssuerConfig {
     #[serde(default = "default_max_lifetime")]
     #[cfg_attr(feature = "schema", schemars(default = "default_max_lifetime"))]
     pub max_lifetime: Span,
+    /// Where it publishes the statuses of its tokens. Default: below its own origin, for tokens that name a list.
+    #[serde(default)]
+    pub status_list: Option<StatusListConfig>,
     /// Where its tokens have what this gate reads. Default: that of each of its fields.
     #[serde(default)]
     pub claims: ClaimNames,
@@ -83,6 +86,7 @@ pub struct Issuer {
     keys: IssuerKeys,
     pub(crate) rules: Rules,
     pub(crate) claims: ClaimNames,
+    pub(crate) status_lists: StatusLists,
 }
 
 /// How an issuer's key set is found.
@@ -156,6 +160,12 @@ impl Faults {
         }
         Issuer {
             claims: issuer.claims.clone(),
+            status_lists: self.status_lists(
+                &format!("{path}.status_list"),
+                &issuer.issuer,
+                issuer.status_list.as_ref(),
+                allow_loopback,
+            ),
             keys,
             rules: Rules {
                 issuer: issuer.issuer.clone(),

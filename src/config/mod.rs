@@ -18,6 +18,7 @@ mod resources;
 mod routes;
 mod signatures;
 mod span;
+mod status_list;
 
 pub(crate) use agents::MAX_CONFIGURED_AGENTS;
 pub use agents::{Admin, AdminConfig, AgentConfig, AgentKeyConfig};
@@ -42,6 +43,8 @@ pub use resources::{RESOURCE_METADATA_PATH, ResourceConfig};
 pub use routes::{NonceConfig, RateConfig, RatePer, RateStore, ReplayConfig, Requirement, RouteConfig};
 pub use signatures::{RulesConfig, SignaturesConfig};
 pub use span::Span;
+pub use status_list::StatusListConfig;
+pub(crate) use status_list::StatusLists;
 
 /// Most public origins, issuers or trusted directories.
 const MAX_ENTRIES: usize = 64;

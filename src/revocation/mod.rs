@@ -7,4 +7,5 @@ pub mod ancestry;
 pub(crate) mod denials;
 pub mod deny_list;
 pub mod ledger;
+pub(crate) mod lists;
 pub mod status_list;
