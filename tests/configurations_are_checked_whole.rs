@@ -119,7 +119,7 @@ fn a_field_that_is_not_there_is_refused_at_every_depth() {
 #[test]
 fn a_field_of_another_type_or_value_is_refused() {
     refused("1024", "\"1k\"", "max_body_bytes", "expected");
-    refused("\"dpop\"]", "\"mtls\"]", "routes[0].require[2]", "signature");
+    refused("\"dpop\"]", "\"tls\"]", "routes[0].require[2]", "signature");
     refused("per = \"agent\"", "per = \"user\"", "routes[0].rate[0].per", "agent");
     refused("\"isolate\"", "\"once\"", "routes[0].replay", "isolate");
     refused("\"kv\"", "\"redis\"", "routes[0].rate[0].store", "kv");

@@ -16,6 +16,8 @@ interface Common {
   readonly principal?: Principal;
   /** The token's actors, outermost first (RFC 8693 §4.1). */
   readonly delegation: readonly string[];
+  /** What the agent was sent for, where the token says so. */
+  readonly task?: Task;
   /** The token's scopes. */
   readonly scope: readonly string[];
   readonly evidence: readonly Evidence[];
@@ -63,6 +65,19 @@ export interface Principal {
   readonly iss: string;
   readonly sub?: string;
   readonly client_id?: string;
+}
+
+/** What the agent was sent for, by a verified token. */
+export interface Task {
+  readonly id?: string;
+  /** The task that it came from. */
+  readonly parent?: string;
+  /** The identifier of the token that the token was derived from. */
+  readonly parent_token?: string;
+  /** Who delegated. */
+  readonly delegator?: string;
+  /** What for, in the issuer's words. */
+  readonly purpose?: string;
 }
 
 /** One check that was made. */

@@ -281,6 +281,12 @@ impl Gate {
         self.delegation.grammar
     }
 
+    /// The request field with the token that a token was derived from: a credential, as `Authorization` is.
+    #[must_use]
+    pub fn parent_field(&self) -> Option<&str> {
+        self.delegation.parent_field.as_deref()
+    }
+
     /// The types of `authorization_details` that tokens may have.
     #[must_use]
     pub fn details_types(&self) -> &[DetailsType] {

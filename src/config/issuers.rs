@@ -8,7 +8,7 @@ use core::time::Duration;
 use serde::Deserialize;
 
 use super::gate::{Faults, is_fetchable};
-use super::{Config, MAX_ENTRIES, Span, StatusListConfig, StatusLists};
+use super::{Config, Link, MAX_ENTRIES, Span, StatusListConfig, StatusLists};
 use crate::delegation::ClaimNames;
 use crate::discovery::{WellKnown, is_issuer_identifier};
 use crate::jose::jwt::{Profile, Rules};
@@ -50,6 +50,10 @@ pub struct IssuerConfig {
     /// Where its tokens have what this gate reads. Default: that of each of its fields.
     #[serde(default)]
     pub claims: ClaimNames,
+    /// Whether its tokens must name the agent that was proven, where that is not as `[delegation]` says for all issuers.
+    /// Default: as in `[delegation]`.
+    #[serde(default)]
+    pub agent: Option<Link>,
 }
 
 /// What kind of JWT an issuer's access tokens are.
@@ -87,6 +91,7 @@ pub struct Issuer {
     pub(crate) rules: Rules,
     pub(crate) claims: ClaimNames,
     pub(crate) status_lists: StatusLists,
+    pub(crate) agent: Option<Link>,
 }
 
 /// How an issuer's key set is found.
@@ -166,6 +171,7 @@ impl Faults {
                 issuer.status_list.as_ref(),
                 allow_loopback,
             ),
+            agent: issuer.agent,
             keys,
             rules: Rules {
                 issuer: issuer.issuer.clone(),
