@@ -79,7 +79,7 @@ fn each_kind_is_refused_for_its_own_reason() {
 
 #[test]
 fn an_agent_is_denied_by_each_of_its_names() {
-    let world = denying(&[(Kind::Agent, gate_support::AGENT)]);
+    let world = denying(&[(Kind::Agent, gate_support::DIRECTORY)]);
     assert_eq!(world.code(&Draft::new("GET", "/signed").signed(&world.agent)), "agent.revoked");
     let world = denying(&[(Kind::Agent, "helper")]);
     assert_eq!(world.code(&orders(&world, |claims| claims["agent_id"] = "helper".into())), "agent.revoked");
