@@ -11,8 +11,9 @@ use alloc::vec::Vec;
 use super::verify::{Context, Verification};
 use super::{Step, evidence};
 use crate::decision::Method;
-use crate::delegation::{self, ChainEntry};
-use crate::jose::Claims;
+use crate::delegation::ChainEntry;
+use crate::encoding::json::Value;
+use crate::jose::{Claims, DecodedToken};
 use crate::memory::Memory;
 use crate::reason::Reason;
 use crate::registry::copy::{Copied, MAX_AGE};
@@ -69,8 +70,11 @@ impl Verification {
     fn denied(&self, context: &Context<'_>, memory: &mut Memory, list: &Arc<DenyList>) -> Option<Reason> {
         let agent = self.verified.agent.as_ref();
         let token = self.verified.token.as_ref().map(|token| token.claims());
-        let named = token.map(|claims| &claims.delegation);
-        let (tasks, tokens) = named.map(came_from).unwrap_or_default();
+        let named = token.map(Named::read).unwrap_or_default();
+        let delegation = token.map(|claims| &claims.delegation);
+        let tasks: Vec<&str> = named.ancestor_tasks.iter().map(String::as_str).collect();
+        let tokens: Vec<(&str, &str)> =
+            named.ancestor_tokens.iter().map(|(iss, jti)| (iss.as_str(), jti.as_str())).collect();
         let lineage = token.map(|claims| Lineage {
             iss: &claims.iss,
             jti: claims.jti.as_deref(),
@@ -90,7 +94,7 @@ impl Verification {
         let agents: Vec<&str> = [
             agent.map(|agent| agent.id.as_str()),
             token.and_then(|claims| claims.client_id.as_deref()),
-            named.and_then(|named| named.agent.as_deref()),
+            delegation.and_then(|delegation| delegation.agent.as_deref()),
         ]
         .into_iter()
         .flatten()
@@ -107,15 +111,37 @@ impl Verification {
     }
 }
 
-/// The tasks and the tokens that a token says it came from.
-fn came_from(named: &delegation::Claims) -> (Vec<&str>, Vec<&str>) {
-    let records = || {
-        named.chain.iter().filter_map(|entry| match entry {
-            ChainEntry::Record(record) => Some(record),
-            ChainEntry::Token(_) | ChainEntry::Name(_) => None,
-        })
-    };
-    let tasks = named.parent_task.iter().chain(records().filter_map(|record| record.task.as_ref()));
-    let tokens = named.parent_token.iter().chain(records().filter_map(|record| record.id.as_ref()));
-    (tasks.map(String::as_str).collect(), tokens.map(String::as_str).collect())
+/// The names in a token that say from what it is.
+#[derive(Default)]
+struct Named {
+    ancestor_tasks: Vec<String>,
+    /// By issuer and identifier.
+    ancestor_tokens: Vec<(String, String)>,
+}
+
+impl Named {
+    fn read(claims: &Claims) -> Self {
+        let mut named = Self::default();
+        let of_issuer = |jti: &String| (claims.iss.clone(), jti.clone());
+        named.ancestor_tasks.extend(claims.delegation.parent_task.clone());
+        named.ancestor_tokens.extend(claims.delegation.parent_token.as_ref().map(of_issuer));
+        for step in claims.delegation.chain.iter().take(MAX_STEPS) {
+            match step {
+                ChainEntry::Record(record) => {
+                    named.ancestor_tasks.extend(record.task.clone());
+                    named.ancestor_tokens.extend(record.id.as_ref().map(of_issuer));
+                }
+                // It is unverified, and named by a token that is: what it says can only end the delegation.
+                ChainEntry::Token(token) => {
+                    let Ok(decoded) = DecodedToken::decode(token) else { continue };
+                    let step = decoded.unverified_claims();
+                    named.ancestor_tokens.extend(step.jti.clone().map(|jti| (step.iss.clone(), jti)));
+                    let task = step.raw.get("task_id").and_then(Value::as_str);
+                    named.ancestor_tasks.extend(task.map(str::to_owned));
+                }
+                ChainEntry::Name(_) => {}
+            }
+        }
+        named
+    }
 }
