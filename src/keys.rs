@@ -1,7 +1,9 @@
 //! Where verification keys come from, and what a response must be to be believed: [`KeySource`].
 //!
 //! Three kinds of sources never mix: the key set that the configuration pins for an issuer, the directory that an agent
-//! names itself, below an origin that the configuration trusts, and the key set that a registered agent has. Fetching is the host's: `https`, no
+//! names itself, below an origin that the configuration trusts, and the key set that a registered agent has. Where the
+//! configuration pins no key set, the issuer's metadata is a source, too, and the key set that it names belongs to that
+//! issuer alone ([`discovery`](crate::discovery)). Fetching is the host's: `https`, no
 //! redirects, at most [`MAX_KEY_DOCUMENT_BYTES`] read, `Accept` as [`KeySource::accept`] says, `Accept-Encoding:
 //! identity` as digests are those of what was sent, and for [`KeySource::is_public_only`] no address but those that
 //! [`net::is_public`] lets through.
@@ -11,12 +13,14 @@
 
 mod signed;
 
+use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
 use crate::crypto::SignatureCheck;
+use crate::discovery::{Metadata, MetadataError, WellKnown, is_same_authority};
 use crate::jose::jwk::{JwkSet, JwkSetError, MAX_SET_BYTES};
 use crate::jose::key_set::{self, CachingFields, Freshness};
 use crate::net;
@@ -37,10 +41,22 @@ pub const DIRECTORY_MEDIA_TYPE: &str = "application/http-message-signatures-dire
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Kind {
     Issuer,
+    /// The key set that an issuer's metadata names.
+    Discovered,
+    /// The metadata of an issuer.
+    Metadata(Asked),
     /// Of a registered agent: known by `kid`, and fetched under the rules of directories.
     Agent,
     WellKnownDirectory,
     Directory,
+}
+
+/// Which metadata of an issuer is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Asked {
+    pub(crate) at: WellKnown,
+    /// Whether the other would do as well.
+    pub(crate) or_other: bool,
 }
 
 /// Where verification keys come from.
@@ -48,6 +64,8 @@ enum Kind {
 pub struct KeySource {
     kind: Kind,
     url: String,
+    /// Who answers for the URL, where that is not the configuration alone: the trusted origin of a directory, or the
+    /// issuer who names a key set.
     origin: String,
     /// Where only keys are kept that signed the response: how far its clock may be ahead.
     signed_within: Option<Duration>,
@@ -66,6 +84,8 @@ pub enum KeyResponseError {
     Document(JwkSetError),
     /// A directory that must be signed is signed by none of its keys.
     Unsigned,
+    /// The body is no metadata of the issuer.
+    Metadata(MetadataError),
 }
 
 impl KeyResponseError {
@@ -75,18 +95,24 @@ impl KeyResponseError {
     pub fn is_definite(self) -> bool {
         match self {
             Self::Status(status) => matches!(status, 200..=399 | 404 | 410),
-            Self::MediaType | Self::Document(_) | Self::Unsigned => true,
+            Self::MediaType | Self::Document(_) | Self::Unsigned | Self::Metadata(_) => true,
         }
+    }
+
+    /// Whether there is nothing at that URL, by its status.
+    pub(crate) fn is_absence(self) -> bool {
+        matches!(self, Self::Status(_)) && self.is_definite()
     }
 }
 
 impl fmt::Display for KeyResponseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Status(status) => write!(f, "key set was answered with status {status}"),
+            Self::Status(status) => write!(f, "answered with status {status}"),
             Self::MediaType => f.write_str("directory has another media type"),
             Self::Document(error) => error.fmt(f),
             Self::Unsigned => f.write_str("directory is signed by none of its keys"),
+            Self::Metadata(error) => error.fmt(f),
         }
     }
 }
@@ -142,6 +168,14 @@ pub struct KeyReading {
 enum Found {
     Keys(JwkSet),
     Signed(Judged),
+    Metadata(Metadata),
+}
+
+/// What a reading brought.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Brought {
+    Keys(JwkSet),
+    Metadata(Metadata),
 }
 
 impl KeyReading {
@@ -160,13 +194,16 @@ impl KeyReading {
     pub(crate) fn conclude(
         self,
         verdicts: &[bool],
-    ) -> (Result<JwkSet, KeyResponseError>, Vec<(String, KeyRefusal)>) {
+    ) -> (Result<Brought, KeyResponseError>, Vec<(String, KeyRefusal)>) {
         match self.found {
-            Ok(Found::Keys(set)) => (Ok(set), Vec::new()),
+            Ok(Found::Keys(set)) => (Ok(Brought::Keys(set)), Vec::new()),
+            Ok(Found::Metadata(metadata)) => (Ok(Brought::Metadata(metadata)), Vec::new()),
             Ok(Found::Signed(judged)) => {
                 let (set, refusals) = judged.conclude(verdicts);
                 let none_signed = set.keys().is_empty() && !refusals.is_empty();
-                (if none_signed { Err(KeyResponseError::Unsigned) } else { Ok(set) }, refusals)
+                let found =
+                    if none_signed { Err(KeyResponseError::Unsigned) } else { Ok(Brought::Keys(set)) };
+                (found, refusals)
             }
             Err(error) => (Err(error), Vec::new()),
         }
@@ -212,6 +249,17 @@ impl KeySource {
         }
     }
 
+    /// The key set that the metadata of an issuer names. It is that issuer's: another that names the same URL has one of
+    /// its own, with its own fetches.
+    pub(crate) fn discovered(issuer: &str, jwks_uri: &str) -> Self {
+        Self { kind: Kind::Discovered, origin: issuer.into(), ..Self::issuer(jwks_uri) }
+    }
+
+    /// The metadata of an issuer.
+    pub(crate) fn metadata(issuer: &str, asked: Asked) -> Self {
+        Self { kind: Kind::Metadata(asked), origin: issuer.into(), ..Self::issuer(&asked.at.url(issuer)) }
+    }
+
     /// The key set of a registered agent.
     pub(crate) fn agent(url: &str) -> Self {
         Self { kind: Kind::Agent, ..Self::issuer(url) }
@@ -243,7 +291,8 @@ impl KeySource {
     #[must_use]
     pub fn accept(&self) -> &'static str {
         match self.kind {
-            Kind::Issuer | Kind::Agent => "application/jwk-set+json, application/json",
+            Kind::Issuer | Kind::Discovered | Kind::Agent => "application/jwk-set+json, application/json",
+            Kind::Metadata(_) => "application/json",
             Kind::WellKnownDirectory => DIRECTORY_MEDIA_TYPE,
             Kind::Directory => {
                 "application/jwk-set+json, application/json, application/http-message-signatures-directory+json"
@@ -251,20 +300,50 @@ impl KeySource {
         }
     }
 
-    /// Whether the host may connect to public addresses only: an agent chose the name. What the configuration names is
-    /// the operator's to choose, and may be in his own network. A name of loopback leads there where the gate permits
+    /// Whether the host may connect to public addresses only: an agent chose the name, or an issuer one that is not its
+    /// own. What the configuration names is the operator's to choose, and may be in his own network, as may be the key
+    /// set of an issuer there on the same host. A name of loopback leads there where the gate permits
     /// it now: a record of the registry may have been written while it still did.
     #[must_use]
     pub fn is_public_only(&self) -> bool {
         let names_loopback = |url: Target| net::names_loopback(url.authority());
         let may_be_loopback = self.allow_loopback && Target::parse(&self.url).is_ok_and(names_loopback);
-        self.kind != Kind::Issuer && !may_be_loopback
+        let named_by_operator = match self.kind {
+            Kind::Issuer | Kind::Metadata(_) => true,
+            Kind::Discovered => is_same_authority(&self.origin, &self.url),
+            Kind::Agent | Kind::WellKnownDirectory | Kind::Directory => false,
+        };
+        !named_by_operator && !may_be_loopback
     }
 
-    /// The part of the URL that the operator has named, for logs: the rest of a directory's an agent chose.
+    /// The part of the URL that the operator has named, for logs: the rest of a directory's an agent chose. For what an
+    /// issuer's metadata names it is the issuer.
     #[must_use]
     pub fn configured(&self) -> &str {
-        if self.is_directory() { &self.origin } else { &self.url }
+        if self.is_directory() || self.kind == Kind::Discovered { &self.origin } else { &self.url }
+    }
+
+    /// Under which name it is in memory: keys of an issuer that were discovered are found by that issuer only. No URL has
+    /// a space, so that none can be mistaken for another's name.
+    pub(crate) fn key(&self) -> Cow<'_, str> {
+        match self.kind {
+            Kind::Metadata(_) => Cow::Borrowed(&self.origin),
+            Kind::Discovered => Cow::Owned(alloc::format!("{} {}", self.origin, self.url)),
+            _ => Cow::Borrowed(&self.url),
+        }
+    }
+
+    /// Which metadata is asked for, and of whom, where it is metadata.
+    pub(crate) fn asked(&self) -> Option<(&str, Asked)> {
+        match self.kind {
+            Kind::Metadata(asked) => Some((&self.origin, asked)),
+            _ => None,
+        }
+    }
+
+    /// Metadata, if it is that of the issuer and may be used by this gate.
+    pub(crate) fn believe(&self, metadata: Metadata) -> Result<Metadata, MetadataError> {
+        metadata.believed_for(&self.origin, self.allow_loopback)
     }
 
     /// The origin of a directory, by which fetches of new ones are limited; `None` for issuers.
@@ -277,9 +356,9 @@ impl KeySource {
         matches!(self.kind, Kind::WellKnownDirectory | Kind::Directory)
     }
 
-    /// Whether it is the configuration that names it: an issuer, or a profile's own.
+    /// Whether it is the configuration that names it: an issuer, be it through its metadata, or a profile's own.
     pub(crate) fn is_configured(&self) -> bool {
-        self.kind == Kind::Issuer
+        matches!(self.kind, Kind::Issuer | Kind::Discovered | Kind::Metadata(_))
     }
 
     /// Whether it is a directory at an origin's well-known path, of which there are as many as trusted origins.
@@ -296,12 +375,15 @@ impl KeySource {
     #[must_use]
     pub fn name(&self) -> String {
         let prefix = match (self.kind, self.signed_within) {
-            (Kind::Issuer, _) => "issuer",
+            (Kind::Issuer | Kind::Discovered, _) => "issuer",
+            (Kind::Metadata(Asked { or_other: true, .. }), _) => "metadata",
+            (Kind::Metadata(Asked { at: WellKnown::Rfc8414, .. }), _) => "metadata-rfc8414",
+            (Kind::Metadata(Asked { at: WellKnown::OpenId, .. }), _) => "metadata-openid",
             (Kind::Agent, _) => "agent",
             (_, None) => "directory",
             (_, Some(_)) => "signed-directory",
         };
-        alloc::format!("{prefix}:{}", crate::crypto::sha256_base64url(self.url.as_bytes()))
+        alloc::format!("{prefix}:{}", crate::crypto::sha256_base64url(self.key().as_bytes()))
     }
 
     /// Reads the keys from a response.
@@ -318,6 +400,11 @@ impl KeySource {
     fn find(&self, response: &KeyResponse<'_>, now: UnixSeconds) -> Result<Found, KeyResponseError> {
         if response.status != 200 {
             return Err(KeyResponseError::Status(response.status));
+        }
+        if let Kind::Metadata(_) = self.kind {
+            let body = response.body.ok_or(MetadataError::TooLong);
+            let metadata = body.and_then(Metadata::parse).and_then(|metadata| self.believe(metadata));
+            return metadata.map(Found::Metadata).map_err(KeyResponseError::Metadata);
         }
         let set = self.document(response)?;
         let (Some(clock_skew), Some(body)) = (self.signed_within, response.body) else {
@@ -338,7 +425,9 @@ impl KeySource {
     fn document(&self, response: &KeyResponse<'_>) -> Result<JwkSet, KeyResponseError> {
         let body = response.body.ok_or(KeyResponseError::Document(JwkSetError::TooLong))?;
         match self.kind {
-            Kind::Issuer | Kind::Agent => JwkSet::parse(body).map_err(KeyResponseError::Document),
+            Kind::Issuer | Kind::Discovered | Kind::Metadata(_) | Kind::Agent => {
+                JwkSet::parse(body).map_err(KeyResponseError::Document)
+            }
             Kind::WellKnownDirectory
                 if !is_directory_type(response.fields.combined("content-type").as_deref()) =>
             {
@@ -378,7 +467,57 @@ mod tests {
 
     fn read(kind: Kind, content_type: &str, body: &str) -> Result<JwkSet, KeyResponseError> {
         let response = KeyResponse::new(200, Some(body.as_bytes())).with("Content-Type", content_type);
-        source(kind).read(&response, NOW).conclude(&[]).0
+        source(kind).read(&response, NOW).conclude(&[]).0.map(|brought| match brought {
+            Brought::Keys(set) => set,
+            Brought::Metadata(_) => panic!("{kind:?} brought metadata"),
+        })
+    }
+
+    const METADATA: Kind = Kind::Metadata(Asked { at: WellKnown::OpenId, or_other: true });
+
+    #[test]
+    fn metadata_brings_no_keys_and_key_sets_no_metadata() {
+        let document = r#"{"issuer":"https://a.example","jwks_uri":"https://b.example/x","keys":[]}"#;
+        let found = |kind| {
+            let response = KeyResponse::new(200, Some(document.as_bytes()));
+            source(kind).read(&response, NOW).conclude(&[]).0.unwrap()
+        };
+        assert!(matches!(found(METADATA), Brought::Metadata(_)));
+        for kind in [Kind::Issuer, Kind::Discovered, Kind::Agent, Kind::Directory] {
+            assert!(matches!(found(kind), Brought::Keys(_)), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn what_an_issuer_names_is_its_own_and_nobody_elses() {
+        let (a, b) = ("https://a.example", "https://b.example");
+        let url = "https://keys.example/set";
+        let (of_a, of_b) = (KeySource::discovered(a, url), KeySource::discovered(b, url));
+        assert_ne!(of_a.key(), of_b.key());
+        assert_ne!(of_a.name(), of_b.name());
+        assert_ne!(of_a.name(), KeySource::issuer(url).name());
+        assert!(of_a.name().starts_with("issuer:"));
+        let at = |at, or_other| KeySource::metadata(a, Asked { at, or_other });
+        let (first, second) = (at(WellKnown::Rfc8414, true), at(WellKnown::OpenId, true));
+        assert_eq!(first.name(), second.name(), "either will do");
+        assert_ne!(first.url(), second.url());
+        let pinned = [at(WellKnown::Rfc8414, false).name(), at(WellKnown::OpenId, false).name()];
+        assert!(pinned[0] != pinned[1] && !pinned.contains(&first.name()));
+    }
+
+    #[test]
+    fn what_an_issuer_names_elsewhere_leads_to_public_addresses_only() {
+        let is_public_only = |issuer, url: &str| KeySource::discovered(issuer, url).is_public_only();
+        assert!(
+            !is_public_only("https://as.internal/a", "https://as.internal/keys"),
+            "as private as the issuer"
+        );
+        for url in ["https://keys.example/set", "https://as.internal:8443/keys", "http://127.0.0.1/keys"] {
+            assert!(is_public_only("https://as.internal/a", url), "{url}");
+        }
+        let local =
+            KeySource::discovered("https://as.example", "http://127.0.0.1:1/keys").allow_loopback(true);
+        assert!(!local.is_public_only(), "as the gate permits it");
     }
 
     #[test]

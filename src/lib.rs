@@ -17,6 +17,7 @@ pub mod config;
 pub mod crypto;
 pub mod decision;
 pub mod delegation;
+pub mod discovery;
 pub mod dpop;
 pub mod encoding;
 pub mod engine;

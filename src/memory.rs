@@ -8,10 +8,12 @@ use core::time::Duration;
 
 use crate::config::{Gate, MAX_CONFIGURED_AGENTS, RatePer};
 use crate::crypto::{WarmKeys, sha256_parts};
+use crate::discovery::{Discovered, Metadata, MetadataError, WellKnown};
 use crate::encoding::base64url;
+use crate::jose::JwkSetError;
 use crate::jose::jwt::VerifiedToken;
-use crate::jose::key_set::{self, KeySets, Lookup, Snapshot, Wanted};
-use crate::keys::{KeyReading, KeySource, KeysTaken};
+use crate::jose::key_set::{self, Document, Documents, Freshness, KeySets, Lookup, Snapshot, Wanted};
+use crate::keys::{Asked, Brought, KeyReading, KeyResponseError, KeySource, KeysTaken};
 use crate::policy::{Limit, Route};
 use crate::reason::Reason;
 use crate::registry::MAX_AGENTS;
@@ -23,7 +25,7 @@ use crate::state::bounded::Bounded;
 use crate::state::rate::{Gcra, Outcome, Quota, Shared};
 use crate::state::replay::Seen;
 use crate::state::risk::Risk;
-use crate::time::UnixMillis;
+use crate::time::{UnixMillis, UnixSeconds};
 
 /// How many proofs are remembered, and how many nonces. At 60 s each, 500 proofs a second for one isolate.
 const SEEN_PROOFS: usize = 32 * 1024;
@@ -35,6 +37,9 @@ const RISKY_SUBJECTS: usize = 8 * 1024;
 const TRUSTED_ORIGINS: usize = 64;
 /// How many directories that agents named are known to be stored.
 const STORED_DIRECTORIES: usize = 256;
+/// How many issuers' metadata, and how many of them are being asked for one kind after the other. As many as a
+/// configuration may name.
+const METADATA: usize = 64;
 /// How many key sets of registered agents: one for each agent there may be. Were it fewer, signatures that name agents in
 /// turn would push out what bounds the fetches for each of them.
 const AGENTS_KEY_SETS: usize = MAX_AGENTS + MAX_CONFIGURED_AGENTS;
@@ -64,6 +69,9 @@ pub(crate) struct CachedToken {
 #[derive(Debug)]
 pub struct Memory {
     issuers: KeySets,
+    metadata: Documents<Discovered>,
+    /// Which kind of metadata an issuer proved not to have, so that it is now asked for the other.
+    without: Bounded<String, WellKnown>,
     /// Apart from issuers, so that no agent can push an issuer's keys out.
     directories: KeySets,
     /// Apart from directories, where keys have other names: one URL may be both.
@@ -123,6 +131,11 @@ impl Memory {
     pub fn new(seed: u64) -> Self {
         Self {
             issuers: KeySets::new(key_set::Limits::default(), seed),
+            metadata: Documents::new(
+                key_set::Limits { entries: METADATA, ..key_set::Limits::default() },
+                seed,
+            ),
+            without: Bounded::new(METADATA),
             directories: KeySets::new(key_set::Limits::default(), seed),
             agents_keys: KeySets::new(
                 key_set::Limits { entries: AGENTS_KEY_SETS, ..key_set::Limits::default() },
@@ -156,14 +169,34 @@ impl Memory {
         wanted: Option<Wanted<'_>>,
         now: UnixMillis,
     ) -> Lookup {
-        self.key_sets(source).lookup(source.url(), wanted, now.seconds())
+        self.key_sets(source).lookup(&source.key(), wanted, now.seconds())
+    }
+
+    /// What to do for the metadata of an issuer.
+    pub(crate) fn look_up_metadata(&mut self, issuer: &str, now: UnixMillis) -> Lookup<Discovered> {
+        self.metadata.lookup(issuer, None, now.seconds())
+    }
+
+    /// Where the metadata of an issuer is to be asked for: as `rule` says, else where it was found the last time, else by
+    /// RFC 8414 first.
+    pub(crate) fn asks_for_metadata(&self, issuer: &str, rule: Option<WellKnown>) -> Asked {
+        let without = self.without.peek(&String::from(issuer)).copied();
+        let known = || self.metadata.peek(issuer).map(|known| known.at);
+        let at = rule.or(without.map(WellKnown::other)).or_else(known).unwrap_or(WellKnown::Rfc8414);
+        Asked { at, or_other: rule.is_none() }
+    }
+
+    /// The metadata of an issuer that is there, be it stale. Nothing is fetched for it.
+    #[must_use]
+    pub fn metadata(&self, issuer: &str) -> Option<Arc<Metadata>> {
+        self.metadata.peek(issuer).map(|known| Arc::clone(&known.metadata))
     }
 
     /// Whether a host may go to the source, after the store had nothing. Agents name the URLs of directories
     /// themselves, so that only so many new ones are fetched a minute; well-known ones are as few as trusted origins.
     pub fn may_fetch(&mut self, source: &KeySource, now: UnixMillis) -> bool {
         let Some(origin) = source.directory_origin() else { return true };
-        if source.is_well_known() || self.directories.has_set(source.url()) {
+        if source.is_well_known() || self.directories.has_set(&source.key()) {
             return true;
         }
         let origin = String::from(origin);
@@ -173,15 +206,28 @@ impl Memory {
         outcome.allowed
     }
 
-    /// Takes in what a store has under [`KeySource::name`]. Answers whether that is enough: else the host fetches.
+    /// Takes in what a store has under [`KeySource::name`]. Answers whether that is enough: else the host fetches. It is
+    /// enough, too, where it says that the source fails and is to be left alone.
     pub fn keys_loaded(&mut self, source: &KeySource, stored: &str, now: UnixMillis) -> bool {
+        let now = now.seconds();
+        if let Some((issuer, asked)) = source.asked() {
+            // Another configuration may have stored it.
+            let believed = |known: Discovered| {
+                let metadata = source.believe(Metadata::clone(&known.metadata)).ok()?;
+                let wanted = asked.or_other || known.at == asked.at;
+                wanted.then_some(Discovered { metadata: Arc::new(metadata), ..known })
+            };
+            let snapshot =
+                Snapshot::from_text(stored).ok().and_then(|snapshot| snapshot.filter_map(believed));
+            return snapshot.is_some_and(|snapshot| self.metadata.loaded(issuer, snapshot, now));
+        }
         let snapshot = Snapshot::from_text(stored);
-        snapshot.is_ok_and(|snapshot| self.key_sets(source).loaded(source.url(), snapshot, now.seconds()))
+        snapshot.is_ok_and(|snapshot| self.key_sets(source).loaded(&source.key(), snapshot, now))
     }
 
     /// Takes in what a source answered, with the host's verdicts on [`KeyReading::checks`]. Says what to store, where the
     /// source is one that the configuration names: what an agent named is stored once it has proven its worth
-    /// ([`Self::keys_to_store`]). That a source has no keys is never stored.
+    /// ([`Self::keys_to_store`]). That there are no keys is stored for issuers only, whom the configuration names.
     pub fn keys_read(
         &mut self,
         source: &KeySource,
@@ -189,32 +235,81 @@ impl Memory {
         verdicts: &[bool],
         now: UnixMillis,
     ) -> KeysTaken {
-        let sets = self.key_sets(source);
         let now = now.seconds();
         let (freshness, retry_after) = (reading.freshness(), reading.retry_after());
         let (found, refusals) = reading.conclude(verdicts);
-        match found {
-            Ok(set) => {
-                sets.fetched(source.url(), set, freshness, now);
-                let snapshot = sets.snapshot(source.url()).filter(|_| !source.is_named_by_agent());
-                let store = snapshot.map(|snapshot| (snapshot.to_text(), snapshot.keep_for(now)));
-                KeysTaken { store, error: None, refusals }
+        let key = source.key();
+        if let Some((_, asked)) = source.asked() {
+            let found = found.and_then(|brought| match brought {
+                Brought::Metadata(metadata) => Ok(metadata),
+                Brought::Keys(_) => Err(KeyResponseError::Metadata(MetadataError::Json)),
+            });
+            return self.metadata_read(&key, asked, found, (freshness, retry_after), now);
+        }
+        let sets = self.key_sets(source);
+        let error = match found {
+            Ok(Brought::Keys(set)) => {
+                sets.fetched(&key, set, freshness, now);
+                None
+            }
+            Ok(Brought::Metadata(_)) => {
+                sets.failed(&key, retry_after, now);
+                Some(KeyResponseError::Document(JwkSetError::NotASet))
             }
             // That keys are not where the configuration says is no fault of a client's.
             Err(error) if error.is_definite() && !source.is_configured() => {
-                sets.invalid(source.url(), retry_after.or(freshness.fresh_for), now);
-                KeysTaken { store: None, error: Some(error), refusals }
+                sets.invalid(&key, retry_after.or(freshness.fresh_for), now);
+                Some(error)
             }
             Err(error) => {
-                sets.failed(source.url(), retry_after, now);
-                KeysTaken { store: None, error: Some(error), refusals }
+                sets.failed(&key, retry_after, now);
+                Some(error)
             }
-        }
+        };
+        let tells = if error.is_none() { !source.is_named_by_agent() } else { source.is_configured() };
+        let store = if tells { to_store(sets, &key, now) } else { None };
+        KeysTaken { store, error, refusals }
+    }
+
+    fn metadata_read(
+        &mut self,
+        issuer: &str,
+        asked: Asked,
+        found: Result<Metadata, KeyResponseError>,
+        (freshness, retry_after): (Freshness, Option<Duration>),
+        now: UnixSeconds,
+    ) -> KeysTaken {
+        let name = String::from(issuer);
+        let without = self.without.peek(&name);
+        let error = match found {
+            Ok(metadata) => {
+                self.without.remove(&name);
+                let known = Discovered { metadata: Arc::new(metadata), at: asked.at };
+                self.metadata.fetched(issuer, known, freshness, now);
+                None
+            }
+            Err(error) if error.is_absence() && asked.or_other && without.is_none() => {
+                self.without.insert(name, asked.at);
+                self.metadata.elsewhere(issuer);
+                return KeysTaken::default();
+            }
+            // What is there and wrong, or is nowhere, is as definite for an issuer as for anyone.
+            Err(error) if error.is_definite() => {
+                self.without.remove(&name);
+                self.metadata.invalid(issuer, retry_after, now);
+                Some(error)
+            }
+            Err(error) => {
+                self.metadata.failed(issuer, retry_after, now);
+                Some(error)
+            }
+        };
+        KeysTaken { store: to_store(&mut self.metadata, issuer, now), error, ..KeysTaken::default() }
     }
 
     /// Whether the store should be told of a source that an agent named, and whose key has verified a signature.
     pub(crate) fn must_store(&mut self, source: &KeySource) -> bool {
-        let version = self.directories.version_to_store(source.url());
+        let version = self.directories.version_to_store(&source.key());
         source.is_named_by_agent()
             && version.is_some()
             && self.stored.touch(&source.name()).copied() != version
@@ -223,14 +318,21 @@ impl Memory {
     /// What to store under [`KeySource::name`], and for how long.
     pub fn keys_to_store(&mut self, source: &KeySource, now: UnixMillis) -> Option<(String, Duration)> {
         let sets = self.key_sets(source);
-        let (version, snapshot) = (sets.version_to_store(source.url())?, sets.snapshot(source.url())?);
+        let (version, snapshot) = (sets.version_to_store(&source.key())?, sets.snapshot(&source.key())?);
         self.stored.insert(source.name(), version);
         Some((snapshot.to_text(), snapshot.keep_for(now.seconds())))
     }
 
-    /// Takes in that a source did not answer.
-    pub fn keys_failed(&mut self, source: &KeySource, now: UnixMillis) {
-        self.key_sets(source).failed(source.url(), None, now.seconds());
+    /// Takes in that a source did not answer. Says what to store, as [`Self::keys_read`] does.
+    pub fn keys_failed(&mut self, source: &KeySource, now: UnixMillis) -> Option<(String, Duration)> {
+        let (key, now) = (source.key(), now.seconds());
+        if source.asked().is_some() {
+            self.metadata.failed(&key, None, now);
+            return to_store(&mut self.metadata, &key, now);
+        }
+        let sets = self.key_sets(source);
+        sets.failed(&key, None, now);
+        if source.is_configured() { to_store(sets, &key, now) } else { None }
     }
 
     /// The registry of agents, or what to do for it. A gate without an admin API has no store to read.
@@ -334,6 +436,15 @@ impl Memory {
         self.limits.insert(key, counter);
         text
     }
+}
+
+/// What a store should be told of a source, and for how long.
+fn to_store<D: Document>(
+    documents: &mut Documents<D>,
+    key: &str,
+    now: UnixSeconds,
+) -> Option<(String, Duration)> {
+    documents.state(key, now).map(|state| (state.to_text(), state.keep_for(now)))
 }
 
 #[cfg(test)]

@@ -281,6 +281,8 @@ reasons! {
 
     /// The keys of the token's issuer or of the signature's agent cannot be had now.
     KeysUnavailable = "keys.unavailable", Unavailable, 503;
+    /// What the token's issuer publishes about itself is not there, or not its own: its keys cannot be found.
+    IssuerMetadataInvalid = "keys.issuer_metadata_invalid", Unavailable, 503;
     /// Whether the token is revoked cannot be found out now.
     RevocationUnavailable = "revocation.unavailable", Unavailable, 503;
 

@@ -6,13 +6,12 @@ use core::time::Duration;
 use countersign::crypto::{Algorithm, sha256_base64url};
 use countersign::dpop::verify::{Expected, Outcome, Report, inspect};
 use countersign::encoding::base64url::encode;
-use countersign::request::Target;
 use countersign::time::UnixSeconds;
 use ed25519_compact::{KeyPair, Seed};
 use serde_json::{Value, json};
 
 const NOW: UnixSeconds = UnixSeconds(1_800_000_000);
-const URL: &str = "https://api.example/v1/orders?page=2";
+const URL: &str = "https://api.example/v1/orders?page=2#top";
 const OPAQUE: &str = "Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU";
 
 fn pair(seed: u8) -> KeyPair {
@@ -62,7 +61,7 @@ fn for_token(token: &str) -> String {
 fn expected() -> Expected {
     Expected {
         method: "POST".into(),
-        target: Target::parse(URL).unwrap(),
+        target: Expected::target_of(URL).unwrap(),
         token: None,
         algorithms: Algorithm::ALL.to_vec(),
         max_age: Duration::from_mins(1),
@@ -229,6 +228,15 @@ fn a_token_that_names_a_key_names_this_one() {
     let twice = format!(r#"{{"cnf":{{"jkt":"{}"}},"cnf":{{"jkt":"{}"}}}}"#, jkt(1), jkt(2));
     is_refused(&judged(&sign_text(r#"{"alg":"EdDSA"}"#, &twice)), "token.malformed");
     is_refused(&judged(&sign_text(r#"{"alg":"EdDSA","crit":[]}"#, "{}")), "token.critical_header");
+}
+
+#[test]
+fn a_target_is_a_url() {
+    for url in
+        ["", "/v1/orders", "api.example/v1", "ftp://api.example/", "https://u:p@api.example/", "https:///x"]
+    {
+        assert!(Expected::target_of(url).is_err(), "{url}");
+    }
 }
 
 #[test]

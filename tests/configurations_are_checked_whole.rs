@@ -119,7 +119,7 @@ fn a_field_that_is_not_there_is_refused_at_every_depth() {
 #[test]
 fn a_field_of_another_type_or_value_is_refused() {
     refused("1024", "\"1k\"", "max_body_bytes", "expected");
-    refused("\"dpop\"]", "\"mtls\"]", "routes[0].require[2]", "signature");
+    refused("\"dpop\"]", "\"tls\"]", "routes[0].require[2]", "signature");
     refused("per = \"agent\"", "per = \"user\"", "routes[0].rate[0].per", "agent");
     refused("\"isolate\"", "\"once\"", "routes[0].replay", "isolate");
     refused("\"kv\"", "\"redis\"", "routes[0].rate[0].store", "kv");
@@ -640,4 +640,34 @@ fn a_rule_is_refused_for_what_it_cannot_mean() {
     policy_refused(&time("zone = \"UTC\", from = \"09:00\", to = \"09:00\""), &at("time"), "whole day");
     policy_refused(&time("zone = \"UTC\", from = \"24:00\", to = \"09:00\""), &at("time"), "whole day");
     policy_refused(&time("zone = \"UTC\", days = [\"monday\"]"), &at("time.days[0]"), "unknown variant");
+}
+
+#[test]
+fn an_issuer_without_jwks_uri_is_one_that_metadata_can_be_asked_for() {
+    let issuer = "issuer = \"https://auth.example\"\njwks_uri = \"https://auth.example/jwks.json\"";
+    for discovery in ["", "\ndiscovery = \"rfc8414\"", "\ndiscovery = \"openid\""] {
+        for name in ["https://auth.example", "https://auth.example/", "https://auth.example:8443/tenant/v2.0"]
+        {
+            accepted(issuer, &format!("issuer = \"{name}\"{discovery}"));
+        }
+    }
+    for name in [
+        "auth.example",
+        "http://auth.example",
+        "http://127.0.0.1:8080",
+        "https://auth.example?tenant=1",
+        "https://auth.example/#1",
+        "urn:example:auth",
+    ] {
+        refused(issuer, &format!("issuer = \"{name}\""), "issuers[0].issuer", "write jwks_uri");
+        accepted(issuer, &format!("issuer = \"{name}\"\njwks_uri = \"https://auth.example/jwks.json\""));
+    }
+    refused(issuer, "issuer = \"\"", "issuers[0].issuer", "write the `iss`");
+    refused(
+        issuer,
+        "issuer = \"https://auth.example\"\ndiscovery = \"webfinger\"",
+        "issuers[0].discovery",
+        "openid",
+    );
+    refused(issuer, &format!("{issuer}\ndiscovery = \"openid\""), "issuers[0].discovery", "remove one");
 }

@@ -5,10 +5,12 @@ use core::time::Duration;
 
 use countersign::crypto::Algorithm;
 use countersign::encoding::base64url::encode;
-use countersign::jose::key_set::{Freshness, Limits, Snapshot, Wanted};
+use countersign::jose::key_set::{self, Freshness, Limits, Wanted};
 use countersign::jose::{JwkSet, KeySets, Lookup};
 use countersign::time::UnixSeconds;
 use ed25519_compact::{KeyPair, Seed};
+
+type Snapshot = key_set::Snapshot<JwkSet>;
 
 const URL: &str = "https://as.example/jwks.json";
 const START: i64 = 1_800_000_000;
@@ -390,13 +392,218 @@ fn a_snapshot_is_checked_like_what_was_fetched() {
         assert!(text.contains(from));
         Snapshot::from_text(&text.replace(from, to))
     };
-    assert!(changed("\"version\":2", "\"version\":1").is_err());
+    assert!(changed("\"version\":3", "\"version\":2").is_err());
     assert!(changed("\"keys\"", "\"kees\"").is_err());
     assert!(changed("\"fetched_at\":", "\"fetched_at\":0.").is_err());
+    assert!(changed("\"version\"", "\"version\":3,\"version\"").is_err(), "which of them?");
+    assert!(Snapshot::from_text(r#"{"version":3}"#).is_err(), "it says nothing");
     assert!(Snapshot::from_text("").is_err());
     let forever =
         changed(&format!("\"fresh_until\":{}", START + 600), "\"fresh_until\":9999999999999").unwrap();
     let mut cache = cache();
     assert!(cache.loaded(URL, forever, at(3599)));
     assert!(matches!(look(&mut cache, "a", 3600), Lookup::Use { stale: true, .. }));
+}
+
+/// What a host would store, read by another.
+fn told(cache: &mut KeySets, now: i64) -> Option<Snapshot> {
+    let text = cache.state(URL, at(now))?.to_text();
+    let read = Snapshot::from_text(&text).unwrap();
+    assert_eq!(read.to_text(), text, "what is stored is what is read");
+    Some(read)
+}
+
+/// A host that starts cold: it has the lease, and asks the store before the source.
+fn cold(seed: u64, now: i64) -> KeySets {
+    let mut cache = KeySets::new(limits(), seed);
+    assert!(fetches(&look(&mut cache, "a", now)));
+    cache
+}
+
+#[test]
+fn a_source_that_failed_one_host_is_left_alone_by_others_that_start_cold() {
+    let mut first = cold(0, 0);
+    first.failed(URL, None, at(0));
+    let state = told(&mut first, 0).unwrap();
+    for seed in 1..50 {
+        let mut other = cold(seed, 1);
+        assert!(other.loaded(URL, state.clone(), at(1)), "no fetch");
+        assert_eq!(look(&mut other, "a", 1), Lookup::Unavailable { until: at(2) });
+        // The pause is over: it may ask once, and the pauses go on growing from where they were.
+        assert_eq!(look(&mut other, "a", 2), Lookup::Fetch { until: at(12) });
+        assert!(!other.loaded(URL, state.clone(), at(2)));
+        other.failed(URL, None, at(2));
+        assert_eq!(look(&mut other, "a", 2), Lookup::Unavailable { until: at(6) });
+    }
+    let mut late = cold(1, 300);
+    assert!(!late.loaded(URL, state, at(300)));
+    late.failed(URL, None, at(300));
+    assert_eq!(look(&mut late, "a", 300), Lookup::Unavailable { until: at(302) }, "long ago says nothing");
+}
+
+#[test]
+fn hosts_that_were_told_of_a_failure_do_not_all_ask_again_at_once() {
+    let mut first = cold(0, 0);
+    first.failed(URL, Some(secs(600)), at(0));
+    let state = told(&mut first, 0).unwrap();
+    let retry_at = |seed| {
+        let mut other = cold(seed, 1);
+        assert!(other.loaded(URL, state.clone(), at(1)));
+        (1..1000).find(|now| fetches(&look(&mut other, "a", *now))).unwrap()
+    };
+    let times: std::collections::BTreeSet<_> = (1..30).map(retry_at).collect();
+    assert!(times.len() > 10, "{times:?}");
+    assert!(times.iter().all(|time| (600..=720).contains(time)), "{times:?}");
+}
+
+#[test]
+fn in_an_outage_a_cold_host_serves_what_another_has_stored_without_asking() {
+    let mut first = filled();
+    assert!(fetches(&look(&mut first, "a", 700)));
+    first.failed(URL, None, at(700));
+    let state = told(&mut first, 700).unwrap();
+    assert_eq!(state.keep_for(at(700)), secs(24 * 3600 - 700));
+    let mut other = cold(1, 701);
+    assert!(other.loaded(URL, state.clone(), at(701)));
+    assert!(matches!(look(&mut other, "a", 701), Lookup::Use { stale: true, refresh: false, .. }));
+    let mut late = cold(1, 24 * 3600);
+    assert!(!late.loaded(URL, state, at(24 * 3600)), "nothing outlives the cap");
+    assert!(!serves(&look(&mut late, "a", 24 * 3600)));
+}
+
+#[test]
+fn a_definite_no_is_told_and_bounded_like_ones_own() {
+    let mut first = cold(0, 0);
+    first.invalid(URL, Some(secs(100)), at(0));
+    let state = told(&mut first, 0).unwrap();
+    assert_eq!(state.keep_for(at(0)), secs(160));
+    let mut other = cold(1, 1);
+    assert!(other.loaded(URL, state, at(1)));
+    assert!(matches!(look(&mut other, "a", 1), Lookup::Invalid { .. }));
+    assert!(fetches(&look(&mut other, "a", 120)));
+}
+
+#[test]
+fn the_end_of_an_outage_is_told_at_once() {
+    let mut first = filled();
+    assert!(told(&mut first, 0).is_some());
+    first.failed(URL, None, at(10));
+    let outage = told(&mut first, 10).unwrap();
+    first.fetched(URL, set(&["a"]), fresh(600), at(12));
+    let end = told(&mut first, 12).unwrap();
+    let mut other = cold(1, 11);
+    assert!(other.loaded(URL, outage, at(11)));
+    assert!(serves(&look(&mut other, "a", 11)));
+    assert!(other.loaded(URL, end, at(12)));
+    other.failed(URL, None, at(13));
+    let retry = (13..99).find(|now| fetches(&look(&mut other, "b", *now)));
+    assert_eq!(retry, Some(15), "the failures before it are forgotten");
+}
+
+#[test]
+fn a_new_set_is_told_at_once_and_the_same_again_once_a_minute() {
+    let mut cache = filled();
+    assert!(told(&mut cache, 0).is_some());
+    for now in [1, 30, 59] {
+        cache.fetched(URL, set(&["a"]), fresh(600), at(now));
+        assert!(told(&mut cache, now).is_none(), "{now}");
+    }
+    cache.fetched(URL, set(&["a"]), fresh(600), at(60));
+    assert!(told(&mut cache, 60).is_some());
+    cache.fetched(URL, set(&["a", "b"]), fresh(600), at(61));
+    assert!(told(&mut cache, 61).is_some());
+    assert!(told(&mut cache, 61).is_none());
+    let mut silent = KeySets::new(limits(), 7);
+    silent.fetched(URL, set(&["a"]), Freshness { may_be_stored: false, ..fresh(600) }, at(0));
+    assert!(told(&mut silent, 0).is_none());
+}
+
+#[test]
+fn forged_kids_do_not_cause_writes() {
+    let mut cache = filled();
+    assert!(told(&mut cache, 0).is_some());
+    let (mut fetched, mut writes) = (0, 0);
+    for now in 1..=600 {
+        if fetches(&look(&mut cache, &format!("forged-{now}"), now)) {
+            fetched += 1;
+            cache.fetched(URL, set(&["a"]), fresh(600), at(now));
+        }
+        writes += usize::from(told(&mut cache, now).is_some());
+    }
+    assert_eq!((fetched, writes), (20, 10), "one write a minute, whoever asks for what");
+}
+
+#[test]
+fn a_rotated_key_is_not_lost_to_a_store_that_does_not_have_it_yet() {
+    let stored = |kids: &[&str], asked: Option<i64>| {
+        let mut other = KeySets::new(limits(), 1);
+        if let Some(asked) = asked {
+            other.fetched(URL, set(&["a"]), fresh(600), at(asked - 1));
+            assert!(fetches(&look(&mut other, "forged", asked)));
+        }
+        other.fetched(URL, set(kids), fresh(600), at(99));
+        told(&mut other, 99).unwrap()
+    };
+    let rotated = |state: Snapshot| {
+        let mut cache = filled();
+        assert!(fetches(&look(&mut cache, "b", 100)));
+        (cache.loaded(URL, state, at(100)), look(&mut cache, "b", 100))
+    };
+    let (enough, lookup) = rotated(stored(&["a", "b"], None));
+    assert!(enough && serves(&lookup), "another host has fetched it already");
+    let (enough, lookup) = rotated(stored(&["a"], None));
+    assert_eq!((enough, lookup), (false, Lookup::Wait { until: at(110) }), "the fetch goes on");
+    let (enough, lookup) = rotated(stored(&["a"], Some(60)));
+    assert_eq!((enough, lookup), (false, Lookup::Wait { until: at(110) }), "that was before the cooldown");
+    // Forgers take turns among the hosts: what one of them has just asked for costs no second fetch.
+    let (enough, lookup) = rotated(stored(&["a"], Some(90)));
+    assert_eq!((enough, lookup), (true, Lookup::UnknownKey { until: at(120) }));
+}
+
+#[test]
+fn what_a_store_says_of_failures_is_checked_like_the_rest() {
+    let failed = |failure: &str| Snapshot::from_text(&format!(r#"{{"version":3,"failure":{failure}}}"#));
+    let good = format!(r#"{{"at":{START},"retry_at":9999999999999,"definite":false,"failures":4294967295}}"#);
+    for bad in [
+        "7".to_owned(),
+        "null".to_owned(),
+        "{}".to_owned(),
+        good.replace("4294967295", "4294967296"),
+        good.replace("4294967295", "-1"),
+        good.replace("false", "0"),
+        good.replace("\"at\"", "\"since\""),
+        good.replace("9999999999999", "1e9"),
+        good.replace("\"at\"", "\"at\":1,\"at\""),
+    ] {
+        assert!(failed(&bad).is_err(), "{bad}");
+    }
+    assert!(Snapshot::from_text(r#"{"version":3,"metadata":{"at":"openid"}}"#).is_err(), "of another kind");
+    let retry_at = |failure: &str, now: i64| {
+        let mut cache = cold(1, now);
+        let _ = cache.loaded(URL, failed(failure).unwrap(), at(now));
+        // The lease of the cold start is over then.
+        (now + 10..9999).find(|now| fetches(&look(&mut cache, "a", *now))).unwrap()
+    };
+    assert!((3600..=4320).contains(&retry_at(&good, 0)), "an hour at most");
+    assert!((300..=360).contains(&retry_at(&good.replace("false", "true"), 0)), "or five minutes");
+    assert_eq!(retry_at(&good, -100), -90, "written in the future");
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_of_a_store_makes_it_panic(text in ".{0,200}", times: [i64; 6], failures: u32, definite: bool) {
+        let _ = Snapshot::from_text(&text);
+        let [fetched_at, fresh_until, serve_until, failed_at, retry_at, now] = times;
+        let text = format!(
+            r#"{{"version":3,"fetched_at":{fetched_at},"fresh_until":{fresh_until},"serve_until":{serve_until},
+                "keys":[],"asked_for_kid":{failed_at},
+                "failure":{{"at":{failed_at},"retry_at":{retry_at},"definite":{definite},"failures":{failures}}}}}"#
+        );
+        let snapshot = Snapshot::from_text(&text).unwrap();
+        let mut cache = KeySets::new(limits(), 7);
+        let _ = cache.lookup(URL, None, UnixSeconds(now));
+        let _ = cache.loaded(URL, snapshot, UnixSeconds(now));
+        let _ = cache.lookup(URL, None, UnixSeconds(now));
+        let _ = cache.state(URL, UnixSeconds(now));
+    }
 }

@@ -585,6 +585,6 @@ fn logs_say_why_and_name_no_url() {
     let key_line = format!("key {}: key has not signed the directory", agent.thumbprint());
     assert_eq!(lines, ["directory is signed by none of its keys", key_line.as_str()]);
     let (_, taken) = after(CONFIG, &Sent::new(404, ""));
-    assert_eq!(taken.lines().collect::<Vec<_>>(), ["key set was answered with status 404"]);
+    assert_eq!(taken.lines().collect::<Vec<_>>(), ["answered with status 404"]);
     assert_eq!(asked(&World::new()).unwrap().configured(), AGENT);
 }

@@ -71,7 +71,7 @@ fn conclude(world: &World, draft: &Draft, host: Host, memory: &mut Memory) -> Op
                             let reading = source.read(&response, now.seconds());
                             memory.keys_read(&source, reading, &[], now);
                         }
-                        None => memory.keys_failed(&source, now),
+                        None => drop(memory.keys_failed(&source, now)),
                     }
                 }
                 Answer::Ready
@@ -356,7 +356,12 @@ fn draft() -> impl Strategy<Value = Draft> {
     let name = prop_oneof![9 => select(NAMES).prop_map(String::from), 1 => ".{0,12}"];
     let fields = prop::collection::vec((name, value()), 0..10);
     let body = prop::option::of(prop::collection::vec(any::<u8>(), 0..64));
-    (method, url(), fields, body).prop_map(|(method, url, fields, body)| Draft { method, url, fields, body })
+    (method, url(), fields, body).prop_map(|(method, url, fields, body)| Draft {
+        fields,
+        body,
+        url,
+        ..Draft::new(&method, "")
+    })
 }
 
 /// The proven request, with some of its fields replaced or joined by others.

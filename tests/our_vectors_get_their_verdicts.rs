@@ -158,7 +158,10 @@ fn gate(input: &Value) -> Arc<Gate> {
 
 /// What the directory at the source's URL answers; what the vector does not have cannot be reached.
 fn fetch(memory: &mut Memory, source: &KeySource, directories: &Value, now: UnixMillis) {
-    let Some(answer) = directories.get(source.url()) else { return memory.keys_failed(source, now) };
+    let Some(answer) = directories.get(source.url()) else {
+        memory.keys_failed(source, now);
+        return;
+    };
     let status = answer["status"].as_u64().unwrap().try_into().unwrap();
     // A host reads no more than the bound.
     let body = text(answer, "body").map(str::as_bytes).filter(|body| body.len() <= MAX_KEY_DOCUMENT_BYTES);

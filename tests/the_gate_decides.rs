@@ -209,7 +209,7 @@ fn tokens_are_refused_each_for_its_own_reason() {
         ),
         (orders(&world.token(|c| c["scope"] = json!("other"))), "policy.scope_missing"),
         (orders(&world.token(|c| c["cnf"] = json!({ "jkt": "x" }))), "token.bound_used_as_bearer"),
-        (orders(&world.token(|c| c["cnf"] = json!({ "x5t#S256": "x" }))), "token.binding_unsupported"),
+        (orders(&world.token(|c| c["cnf"] = json!({ "x5t#S256": "x" }))), "mtls.missing"),
         (orders(&world.token(|c| c["cnf"] = json!({}))), "token.binding_unsupported"),
         (orders("a.b.c"), "token.malformed"),
         (orders("opaque"), "token.malformed"),

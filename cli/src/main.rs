@@ -15,6 +15,7 @@ mod private_key;
 mod reference;
 mod sign;
 mod verify;
+mod verify_token;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -155,6 +156,87 @@ response that is judged, and --request is the one it answers. - reads stdin.
 Prints verified, invalid (it was judged, and refused) or unverified (nothing could be judged), and the
 code that says why. Only verified exits with 0; whether a nonce was seen before is not asked.",
         run: verify::run,
+    },
+    Command {
+        name: "verify jwt",
+        operands: &[],
+        options: &[
+            required("token", "T"),
+            required("keys", "JWKS"),
+            optional("issuer", "I"),
+            repeated("audience", "A"),
+            optional("now", "UNIX"),
+            repeated("alg", "ALGORITHM"),
+            optional("profile", "P"),
+            optional("clock-skew", "TIME"),
+            optional("max-lifetime", "TIME"),
+            flag("json"),
+        ],
+        summary: "verify a JWT access token, or a JWS, with keys that you have (RFC 7519, RFC 9068)",
+        details: "\
+T is the token itself, or a file with it; JWKS is the JSON itself, or a file with it. - reads stdin. What
+is neither - nor the name of a file is taken for the token. Others can see arguments: a token that is
+still good goes into a file, or to stdin.
+
+  --token T            in compact serialisation
+  --keys JWKS          a JWK Set or one JWK, public; keys that cannot verify are passed over
+  --issuer I           what `iss` must be; needed but for the profile jws
+  --audience A         what must be in `aud`, or one of several; needed but for the profile jws
+  --now UNIX           seconds since 1970; default: the clock
+  --alg ALGORITHM      accept this one only, or these: EdDSA (or Ed25519), ES256, ES384, PS256, PS384,
+                       PS512, RS256, RS384, RS512; default: all of them
+  --profile P          at+jwt   typ is at+jwt, with iss exp aud sub iat jti client_id (RFC 9068)
+                       jwt      typ is JWT or absent, with iss exp aud
+                       any      the one of the two that typ names; never a typ of another purpose
+                       jws      header and signature alone; no check of a token: the payload may be
+                                anything, and only its SHA-256 is told
+                       default: at+jwt, as for an issuer of a gate
+  --clock-skew TIME    for exp, nbf and iat: 30s, or seconds; at most 60s; default: 30s
+  --max-lifetime TIME  longest from iat to exp; default: no limit
+  --json               {\"outcome\", \"code\", \"profile\", \"typ\", \"algorithm\", \"kid\", \"key\", \"claims\"},
+                       or {\"error\"} where nothing could be looked at
+
+Prints verified, invalid (it was judged, and refused) or unverified (no key for it), and the code that says
+why. Only verified exits with 0. Whether the token is revoked, or sent by whom it is bound to (`cnf`), is
+not asked.",
+        run: verify_token::jwt,
+    },
+    Command {
+        name: "verify dpop",
+        operands: &[],
+        options: &[
+            required("proof", "P"),
+            required("method", "M"),
+            required("url", "U"),
+            optional("now", "UNIX"),
+            optional("token", "T"),
+            repeated("alg", "ALGORITHM"),
+            optional("max-age", "TIME"),
+            optional("clock-skew", "TIME"),
+            optional("nonce", "VALUE"),
+            flag("json"),
+        ],
+        summary: "verify a DPoP proof for a request (RFC 9449)",
+        details: "\
+P and T are the proof and the token themselves, or files with them; - reads stdin. What is neither - nor
+the name of a file is taken for the proof or the token.
+
+  --proof P          in compact serialisation
+  --method M         what `htm` must be, exactly
+  --url U            what `htu` must be, without query and fragment
+  --now UNIX         seconds since 1970; default: the clock
+  --token T          the access token that is sent with it: `ath` must be its hash, and its `cnf`, where it
+                     is a JWT that has one, must name the proof's key; the token itself is not verified
+  --alg ALGORITHM    accept this one only, or these, as in `verify jwt --help`; default: all of them
+  --max-age TIME     how old the proof may be: 60s, or seconds; default: 60s
+  --clock-skew TIME  how far in the future it may have been made; at most 60s; default: 30s
+  --nonce VALUE      the nonce that it must have
+  --json             {\"outcome\", \"code\", \"jkt\", \"algorithm\", \"jti\", \"htm\", \"htu\", \"iat\", \"bound\"}, or
+                     {\"error\"} where nothing could be looked at
+
+Prints verified or invalid, and the code that says why. Only verified exits with 0; whether the proof was
+seen before is not asked.",
+        run: verify_token::dpop,
     },
     Command {
         name: "sign",

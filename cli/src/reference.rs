@@ -170,8 +170,8 @@ fn kind(root: &Value, schema: &Value, path: &[(&str, bool)]) -> String {
         return format!("[tables](#{}) by name", anchor(&path));
     }
     if inner.get("properties").is_some() {
-        let described = |(name, several): &(_, bool)| (if *name == UNLESS { "when" } else { name }, *several);
-        let path: Vec<_> = path.iter().map(described).collect();
+        let mut path = path.to_vec();
+        path.iter_mut().filter(|(name, _)| *name == UNLESS).for_each(|(name, _)| *name = "when");
         return format!("[table](#{})", anchor(&path));
     }
     if inner.get("pattern").is_some() {

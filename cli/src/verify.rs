@@ -85,27 +85,7 @@ impl Shown {
 
     /// The same for people: what was found first, then what it is about, then the explanation.
     fn as_text(&self) -> Result<String, Failure> {
-        let value = self.as_value()?;
-        let text = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default();
-        let mut shown = format!("{}: {}\n", text("outcome"), text("code"));
-        // Writing to a `String` does not fail.
-        for name in ["title", "detail"] {
-            if !text(name).is_empty() {
-                let _ = writeln!(shown, "{}", text(name));
-            }
-        }
-        for (name, value) in value.as_object().into_iter().flatten() {
-            let is_said = ["outcome", "code", "title", "detail", "base", "hint"].contains(&name.as_str());
-            match value {
-                _ if is_said => {}
-                Value::String(value) => drop(writeln!(shown, "  {name:10} {}", printable(value))),
-                Value::Array(values) => {
-                    let values: Vec<_> = values.iter().filter_map(Value::as_str).collect();
-                    let _ = writeln!(shown, "  {name:10} {}", printable(&values.join(" ")));
-                }
-                value => drop(writeln!(shown, "  {name:10} {value}")),
-            }
-        }
+        let mut shown = members_as_text(&self.as_value()?);
         if let Some(base) = &self.verdict.base {
             let _ = writeln!(shown, "\nthe signature base that was expected:\n{}", indented(base));
         }
@@ -114,6 +94,31 @@ impl Shown {
         }
         Ok(shown)
     }
+}
+
+/// A report for people: what was found first, then what it is about.
+pub(crate) fn members_as_text(report: &Value) -> String {
+    let text = |name: &str| report.get(name).and_then(Value::as_str).unwrap_or_default();
+    let mut shown = format!("{}: {}\n", text("outcome"), text("code"));
+    // Writing to a `String` does not fail.
+    for name in ["title", "detail"] {
+        if !text(name).is_empty() {
+            let _ = writeln!(shown, "{}", text(name));
+        }
+    }
+    for (name, value) in report.as_object().into_iter().flatten() {
+        let is_said = ["outcome", "code", "title", "detail", "base", "hint"].contains(&name.as_str());
+        match value {
+            _ if is_said => {}
+            Value::String(value) => drop(writeln!(shown, "  {name:10} {}", printable(value))),
+            Value::Array(values) => {
+                let values: Vec<_> = values.iter().filter_map(Value::as_str).collect();
+                let _ = writeln!(shown, "  {name:10} {}", printable(&values.join(" ")));
+            }
+            value => drop(writeln!(shown, "  {name:10} {}", printable(&value.to_string()))),
+        }
+    }
+    shown
 }
 
 /// The base line by line: line ends are its own, anything else that moves a cursor is not.
@@ -175,7 +180,7 @@ fn limit_algorithms(rules: &mut Rules, names: &[&str]) -> Result<(), Failure> {
     Ok(())
 }
 
-fn unknown(option: &str, known: &[&str], value: &str) -> Failure {
+pub(crate) fn unknown(option: &str, known: &[&str], value: &str) -> Failure {
     Failure::new(format!("--{option} is one of {}, not {value:?}", known.join(", ")))
 }
 

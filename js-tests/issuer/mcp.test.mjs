@@ -2,26 +2,20 @@
 // refused, discovers the issuer, registers, gets a token, comes back and calls a tool; for a tool that needs more it
 // steps up. The server sees none of it.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { after, afterEach, before, beforeEach, test } from "node:test";
-import { startGate } from "../lib/gate.mjs";
-import { MCP_CALLBACK, McpAgent } from "../lib/mcp-agent.mjs";
-import { MCP_PATH, startMcpServer, STEPS, TOOLS } from "../lib/mcp-server.mjs";
-import { freePort } from "../lib/net.mjs";
-import { reaching } from "../lib/provider-world.mjs";
-import { CLIENTS, PROVIDER, PROVIDER_JWKS, startProvider } from "../lib/provider.mjs";
+import { createGate } from "../lib/in-process.mjs";
+import { McpAgent } from "../lib/mcp-agent.mjs";
+import { STEPS, TOOLS } from "../lib/mcp-server.mjs";
+import { AGENT_DOCUMENT, METADATA, OTHER_RESOURCE, SCOPE, startMcpWorld } from "../lib/mcp-world.mjs";
+import { CLIENTS, PROVIDER } from "../lib/provider.mjs";
 
-const SCOPE = { use: "mcp:use", order: "order:write" };
-/** The agent publishes what an issuer must know of it (client id metadata document). */
-const AGENT_SITE = "https://agent.example";
-const AGENT_DOCUMENT = `${AGENT_SITE}/client.json`;
-const METADATA = "/.well-known/oauth-protected-resource/mcp";
-
-/** @type {Awaited<ReturnType<typeof startWorld>>} */
+/** @type {import("../lib/mcp-world.mjs").McpWorld} */
 let world;
 /** @type {McpAgent[]} */
 let agents = [];
 before(async () => {
-  world = await startWorld();
+  world = await startMcpWorld();
 });
 beforeEach(() => {
   world.server.requests.length = 0;
@@ -32,68 +26,6 @@ afterEach(async () => {
 });
 after(() => world.close());
 
-/** @param {{require?: string[]}} [options] */
-async function startWorld({ require = ["token"] } = {}) {
-  const port = await freePort();
-  const url = `http://127.0.0.1:${port}`;
-  const resource = url + MCP_PATH;
-  const server = await startMcpServer();
-  const provider = await startProvider({
-    resources: { [resource]: { scope: `${SCOPE.use} ${SCOPE.order}` }, "https://other.example/mcp": { scope: SCOPE.use } },
-    features: {
-      registration: { enabled: true },
-      clientIdMetadataDocument: { enabled: true, ack: "draft-02" },
-    },
-    // Who registers with a scope registers with one that the issuer knows.
-    settings: { fetch: publishedByAgent, scopes: ["openid", ...Object.values(SCOPE)] },
-  });
-  const hosts = { [PROVIDER]: provider.url };
-  const config = {
-    origin: server.url,
-    public_origins: [url],
-    strip_credentials: true,
-    issuers: [{ issuer: PROVIDER, jwks_uri: PROVIDER_JWKS, audience: [resource], algorithms: ["ES256"], profile: "at+jwt" }],
-    resources: [{ path: MCP_PATH, name: "Demo shop" }],
-    routes: [
-      {
-        match: `POST ${MCP_PATH}`,
-        require,
-        scope: [SCOPE.use],
-        mcp: { legacy: true, operations: [{ method: "tools/call", name: TOOLS.write, scope: [SCOPE.order] }] },
-      },
-      // Before 2026-07-28 clients ask for a stream by GET, which is no operation; this server has none (405).
-      { match: `GET ${MCP_PATH}`, require, scope: [SCOPE.use] },
-    ],
-  };
-  const gate = await startGate({ config, port, hosts });
-  return {
-    url,
-    resource,
-    server,
-    provider,
-    reach: reaching(hosts),
-    async close() {
-      await gate.close();
-      await Promise.all([server.close(), provider.close()]);
-      assert.deepEqual(provider.faults, []);
-    },
-  };
-}
-
-/** @param {unknown} url @returns {Promise<Response>} */
-async function publishedByAgent(url) {
-  if (String(url) !== AGENT_DOCUMENT) return new Response(null, { status: 404 });
-  return Response.json({
-    client_id: AGENT_DOCUMENT,
-    client_name: "Demo agent",
-    redirect_uris: [MCP_CALLBACK],
-    grant_types: ["authorization_code"],
-    response_types: ["code"],
-    token_endpoint_auth_method: "none",
-    application_type: "native",
-  });
-}
-
 /** @param {Partial<import("../lib/mcp-agent.mjs").McpAgentOptions>} [options] */
 function agent(options = {}) {
   const made = new McpAgent({ reach: world.reach, url: world.resource, ...options });
@@ -103,6 +35,13 @@ function agent(options = {}) {
 
 /** @param {any} result */
 const text = ({ content, isError }) => `${isError ? "failed: " : ""}${content[0].text}`;
+
+test("the configuration of docs/mcp.md loads", () => {
+  const document = readFileSync(new URL("../../docs/mcp.md", import.meta.url), "utf8");
+  const [, toml = ""] = /^```toml mcp\n(.*?)^```$/ms.exec(document) ?? [];
+  assert.match(toml, /routes.mcp.operations/);
+  createGate(toml);
+});
 
 test("without a token the client is told where the metadata is and which scopes it needs, as is anyone", async () => {
   const response = await fetch(world.resource, { method: "POST", body: "{}", headers: { "content-type": "application/json" } });
@@ -172,7 +111,7 @@ test("a token that is bound to the client's key is taken with its proofs", async
 
 test("where bound tokens are required, a client with a key gets in, and one without does not", async () => {
   const shared = world;
-  world = await startWorld({ require: ["token", "dpop"] });
+  world = await startMcpWorld({ require: ["token", "dpop"] });
   try {
     const [bound, bearer] = [agent({ dpop: true }), agent()];
     await assert.rejects(bearer.call(TOOLS.read, { item: "tea" }));
@@ -211,7 +150,7 @@ test("a token for another MCP server is refused", async () => {
   const client = agent();
   await client.call(TOOLS.read, { item: "tea" });
   const before = world.server.requests.length;
-  const token = await tokenFor("https://other.example/mcp");
+  const token = await tokenFor(OTHER_RESOURCE);
   const response = await fetch(world.resource, {
     method: "POST",
     body: JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/list" }),

@@ -75,6 +75,8 @@ export async function startGate({ config, port, hosts = {}, build = BUILD, regis
   return {
     url: `http://127.0.0.1:${port}`,
     signing,
+    /** Sends a request with what the platform says of its connection in `cf`, which no client can. @param {string} url @param {any} init */
+    dispatch: (url, init) => miniflare.dispatchFetch(url, init),
     // Without the platform's own types, of which this is all that is missing, Miniflare's are not those of a namespace.
     kv: () => /** @type {Promise<any>} */ (miniflare.getKVNamespace("COUNTERSIGN_KV", "gate")),
     close: () => miniflare.dispose(),

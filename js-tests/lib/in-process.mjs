@@ -1,6 +1,6 @@
 // The npm package in front of a plain `node:http` server, where the Worker stands in the demo: the same requests, over
 // HTTP, to a gate in this process.
-import { createGate } from "countersign";
+import { clientOf, createGate } from "countersign";
 import { bytes, sendJson, serve } from "./net.mjs";
 import { ORIGIN_MARK } from "./origin.mjs";
 
@@ -24,7 +24,8 @@ export function outside(hosts) {
 /** @param {import("./gate.mjs").GateOptions} options */
 export async function startInProcess({ config, port, hosts = {}, secrets = {} }) {
   const issuerCredentials = secrets.GATE_ISSUER_CREDENTIALS;
-  const gate = createGate(config, /** @type {any} */ ({ fetch: outside(hosts), ...(issuerCredentials ? { issuerCredentials } : {}) }));
+  const nonceSecrets = secrets.GATE_NONCE_SECRET;
+  const gate = createGate(config, /** @type {any} */ ({ fetch: outside(hosts), ...(issuerCredentials ? { issuerCredentials } : {}), nonceSecrets }));
   return serve(async (request, response) => {
     const body = await bytes(request);
     const decision = await gate.check({
@@ -32,6 +33,7 @@ export async function startInProcess({ config, port, hosts = {}, secrets = {} })
       url: `http://${request.headers.host}${request.url}`,
       headers: pairs(request.rawHeaders),
       body: request.headers["content-length"] === undefined ? null : body,
+      client: clientOf(request.socket),
     });
     if (decision.outcome === "allow") return sendJson(response, 200, { length: body.length }, { [ORIGIN_MARK]: "1" });
     sendJson(response, decision.status, decision.problem, decision.headers);

@@ -44,9 +44,10 @@ export const ROUTES = [
  * @param {boolean} [options.withoutLimits] leaves out the limits of the routes
  * @param {number} [options.port] of the gate, if it is free
  * @param {string} [options.build] the folder of another built Worker
+ * @param {Record<string, string>} [options.secrets] of the gate
  * @param {(options: import("./gate.mjs").GateOptions) => Promise<any>} [options.start] a gate that is no Worker
  */
-export async function startWorld({ config = {}, withoutLimits = false, port: preferred, build, start } = {}) {
+export async function startWorld({ config = {}, withoutLimits = false, port: preferred, build, secrets, start } = {}) {
   const port = await freePort(preferred);
   const url = `http://127.0.0.1:${port}`;
   const agent = await makeKey("EdDSA");
@@ -89,7 +90,7 @@ export async function startWorld({ config = {}, withoutLimits = false, port: pre
   };
   const hosts = { [ISSUER]: issuer.url, [AGENT]: directory.url };
   /** @type {Awaited<ReturnType<typeof startGate>>} */
-  const gate = await (start ?? startGate)({ config: whole, port, hosts, build });
+  const gate = await (start ?? startGate)({ config: whole, port, hosts, build, ...(secrets && { secrets }) });
   return {
     url,
     config: whole,

@@ -16,6 +16,8 @@ interface Common {
   readonly principal?: Principal;
   /** The token's actors, outermost first (RFC 8693 §4.1). */
   readonly delegation: readonly string[];
+  /** What the agent was sent for, where the token says so. */
+  readonly task?: Task;
   /** The token's scopes. */
   readonly scope: readonly string[];
   readonly evidence: readonly Evidence[];
@@ -45,12 +47,12 @@ export interface Refused extends Common {
 export interface Agent {
   /**
    * As registered, else the directory's URL (Web Bot Auth), the key set's URL and the key's thumbprint,
-   * `shared-key:` and the key's name, the token's `client_id`, its `sub`.
+   * `shared-key:` and the key's name, the token's `client_id`, its `sub`, `certificate:` and the certificate's thumbprint.
    */
   readonly id: string;
   /** The profile of the signature, else how the token was proven. */
-  readonly method: "web-bot-auth" | "tap" | "tap-deployed" | "agent-headers" | "rfc9421" | "dpop" | "token";
-  /** The thumbprint (RFC 7638) of the key that it proved to hold. */
+  readonly method: "web-bot-auth" | "tap" | "tap-deployed" | "agent-headers" | "rfc9421" | "dpop" | "mtls" | "token";
+  /** The thumbprint (RFC 7638) of the key that it proved to hold; with `mtls` its certificate's (`x5t#S256`). */
   readonly key?: string;
   /** Who answers for it: as registered, else the origin of its directory. */
   readonly operator?: string;
@@ -63,6 +65,19 @@ export interface Principal {
   readonly iss: string;
   readonly sub?: string;
   readonly client_id?: string;
+}
+
+/** What the agent was sent for, by a verified token. */
+export interface Task {
+  readonly id?: string;
+  /** The task that it came from. */
+  readonly parent?: string;
+  /** The identifier of the token that the token was derived from. */
+  readonly parent_token?: string;
+  /** Who delegated. */
+  readonly delegator?: string;
+  /** What for, in the issuer's words. */
+  readonly purpose?: string;
 }
 
 /** One check that was made. */

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { type AgentsHost, type AgentsReader, bringAgents, bringDenials, type DenyListReader } from "./agents.js";
 import { ImportedKeys } from "./checks.js";
+import { coreClient } from "./client.js";
 import type { Decision, Problem } from "./decision.js";
 import { CountersignError } from "./error.js";
 import { entropy } from "./entropy.js";
@@ -35,6 +36,11 @@ export interface GateOptions {
   readonly denyList?: DenyListReader;
   /** The secrets shared with clients that sign with `hmac-sha256`: a JWK Set of `oct` keys, each with a `kid`. */
   readonly sharedKeys?: string | object;
+  /**
+   * The secrets that make nonces, where a route has `dpop_nonce`: a text of 32 to 128 random bytes, or several, of which
+   * the first makes nonces and all are accepted. All processes that answer for one origin share them.
+   */
+  readonly nonceSecrets?: string | readonly string[];
 }
 
 /** A gate in this process. */
@@ -55,9 +61,9 @@ class InProcessGate implements Gate {
   readonly #host: Host & AgentsHost;
 
   constructor(config: string | object, options: GateOptions) {
-    const { fetch, log = () => {}, now = Date.now, agents, denyList, sharedKeys } = options;
+    const { fetch, log = () => {}, now = Date.now, agents, denyList } = options;
     const [seed = 0] = crypto.getRandomValues(new Uint32Array(1));
-    const core = { gate: coreGate(config, sharedKeys), memory: new Memory(seed) };
+    const core = { gate: coreGate(config, options), memory: new Memory(seed) };
     this.#host = { ...core, imported: new ImportedKeys(), ask: askWith(fetch), log, now, agents, denyList };
   }
 
@@ -65,7 +71,8 @@ class InProcessGate implements Gate {
     const facts = factsOf(request);
     const { gate, now } = this.#host;
     const { method, url, fields, hasBody } = facts;
-    const session = new Session(gate, method, url, fields.text, fields.lengths, hasBody, now(), entropy());
+    const client = coreClient(facts.client);
+    const session = new Session(gate, method, url, fields.text, fields.lengths, hasBody, now(), entropy(), client);
     try {
       return await this.#decide(session, facts);
     } finally {
@@ -118,15 +125,22 @@ class InProcessGate implements Gate {
   }
 }
 
-function coreGate(config: string | object, sharedKeys: string | object | undefined): CoreGate {
+function coreGate(config: string | object, { sharedKeys, nonceSecrets }: GateOptions): CoreGate {
+  let gate: CoreGate;
   try {
-    const gate = new CoreGate(text(config));
-    if (sharedKeys !== undefined) return gate.withSharedKeys(text(sharedKeys));
-    if (!gate.needsSharedKeys) return gate;
+    gate = new CoreGate(text(config));
+    if (sharedKeys !== undefined) gate = gate.withSharedKeys(text(sharedKeys));
+    if (nonceSecrets !== undefined) gate = gate.withNonceSecrets(text(nonceSecrets));
   } catch (cause) {
     throw new CountersignError("config.invalid", (cause as Error).message, { cause });
   }
-  throw new CountersignError("config.invalid", "a profile accepts hmac-sha256, and there are no sharedKeys");
+  if (sharedKeys === undefined && gate.needsSharedKeys) {
+    throw new CountersignError("config.invalid", "a profile accepts hmac-sha256, and there are no sharedKeys");
+  }
+  if (gate.needsNonceSecrets) {
+    throw new CountersignError("config.invalid", "a route has dpop_nonce, and there are no nonceSecrets");
+  }
+  return gate;
 }
 
 function text(document: string | object): string {

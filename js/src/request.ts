@@ -1,4 +1,5 @@
 import { type Body, readBody } from "./body.js";
+import type { ClientDescriptor } from "./client.js";
 import { CountersignError } from "./error.js";
 
 /** Field lines: pairs in the order received, or values by name. */
@@ -22,6 +23,8 @@ export interface RequestDescriptor {
    * covers the body's digest, and no further than `max_body_bytes`; what was read is gone from it.
    */
   readonly body?: Uint8Array | AsyncIterable<Uint8Array> | null;
+  /** The connection that it came on, where policy or client certificates (RFC 8705) ask for it: see `clientOf`. */
+  readonly client?: ClientDescriptor | undefined;
 }
 
 /** The facts of a request, as the core wants them. */
@@ -30,6 +33,7 @@ export interface Facts {
   readonly url: string;
   readonly fields: Fields;
   readonly hasBody: boolean;
+  readonly client: ClientDescriptor | undefined;
   /** Reads the body, up to so many bytes. */
   body(most: number): Promise<Body>;
 }
@@ -52,6 +56,7 @@ export function factsOf(request: RequestDescriptor | Request): Facts {
     url: request instanceof Request ? (url.split("#", 1)[0] ?? url) : url,
     fields: fieldsOf(request.headers),
     hasBody: hasBody(request.body),
+    client: request instanceof Request ? undefined : request.client,
     body: (most) => bodyOf(request, most),
   };
 }

@@ -9,6 +9,7 @@ export const { memory: wasmMemory } = initSync({ module });
 
 export {
   acceptedSignatures,
+  Client,
   digestField,
   Gate,
   Inspection,
@@ -16,8 +17,11 @@ export {
   maxKeyDocumentBytes,
   Memory,
   Message,
+  ProofInspection,
   Session,
   SignatureKeys,
   SignatureRules,
+  TokenInspection,
+  TokenKeys,
 } from "./wasm/countersign_wasm.js";
 export type { Check, KeySource, Step, UnsignedMessage } from "./wasm/countersign_wasm.js";

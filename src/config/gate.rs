@@ -282,6 +282,12 @@ impl Gate {
         self.delegation.grammar
     }
 
+    /// The request field with the token that a token was derived from: a credential, as `Authorization` is.
+    #[must_use]
+    pub fn parent_field(&self) -> Option<&str> {
+        self.delegation.parent_field.as_deref()
+    }
+
     /// The types of `authorization_details` that tokens may have.
     #[must_use]
     pub fn details_types(&self) -> &[DetailsType] {
@@ -321,7 +327,7 @@ impl Gate {
     }
 }
 
-pub(super) fn is_fetchable(url: &str, allow_loopback: bool) -> bool {
+pub(crate) fn is_fetchable(url: &str, allow_loopback: bool) -> bool {
     Target::parse(url).is_ok_and(|target| match target.scheme() {
         Scheme::Https => true,
         Scheme::Http => allow_loopback && is_loopback(target.authority()),

@@ -8,8 +8,9 @@ use core::time::Duration;
 use serde::Deserialize;
 
 use super::gate::{Faults, is_fetchable};
-use super::{Config, MAX_ENTRIES, Span};
+use super::{Config, Link, MAX_ENTRIES, Span};
 use crate::delegation::ClaimNames;
+use crate::discovery::{WellKnown, is_issuer_identifier};
 use crate::jose::jwt::{Profile, Rules};
 
 /// An issuer of access tokens.
@@ -17,10 +18,20 @@ use crate::jose::jwt::{Profile, Rules};
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct IssuerConfig {
-    /// The `iss` of its tokens, compared byte for byte.
+    /// The `iss` of its tokens, compared byte for byte. Without `jwks_uri` it is an `https` URL without query and
+    /// fragment, as metadata is asked for under it.
     pub issuer: String,
-    /// Where its key set is (RFC 7517 §5): an `https` URL.
-    pub jwks_uri: String,
+    /// Where its key set is (RFC 7517 §5): an `https` URL. Default: where the issuer's metadata says, which may be on
+    /// another host.
+    #[serde(default)]
+    pub jwks_uri: Option<String>,
+    /// Which metadata is asked for, where there is no `jwks_uri`: `rfc8414` puts
+    /// `/.well-known/oauth-authorization-server` between host and path of `issuer`, `openid` adds
+    /// `/.well-known/openid-configuration` to it. Write it where it is known: it saves a request, and issuers that answer
+    /// the other with anything but 404, 410 or a redirect fail without it. Default: the first, and the second where that
+    /// is not there.
+    #[serde(default)]
+    pub discovery: Option<DiscoveryConfig>,
     /// The audiences of which a token must name one (`aud`). Range: 1 to 64 entries.
     pub audience: Vec<String>,
     /// The signature algorithms its tokens may use: `EdDSA` (or `Ed25519`, which is the same),
@@ -36,6 +47,10 @@ pub struct IssuerConfig {
     /// Where its tokens have what this gate reads. Default: that of each of its fields.
     #[serde(default)]
     pub claims: ClaimNames,
+    /// Whether its tokens must name the agent that was proven, where that is not as `[delegation]` says for all issuers.
+    /// Default: as in `[delegation]`.
+    #[serde(default)]
+    pub agent: Option<Link>,
 }
 
 /// What kind of JWT an issuer's access tokens are.
@@ -51,6 +66,17 @@ pub enum ProfileConfig {
     Jwt,
 }
 
+/// Which metadata is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum DiscoveryConfig {
+    /// Authorization Server Metadata (RFC 8414).
+    Rfc8414,
+    /// OpenID Connect Discovery 1.0.
+    OpenId,
+}
+
 fn default_max_lifetime() -> Span {
     Span::from_secs(24 * 3600)
 }
@@ -58,9 +84,19 @@ fn default_max_lifetime() -> Span {
 /// An issuer of access tokens.
 #[derive(Clone, Debug)]
 pub struct Issuer {
-    jwks_uri: String,
+    keys: IssuerKeys,
     pub(crate) rules: Rules,
     pub(crate) claims: ClaimNames,
+    pub(crate) agent: Option<Link>,
+}
+
+/// How an issuer's key set is found.
+#[derive(Clone, Debug)]
+pub(crate) enum IssuerKeys {
+    /// The configuration says where it is.
+    At(String),
+    /// The issuer's metadata does: of this kind, or of either.
+    Discovered(Option<WellKnown>),
 }
 
 impl Issuer {
@@ -70,10 +106,17 @@ impl Issuer {
         &self.rules.issuer
     }
 
-    /// Where its key set is.
+    /// Where its key set is, if the configuration says so.
     #[must_use]
-    pub fn jwks_uri(&self) -> &str {
-        &self.jwks_uri
+    pub fn jwks_uri(&self) -> Option<&str> {
+        match &self.keys {
+            IssuerKeys::At(url) => Some(url),
+            IssuerKeys::Discovered(_) => None,
+        }
+    }
+
+    pub(crate) fn keys(&self) -> &IssuerKeys {
+        &self.keys
     }
 }
 
@@ -102,9 +145,7 @@ impl Faults {
         if issuer.issuer.is_empty() {
             self.add(format!("{path}.issuer"), "is empty; write the `iss` of its tokens");
         }
-        if !is_fetchable(&issuer.jwks_uri, allow_loopback) {
-            self.add(format!("{path}.jwks_uri"), "is not an https url; write where the key set is");
-        }
+        let keys = self.issuer_keys(path, issuer, allow_loopback);
         self.count(&format!("{path}.audience"), issuer.audience.len(), 1, MAX_ENTRIES);
         let least = Span::from_secs(1);
         let max_lifetime = self.span(
@@ -120,7 +161,8 @@ impl Faults {
         }
         Issuer {
             claims: issuer.claims.clone(),
-            jwks_uri: issuer.jwks_uri.clone(),
+            agent: issuer.agent,
+            keys,
             rules: Rules {
                 issuer: issuer.issuer.clone(),
                 audiences: issuer.audience.clone(),
@@ -133,5 +175,27 @@ impl Faults {
                 max_lifetime: Some(max_lifetime),
             },
         }
+    }
+
+    fn issuer_keys(&mut self, path: &str, issuer: &IssuerConfig, allow_loopback: bool) -> IssuerKeys {
+        if let Some(url) = &issuer.jwks_uri {
+            if !is_fetchable(url, allow_loopback) {
+                self.add(format!("{path}.jwks_uri"), "is not an https url; write where the key set is");
+            }
+            if issuer.discovery.is_some() {
+                self.add(format!("{path}.discovery"), "is for issuers without jwks_uri; remove one of them");
+            }
+            return IssuerKeys::At(url.clone());
+        }
+        if !issuer.issuer.is_empty() && !is_issuer_identifier(&issuer.issuer, allow_loopback) {
+            self.add(
+                format!("{path}.issuer"),
+                "is not an https url without query and fragment, under which metadata could be asked for; write jwks_uri",
+            );
+        }
+        IssuerKeys::Discovered(issuer.discovery.map(|discovery| match discovery {
+            DiscoveryConfig::Rfc8414 => WellKnown::Rfc8414,
+            DiscoveryConfig::OpenId => WellKnown::OpenId,
+        }))
     }
 }

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use serde::Deserialize;
 
 use super::gate::{Faults, is_scope};
-use super::{AmountConfig, Config, DetailsDemandConfig, McpConfig, RuleConfig, Span};
+use super::{AmountConfig, Config, DetailsDemandConfig, McpConfig, RuleConfig, Span, TaskConfig, TaskSource};
 use crate::policy::{Limit, Pattern, Route, StepUp};
 use crate::signature::profiles;
 use crate::state::rate::Quota;
@@ -68,6 +68,9 @@ pub struct RouteConfig {
     /// matches none is allowed. Default: none. Range: 0 to 64 entries.
     #[serde(default)]
     pub rules: Vec<RuleConfig>,
+    /// Where a request names its task, which must be the task that its token is for. Default: tasks are not compared.
+    #[serde(default)]
+    pub task: Option<TaskConfig>,
     /// How repeated proofs are refused. Default: `isolate`.
     #[serde(default)]
     pub replay: ReplayConfig,
@@ -264,6 +267,7 @@ impl Faults {
             return None;
         };
         let policy = self.policy(path, route, &pattern, config);
+        let task = route.task.as_ref().and_then(|task| self.task(&format!("{path}.task"), task, token));
         Some(Route {
             signature,
             token,
@@ -276,10 +280,13 @@ impl Faults {
             replay: route.replay == ReplayConfig::Isolate,
             limits,
             shadow: route.shadow,
-            reads_content: route.mcp.is_some() || policy.reads_content(),
+            reads_content: route.mcp.is_some()
+                || policy.reads_content()
+                || matches!(task, Some(TaskSource::Body(_))),
             policy,
             mcp: route.mcp.as_ref().map(|mcp| self.mcp(&format!("{path}.mcp"), mcp, token)),
             step_up: self.step_up(path, route, token),
+            task,
             ..Route::open(pattern)
         })
     }

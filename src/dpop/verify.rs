@@ -18,7 +18,7 @@ use crate::encoding::json::Value;
 use crate::jose::jws::{Jws, JwsError};
 use crate::jose::jwt::JwtError;
 use crate::reason::{self, Reason};
-use crate::request::Target;
+use crate::request::{RequestError, Target};
 pub use crate::signature::verify::Outcome;
 use crate::time::UnixSeconds;
 
@@ -39,6 +39,13 @@ pub struct Expected {
     pub clock_skew: Duration,
     /// The nonce that it must have.
     pub nonce: Option<String>,
+}
+
+impl Expected {
+    /// The target of a request, as [`Self::target`] has it, from its URL; a fragment is passed over, as in `htu`.
+    pub fn target_of(url: &str) -> Result<Target, RequestError> {
+        Target::parse(url.split('#').next().unwrap_or_default())
+    }
 }
 
 /// What was found out about a proof.

@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use super::verify::{Context, Verification};
 use super::{Step, evidence};
 use crate::decision::Method;
-use crate::encoding::json::{Object, Value};
+use crate::delegation::{self, ChainEntry};
 use crate::jose::Claims;
 use crate::memory::Memory;
 use crate::reason::Reason;
@@ -22,8 +22,6 @@ use crate::revocation::deny_list::DenyList;
 
 /// The name of the deny list in decisions.
 const DENY_LIST: &str = "deny-list";
-/// Most steps of a delegation that are looked up.
-const MAX_STEPS: usize = 32;
 
 impl Verification {
     /// Refuses what is denied; where the list has to be brought first, says so.
@@ -71,13 +69,12 @@ impl Verification {
     fn denied(&self, context: &Context<'_>, memory: &mut Memory, list: &Arc<DenyList>) -> Option<Reason> {
         let agent = self.verified.agent.as_ref();
         let token = self.verified.token.as_ref().map(|token| token.claims());
-        let named = token.map(|claims| Named::read(&claims.raw)).unwrap_or_default();
-        let tasks: Vec<&str> = named.ancestor_tasks.iter().map(String::as_str).collect();
-        let tokens: Vec<&str> = named.ancestor_tokens.iter().map(String::as_str).collect();
+        let named = token.map(|claims| &claims.delegation);
+        let (tasks, tokens) = named.map(came_from).unwrap_or_default();
         let lineage = token.map(|claims| Lineage {
             iss: &claims.iss,
             jti: claims.jti.as_deref(),
-            task: named.task.as_deref(),
+            task: claims.delegation.task.as_deref(),
             ancestor_tasks: &tasks,
             ancestor_tokens: &tokens,
         });
@@ -93,7 +90,7 @@ impl Verification {
         let agents: Vec<&str> = [
             agent.map(|agent| agent.id.as_str()),
             token.and_then(|claims| claims.client_id.as_deref()),
-            named.agent.as_deref(),
+            named.and_then(|named| named.agent.as_deref()),
         ]
         .into_iter()
         .flatten()
@@ -110,30 +107,15 @@ impl Verification {
     }
 }
 
-/// The names in a token that say for what, and from what, it is.
-#[derive(Default)]
-struct Named {
-    agent: Option<String>,
-    task: Option<String>,
-    ancestor_tasks: Vec<String>,
-    ancestor_tokens: Vec<String>,
-}
-
-impl Named {
-    fn read(claims: &Object<'_>) -> Self {
-        let text = |of: &Object<'_>, name: &str| of.get(name).and_then(Value::as_str).map(str::to_owned);
-        let chain = claims.get("delegation_chain").and_then(Value::as_array).unwrap_or_default();
-        let steps: Vec<_> = chain.iter().filter_map(Value::as_object).take(MAX_STEPS).collect();
-        let of_steps = |name: &'static str| steps.iter().filter_map(move |step| text(step, name));
-        Self {
-            agent: text(claims, "agent_id"),
-            task: text(claims, "task_id"),
-            ancestor_tasks: text(claims, "parent_task_id").into_iter().chain(of_steps("task_id")).collect(),
-            ancestor_tokens: text(claims, "parent_token_id")
-                .into_iter()
-                .chain(of_steps("token_id"))
-                .chain(of_steps("jti"))
-                .collect(),
-        }
-    }
+/// The tasks and the tokens that a token says it came from.
+fn came_from(named: &delegation::Claims) -> (Vec<&str>, Vec<&str>) {
+    let records = || {
+        named.chain.iter().filter_map(|entry| match entry {
+            ChainEntry::Record(record) => Some(record),
+            ChainEntry::Token(_) | ChainEntry::Name(_) => None,
+        })
+    };
+    let tasks = named.parent_task.iter().chain(records().filter_map(|record| record.task.as_ref()));
+    let tokens = named.parent_token.iter().chain(records().filter_map(|record| record.id.as_ref()));
+    (tasks.map(String::as_str).collect(), tokens.map(String::as_str).collect())
 }

@@ -16,9 +16,12 @@
 //! The order is that of trust: grammar, keys, signatures, then the body (nobody makes the gate read one without
 //! a signature that holds), then scopes, and last what is recorded: replay, limits, risk.
 
+mod ancestors;
 mod binding;
 mod challenge;
+mod delegation;
 mod denials;
+mod discovery;
 mod needs;
 mod nonce;
 mod permit;
@@ -210,6 +213,7 @@ impl Session {
             agent: None,
             principal: None,
             delegation: Vec::new(),
+            task: None,
             scope: Vec::new(),
             evidence: Vec::from([evidence("request", Some(reason), None)]),
             guarantees: Guarantees { replay: ReplayGuarantee::None, rate: RateGuarantee::None },
@@ -477,6 +481,7 @@ impl Session {
             agent: self.verified.agent.clone(),
             principal,
             delegation: self.verified.delegation(),
+            task: self.verified.task(),
             scope: self.verified.scope(),
             evidence: core::mem::take(&mut self.evidence),
             guarantees: self.guarantees,

@@ -62,7 +62,7 @@ impl Needs {
         now: UnixMillis,
     ) -> Found {
         match memory.look_up(&source, wanted, now) {
-            Lookup::Use { set, version, refresh, .. } => {
+            Lookup::Use { document: set, version, refresh, .. } => {
                 let known = |key: &Jwk| KnownKey { key: key.clone(), source: Some(source.clone()) };
                 let named = |wanted: Wanted<'_>| {
                     set.candidates(wanted.kid, wanted.algorithm).into_iter().map(known).collect()

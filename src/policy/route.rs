@@ -10,7 +10,7 @@ use core::time::Duration;
 
 use super::Policy;
 use super::mcp::Mcp;
-use crate::config::{NonceConfig, RatePer};
+use crate::config::{NonceConfig, RatePer, TaskSource};
 use crate::request::is_token_byte;
 use crate::signature::Component;
 use crate::state::rate::Quota;
@@ -38,6 +38,8 @@ pub struct Route {
     pub(crate) mcp: Option<Mcp>,
     pub(crate) step_up: StepUp,
     pub(crate) policy: Policy,
+    /// Where a request names the task that its token must be for.
+    pub(crate) task: Option<TaskSource>,
 }
 
 /// How the person must have authenticated whom the agent acts for (RFC 9470).
@@ -67,6 +69,7 @@ impl Route {
             reads_content: false,
             mcp: None,
             step_up: StepUp::default(),
+            task: None,
             reads_client: false,
             policy: Policy::default(),
         }

@@ -13,7 +13,7 @@ use countersign::decision::Decision;
 use countersign::encoding::base64url;
 use countersign::engine::{Answer, Conclusion, Session, Step};
 use countersign::jose::thumbprint;
-use countersign::keys::{DIRECTORY_MEDIA_TYPE, KeyResponse};
+use countersign::keys::{DIRECTORY_MEDIA_TYPE, KeyResponse, KeySource};
 use countersign::memory::Memory;
 use countersign::registry::copy::published;
 use countersign::request::{Fields, RequestView, Target};
@@ -242,6 +242,10 @@ pub(crate) struct World {
     pub(crate) host_checks: RefCell<usize>,
     /// What the store has of the registry of agents.
     pub(crate) agents: Option<String>,
+    /// With which status a URL answers instead of 200; 0 is no answer.
+    pub(crate) statuses: BTreeMap<String, u16>,
+    /// What other hosts have stored of keys, where this host has a store.
+    pub(crate) store: Option<RefCell<BTreeMap<String, String>>>,
     /// What the store has of the deny list.
     pub(crate) denials: Option<String>,
 }
@@ -266,6 +270,8 @@ impl World {
             now: UnixMillis(u64::try_from(NOW).unwrap() * 1000),
             host_checks: RefCell::default(),
             agents: None,
+            statuses: BTreeMap::new(),
+            store: None,
             denials: Some(DenyList::default().to_json()),
         }
     }
@@ -302,6 +308,33 @@ impl World {
         self.decide(draft).code
     }
 
+    /// Brings the keys of a source as hosts do: from the store, else from the source.
+    pub(crate) fn bring(&self, memory: &mut Memory, source: &KeySource) {
+        let stored = self.store.as_ref().and_then(|store| store.borrow().get(&source.name()).cloned());
+        if stored.is_some_and(|text| memory.keys_loaded(source, &text, self.now)) {
+            return;
+        }
+        let status = self.statuses.get(source.url()).copied();
+        let body = self.documents.get(source.url()).filter(|_| status != Some(0));
+        let answered = body.is_some() || status.is_some_and(|status| status != 0);
+        let store = if !memory.may_fetch(source, self.now) {
+            memory.keys_failed(source, self.now)
+        } else if answered {
+            self.fetches.borrow_mut().push(source.url().into());
+            let body = body.map_or(&[][..], Vec::as_slice);
+            let response = KeyResponse::new(status.unwrap_or(200), Some(body));
+            let response = response.with("content-type", DIRECTORY_MEDIA_TYPE);
+            let reading = source.read(&response, self.now.seconds());
+            memory.keys_read(source, reading, &[], self.now).store
+        } else {
+            self.fetches.borrow_mut().push(source.url().into());
+            memory.keys_failed(source, self.now)
+        };
+        if let (Some(kept), Some((text, _))) = (&self.store, store) {
+            kept.borrow_mut().insert(source.name(), text);
+        }
+    }
+
     pub(crate) fn conclude(&self, draft: &Draft) -> Conclusion {
         let mut session = Session::new(Arc::clone(&self.gate), draft.view(), self.now, [7; 10]);
         let mut verdicts: Vec<bool>;
@@ -312,20 +345,7 @@ impl World {
                 Step::Done(conclusion) => return *conclusion,
                 Step::Keys(sources) => {
                     for source in sources {
-                        if !memory.may_fetch(&source, self.now) {
-                            memory.keys_failed(&source, self.now);
-                            continue;
-                        }
-                        self.fetches.borrow_mut().push(source.url().into());
-                        match self.documents.get(source.url()) {
-                            Some(body) => {
-                                let response = KeyResponse::new(200, Some(body))
-                                    .with("content-type", DIRECTORY_MEDIA_TYPE);
-                                let reading = source.read(&response, self.now.seconds());
-                                memory.keys_read(&source, reading, &[], self.now);
-                            }
-                            None => memory.keys_failed(&source, self.now),
-                        }
+                        self.bring(&mut memory, &source);
                     }
                     Answer::Ready
                 }

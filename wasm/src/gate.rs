@@ -35,6 +35,20 @@ impl Gate {
         gate.map(|gate| Self(Arc::new(gate))).map_err(|fault| JsError::new(&fault.to_string()))
     }
 
+    /// Whether a route asks for nonces of DPoP proofs, and there are no secrets to make them with.
+    #[wasm_bindgen(getter, js_name = needsNonceSecrets)]
+    #[must_use]
+    pub fn needs_nonce_secrets(&self) -> bool {
+        self.0.needs_nonce_secrets()
+    }
+
+    /// Takes the secrets that make nonces: one text, or a JSON array of them.
+    #[wasm_bindgen(js_name = withNonceSecrets)]
+    pub fn with_nonce_secrets(&self, document: &str) -> Result<Self, JsError> {
+        let gate = config::Gate::clone(&self.0).with_nonce_secrets(document);
+        gate.map(|gate| Self(Arc::new(gate))).map_err(|fault| JsError::new(&fault.to_string()))
+    }
+
     /// Most bytes of a body that the host reads.
     #[wasm_bindgen(getter, js_name = maxBodyBytes)]
     #[must_use]

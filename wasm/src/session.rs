@@ -10,6 +10,7 @@ use countersign::request::{Fields, RequestError, RequestView, Target};
 use countersign::state::rate::Quota;
 use wasm_bindgen::prelude::*;
 
+use crate::client::Client;
 use crate::gate::Gate;
 use crate::memory::Memory;
 use crate::step::{self, Step};
@@ -28,7 +29,8 @@ pub struct Session {
 #[wasm_bindgen]
 impl Session {
     /// A session for one request. `fields` has the name and the value of each field line in turn, in UTF-8, and
-    /// `lengths` how many bytes each of them has; `entropy` is ten random bytes.
+    /// `lengths` how many bytes each of them has; `entropy` is ten random bytes; `client` is what the host knows of the
+    /// connection.
     #[wasm_bindgen(constructor)]
     #[expect(clippy::too_many_arguments, reason = "an object of them would have to be read member by member")]
     pub fn new(
@@ -40,13 +42,17 @@ impl Session {
         has_body: bool,
         now: f64,
         entropy: &[u8],
+        client: Option<Client>,
     ) -> Result<Self, JsError> {
         let entropy = entropy.try_into().map_err(|_| JsError::new("entropy is not ten bytes"))?;
         let lines =
             split(fields, lengths).ok_or_else(|| JsError::new("lengths are not those of the fields"))?;
         let now = unix_millis(now);
         let inner = match view(method, url, &lines, has_body) {
-            Ok(view) => Ok(engine::Session::new(Arc::clone(gate.inner()), view, now, entropy)),
+            Ok(view) => {
+                let view = view.with_client(client.map(Client::into_inner).unwrap_or_default());
+                Ok(engine::Session::new(Arc::clone(gate.inner()), view, now, entropy))
+            }
             Err(error) => {
                 let decision = engine::Session::refuse_unviewable(Reason::from(error), now, entropy);
                 Err(Some(Conclusion::from(decision)))

@@ -1,6 +1,9 @@
 //! The facts of a request, as the core wants them.
 
+use countersign::client::{Client, ClientCertificate, address_of, country_of};
+use countersign::config::Gate;
 use countersign::engine::Answer;
+use countersign::mtls;
 use countersign::request::{Fields, RequestError, RequestView, Target};
 use js_sys::{Array, Reflect, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
@@ -19,6 +22,51 @@ pub(crate) fn view(request: &Request) -> Result<RequestView, RequestError> {
     // A fragment is no part of a request; the runtime keeps what a client wrongly sent.
     let url = url.split('#').next().unwrap_or_default();
     RequestView::new(&request.method(), Target::parse(url)?, fields, has_body(request))
+}
+
+/// The view with what the platform knows of the connection, where the gate may look at it: each fact is one more
+/// crossing into JavaScript.
+pub(crate) fn with_client(view: RequestView, request: &Request, gate: &Gate) -> RequestView {
+    if !gate.needs_client(&view) {
+        return view;
+    }
+    let cf = member(request, "cf");
+    // The platform sets this field itself, whatever the client sent under its name.
+    let address = view.fields().combined("cf-connecting-ip");
+    let asn = member(&cf, "asn").as_f64().filter(|asn| (0.0..=f64::from(u32::MAX)).contains(asn));
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is in range")]
+    let asn = asn.map(|asn| asn as u32);
+    let client = Client {
+        address: address.as_deref().and_then(address_of),
+        asn,
+        country: text(&cf, "country").as_deref().and_then(country_of),
+        certificate: certificate(&member(&cf, "tlsClientAuth")),
+    };
+    view.with_client(client)
+}
+
+/// The client certificate, as the platform describes it. What is not as it should be counts against it: a certificate
+/// whose bytes are not there (they are left out above 10 KiB) is one that nothing can be compared with.
+fn certificate(auth: &JsValue) -> Option<ClientCertificate> {
+    if text(auth, "certPresented")? != "1" {
+        return None;
+    }
+    let der = text(auth, "certRFC9440").as_deref().and_then(mtls::certificate_of_field);
+    Some(ClientCertificate {
+        der: der.unwrap_or_default(),
+        verified: text(auth, "certVerified").as_deref() == Some("SUCCESS"),
+        // A revoked one is verified all the same.
+        revoked: text(auth, "certRevoked").as_deref() != Some("0"),
+    })
+}
+
+/// A member of an object; undefined where it is not there, or the object is none.
+fn member(object: &JsValue, name: &str) -> JsValue {
+    Reflect::get(object, &JsValue::from_str(name)).unwrap_or_default()
+}
+
+fn text(object: &JsValue, name: &str) -> Option<String> {
+    member(object, name).as_string()
 }
 
 /// Whether a body follows. Clients state a length of zero for one that does not.

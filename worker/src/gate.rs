@@ -12,6 +12,7 @@ use worker::{Context, Delay, Env, Result, console_log};
 
 use crate::facts::{self, Body};
 use crate::isolate::{Isolate, isolate, now, random};
+use crate::registry::Published;
 use crate::well_known::respond;
 use crate::{admin, events, keys, limits, origin, registry, webcrypto, well_known};
 
@@ -77,6 +78,7 @@ async fn decide(
             return (decision.into(), Body::Untouched);
         }
     };
+    let view = facts::with_client(view, request, &isolate.gate);
     let mut session = Session::new(Arc::clone(&isolate.gate), view, now(), random());
     let mut body = Body::Untouched;
     let mut verdicts = Vec::new();

@@ -22,6 +22,8 @@ pub(crate) const CONFIG: &str = "COUNTERSIGN_CONFIG";
 pub(crate) const SIGNING_KEY: &str = "GATE_SIGNING_KEY";
 /// The secret with the keys that clients share, where a profile accepts `hmac-sha256`.
 pub(crate) const SHARED_KEYS: &str = "GATE_SHARED_KEYS";
+/// The secret that makes nonces for DPoP proofs, or a JSON array of them, where a route asks for nonces.
+pub(crate) const NONCE_SECRET: &str = "GATE_NONCE_SECRET";
 /// The KV namespace for key sets and limits.
 pub(crate) const KV: &str = "COUNTERSIGN_KV";
 
@@ -59,7 +61,8 @@ pub(crate) fn isolate(env: &Env) -> Option<Rc<Isolate>> {
 
 fn make(env: &Env) -> Result<Isolate, Vec<ConfigError>> {
     let config = config(env).map_err(|fault| vec![fault])?;
-    let gate = with_shared_keys(Gate::new(&config)?, env).map_err(|fault| vec![fault])?;
+    let gate = with_shared_keys(Gate::new(&config)?, env).and_then(|gate| with_nonce_secrets(gate, env));
+    let gate = gate.map_err(|fault| vec![fault])?;
     let signer =
         Signer::from_secret(env.secret(SIGNING_KEY).ok().map(|secret| secret.to_string()).as_deref());
     let signer =
@@ -89,6 +92,18 @@ fn with_shared_keys(gate: Gate, env: &Env) -> Result<Gate, ConfigError> {
         Ok(keys) => gate.with_shared_keys(&keys.to_string()).map_err(|error| fault(error.message)),
         Err(_) if gate.needs_shared_keys() => Err(fault(
             "is not set, and a profile accepts hmac-sha256; set it to a JWK Set of oct keys".into(),
+        )),
+        Err(_) => Ok(gate),
+    }
+}
+
+/// The gate with the secrets of its nonces. None has a default, as whoever knows it could make nonces for any day.
+fn with_nonce_secrets(gate: Gate, env: &Env) -> Result<Gate, ConfigError> {
+    let fault = |message: String| ConfigError { path: NONCE_SECRET.into(), message };
+    match env.secret(NONCE_SECRET) {
+        Ok(secrets) => gate.with_nonce_secrets(&secrets.to_string()).map_err(|error| fault(error.message)),
+        Err(_) if gate.needs_nonce_secrets() => Err(fault(
+            "is not set, and a route has dpop_nonce; set it to 32 to 128 random bytes, as text".into(),
         )),
         Err(_) => Ok(gate),
     }

@@ -65,8 +65,8 @@ async fn bring_one(isolate: &Isolate, env: &Env, source: &KeySource) -> Option<S
     let may_fetch = isolate.memory.borrow_mut().may_fetch(source, now());
     let fetched = if may_fetch { fetch(isolate, source).await } else { None };
     let Some(fetched) = fetched else {
-        isolate.memory.borrow_mut().keys_failed(source, now());
-        return None;
+        let (text, keep_for) = isolate.memory.borrow_mut().keys_failed(source, now())?;
+        return Some((source.name(), text, keep_for));
     };
     let reading = source.read(&fetched.response(), now().seconds());
     let mut verdicts = Vec::new();

@@ -1,0 +1,160 @@
+//! `verify jwt` and `verify dpop`: one token or one proof, with what the caller has (RFC 7519, RFC 9068, RFC 9449).
+//!
+//! What they deserve is the core's verdict; here they are read, asked and shown.
+
+use std::path::Path;
+use std::time::Duration;
+
+use countersign::crypto::Algorithm;
+use countersign::dpop::verify as proofs;
+use countersign::jose::JwkSet;
+use countersign::jose::jwt::{MAX_CLOCK_SKEW, Profile, Rules};
+use countersign::jose::verify::{self as tokens, Expected};
+use countersign::reason::Reason;
+use serde_json::{Value, json};
+
+use crate::arguments::Input;
+use crate::verify::{members_as_text, unknown};
+use crate::{Failure, Report, Status, exchange, input};
+
+/// How far clocks may differ, where nothing else is said: as in a gate.
+const CLOCK_SKEW: Duration = Duration::from_secs(30);
+/// How old a proof may be, likewise.
+const MAX_AGE: Duration = Duration::from_mins(1);
+
+pub(crate) fn jwt(input: &Input) -> Result<Report, Failure> {
+    report(input, verify_jwt(input))
+}
+
+pub(crate) fn dpop(input: &Input) -> Result<Report, Failure> {
+    report(input, verify_dpop(input))
+}
+
+/// A report of the core, or why there is none, as the caller wants to read it.
+fn report(input: &Input, report: Result<Value, Failure>) -> Result<Report, Failure> {
+    let is_json = input.has("json");
+    match report {
+        Ok(report) => {
+            let is_verified = report.get("outcome").and_then(Value::as_str) == Some("verified");
+            let status = if is_verified { Status::Good } else { Status::Faults };
+            let text = if is_json { format!("{report}\n") } else { members_as_text(&report) };
+            Ok(Report { text, status })
+        }
+        Err(failure) if is_json => {
+            let text = format!("{}\n", json!({ "error": failure.message }));
+            Err(Failure { text, ..failure })
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+fn verify_jwt(input: &Input) -> Result<Value, Failure> {
+    exchange::read_stdin_once(input, &["token", "keys"])?;
+    let expected = expected_token(input)?;
+    let now = exchange::seconds(input, "now")?;
+    let keys = keys(input.value("keys").unwrap_or_default())?;
+    let token = compact(input.value("token").unwrap_or_default())?;
+    let report = tokens::inspect(&token, &expected, &keys, now).conclude_here();
+    titled(serde_json::to_value(&report), report.reason)
+}
+
+fn verify_dpop(input: &Input) -> Result<Value, Failure> {
+    exchange::read_stdin_once(input, &["proof", "token"])?;
+    let url = input.value("url").unwrap_or_default();
+    let target = proofs::Expected::target_of(url);
+    let expected = proofs::Expected {
+        method: input.value("method").unwrap_or_default().to_owned(),
+        target: target.map_err(|error| Failure::new(format!("--url {url:?}: {error}")))?,
+        algorithms: algorithms(input)?,
+        max_age: length(input, "max-age")?.unwrap_or(MAX_AGE),
+        clock_skew: clock_skew(input)?,
+        nonce: input.value("nonce").map(str::to_owned),
+        token: input.value("token").map(compact).transpose()?,
+    };
+    let now = exchange::seconds(input, "now")?;
+    let proof = compact(input.value("proof").unwrap_or_default())?;
+    let report = proofs::inspect(&proof, &expected, now).conclude_here();
+    titled(serde_json::to_value(&report), report.reason)
+}
+
+/// The report of the core, with the title of a refusal.
+fn titled(report: serde_json::Result<Value>, reason: Option<Reason>) -> Result<Value, Failure> {
+    let mut value = report.map_err(|error| Failure::new(format!("the report cannot be written: {error}")))?;
+    if let (Some(report), Some(reason)) = (value.as_object_mut(), reason) {
+        report.insert("title".to_owned(), reason.title().into());
+    }
+    Ok(value)
+}
+
+fn expected_token(input: &Input) -> Result<Expected, Failure> {
+    let profile = input.value("profile").unwrap_or("at+jwt");
+    let rules = Rules {
+        issuer: input.value("issuer").unwrap_or_default().to_owned(),
+        audiences: input.values("audience").map(str::to_owned).collect(),
+        algorithms: algorithms(input)?,
+        // Which profile it is, `Expected::of` knows by its name.
+        profile: Profile::AtJwt,
+        clock_skew: clock_skew(input)?,
+        max_lifetime: length(input, "max-lifetime")?,
+    };
+    let expected =
+        Expected::of(profile, rules).ok_or_else(|| unknown("profile", &Expected::PROFILES, profile))?;
+    let is_jws = matches!(expected, Expected::Jws { .. });
+    for option in ["issuer", "audience"] {
+        if !is_jws && !input.has(option) {
+            return Err(Failure::new(format!("verify jwt needs --{option}, but for --profile jws")));
+        }
+    }
+    // Whoever gives one of these wants it to count.
+    for option in ["issuer", "audience", "clock-skew", "max-lifetime"] {
+        if is_jws && input.has(option) {
+            return Err(Failure::new(format!("--profile jws looks at no claim; leave --{option} out")));
+        }
+    }
+    Ok(expected)
+}
+
+/// Those that are accepted: all, where none is named.
+fn algorithms(input: &Input) -> Result<Vec<Algorithm>, Failure> {
+    let named: Vec<_> = input.values("alg").collect();
+    if named.is_empty() {
+        return Ok(Algorithm::ALL.to_vec());
+    }
+    let known = |name: &&str| {
+        Algorithm::from_jose(name).ok_or_else(|| {
+            unknown("alg", &Algorithm::ALL.iter().map(|algorithm| algorithm.jose()).collect::<Vec<_>>(), name)
+        })
+    };
+    named.iter().map(known).collect()
+}
+
+fn clock_skew(input: &Input) -> Result<Duration, Failure> {
+    match length(input, "clock-skew")? {
+        Some(skew) if skew > MAX_CLOCK_SKEW => Err(Failure::new("--clock-skew is at most 60s")),
+        skew => Ok(skew.unwrap_or(CLOCK_SKEW)),
+    }
+}
+
+/// A length of time, also as a bare number of seconds.
+fn length(input: &Input, option: &str) -> Result<Option<Duration>, Failure> {
+    match input.value(option).map(str::parse) {
+        Some(Ok(seconds)) => Ok(Some(Duration::from_secs(seconds))),
+        _ => exchange::duration(input, option),
+    }
+}
+
+fn keys(given: &str) -> Result<JwkSet, Failure> {
+    let is_literal = given.trim_start().starts_with('{');
+    let (name, text) = if is_literal { ("--keys", given.to_owned()) } else { (given, input::read(given)?) };
+    JwkSet::parse_directory(text.trim().as_bytes()).map_err(|error| Failure::new(format!("{name}: {error}")))
+}
+
+/// A token or a proof: what stdin or a file has, without the end of its line, else the text itself. No token is the
+/// name of a file, as it is longer than one may be.
+fn compact(given: &str) -> Result<String, Failure> {
+    if given != "-" && !Path::new(given).is_file() {
+        return Ok(given.to_owned());
+    }
+    let text = input::read(given)?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}
