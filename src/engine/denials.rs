@@ -17,12 +17,15 @@ use crate::jose::{Claims, DecodedToken};
 use crate::memory::Memory;
 use crate::reason::Reason;
 use crate::registry::copy::{Copied, MAX_AGE};
+use crate::revocation::Freshness;
 use crate::revocation::ancestry::Lineage;
 use crate::revocation::denials::Subjects;
 use crate::revocation::deny_list::DenyList;
 
 /// The name of the deny list in decisions.
 const DENY_LIST: &str = "deny-list";
+/// Most steps of a delegation that are looked up.
+const MAX_STEPS: usize = 32;
 
 impl Verification {
     /// Refuses what is denied; where the list has to be brought first, says so.
@@ -43,10 +46,13 @@ impl Verification {
             }
             Copied::Ask => return Ok(Some(Step::Denials)),
             Copied::Wait if !self.has_waited_too_long(context) => return Ok(Some(Step::Wait)),
-            Copied::Wait | Copied::Unavailable => return self.without_denials(context).map(|()| None),
+            Copied::Wait | Copied::Unavailable => {
+                return self.without_denials(context, memory).map(|()| None);
+            }
         };
         let refusal = self.denied(context, memory, &list);
-        if context.gate.admin().is_some() {
+        if let Some(age) = memory.denials.age(context.now).filter(|_| context.gate.admin().is_some()) {
+            self.verified.revocation.push(Freshness { source: DENY_LIST, age_secs: age.as_secs() });
             // A client that sends its body slowly gets no longer than a copy may be old before a denial counts.
             let until = context.now.seconds().plus(MAX_AGE);
             self.verified.deadlines.push((until, Reason::RequestBodyUnreadable));
@@ -57,13 +63,15 @@ impl Verification {
         refusal.map_or(Ok(None), Err)
     }
 
-    fn without_denials(&mut self, _context: &Context<'_>) -> Result<(), Reason> {
-        self.evidence.push(evidence(
-            "revocation",
-            Some(Reason::RevocationUnavailable),
-            Some(DENY_LIST.to_owned()),
-        ));
-        Err(Reason::RevocationUnavailable)
+    /// What the configuration denies is denied also where the store cannot be asked.
+    fn without_denials(&mut self, context: &Context<'_>, memory: &mut Memory) -> Result<(), Reason> {
+        match self.denied(context, memory, context.gate.denied()) {
+            Some(reason) => {
+                self.evidence.push(evidence("revocation", Some(reason), Some(DENY_LIST.to_owned())));
+                Err(reason)
+            }
+            None => self.unavailable(context, DENY_LIST),
+        }
     }
 
     /// Everything by which the request is known, looked up.
