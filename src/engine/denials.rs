@@ -133,7 +133,7 @@ impl Named {
         let of_issuer = |jti: &String| (claims.iss.clone(), jti.clone());
         named.ancestor_tasks.extend(claims.delegation.parent_task.clone());
         named.ancestor_tokens.extend(claims.delegation.parent_token.as_ref().map(of_issuer));
-        for step in claims.delegation.chain.iter().take(MAX_STEPS) {
+        for step in &claims.delegation.chain {
             match step {
                 ChainEntry::Record(record) => {
                     named.ancestor_tasks.extend(record.task.clone());
