@@ -20,7 +20,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 /// What a configuration with an admin API has, and deep delegations.
-const ADMIN: &str = "[admin]\nissuer = \"https://auth.example\"\n[delegation]\nmax_depth = 16\n";
+const ADMIN: &str = "[admin]\nissuer = \"https://auth.example\"\n[delegation]\nmax_depth = 8\n";
 
 fn with(more: &str) -> World {
     World::with(&format!("{CONFIG}\n{more}"))
@@ -584,7 +584,7 @@ proptest! {
 
     /// Whatever tree of tasks there is, and whichever is revoked: all below it are refused, and nothing else is.
     #[test]
-    fn a_revoked_task_refuses_all_its_descendants(parents in prop::collection::vec(any::<prop::sample::Index>(), 1..12), revoked in any::<prop::sample::Index>(), whole in any::<bool>()) {
+    fn a_revoked_task_refuses_all_its_descendants(parents in prop::collection::vec(any::<prop::sample::Index>(), 1..8), revoked in any::<prop::sample::Index>(), whole in any::<bool>()) {
         // Task 0 is the root; each other came from one before it.
         let parent: BTreeMap<usize, usize> =
             parents.iter().enumerate().map(|(i, index)| (i + 1, index.index(i + 1))).collect();
