@@ -160,6 +160,27 @@ fn a_grandchild_is_caught_by_what_its_parents_token_said() {
     assert_eq!(other.code(&by_task), "ok");
 }
 
+/// The parent's token comes with the request: what it says of itself and of its own parents counts at once.
+#[test]
+fn a_grandchild_that_brings_its_parents_token_is_caught_by_it() {
+    for denied in
+        [(Kind::Task, "root"), (Kind::Jti, "token-0"), (Kind::Jti, "parent-token"), (Kind::Task, "unrelated")]
+    {
+        let config = format!("{CONFIG}\n{ADMIN}parent_field = \"Parent-Token\"\n");
+        let world = World { denials: denying(&[denied]).denials, ..World::with(&config) };
+        let parent = world.token(|claims| {
+            (claims["jti"], claims["task_id"]) = ("parent-token".into(), "child".into());
+            (claims["parent_task_id"], claims["parent_token_id"]) = ("root".into(), "token-0".into());
+        });
+        let child = orders(&world, |claims| {
+            (claims["task_id"], claims["parent_task_id"]) = ("leaf".into(), "child".into());
+            claims["parent_token_id"] = "parent-token".into();
+        });
+        let expected = if denied.1 == "unrelated" { "ok" } else { denied.0.refusal().code() };
+        assert_eq!(world.code(&child.field("parent-token", &parent)), expected, "{denied:?}");
+    }
+}
+
 #[test]
 fn what_a_forged_token_says_is_not_remembered() {
     let mut world = denying(&[]);
