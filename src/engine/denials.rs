@@ -24,8 +24,6 @@ use crate::revocation::deny_list::DenyList;
 
 /// The name of the deny list in decisions.
 const DENY_LIST: &str = "deny-list";
-/// Most steps of a delegation that are looked up.
-const MAX_STEPS: usize = 32;
 
 impl Verification {
     /// Refuses what is denied; where the list has to be brought first, says so.
