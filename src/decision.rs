@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 
 use crate::config::Disclosure;
 use crate::reason::{self, Reason};
+use crate::revocation::Freshness;
 use crate::signature::explain::Explanation;
 use crate::state::risk::Level;
 use crate::time::UnixSeconds;
@@ -64,7 +65,8 @@ pub enum CheckResult {
 /// One check that was made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Evidence {
-    /// What was checked: `route`, `signature`, `token`, `dpop`, `mtls`, `scope`, `policy`, `replay`, `rate`.
+    /// What was checked: `route`, `signature`, `token`, `dpop`, `mtls`, `revocation`, `delegation`, `mcp`, `scope`,
+    /// `step-up`, `policy`, `replay`, `rate`.
     pub check: &'static str,
     /// Whether it held.
     pub result: CheckResult,
@@ -140,6 +142,26 @@ pub struct Principal {
     pub client_id: Option<String>,
 }
 
+/// What the agent was sent for, by a verified token.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Task {
+    /// The task.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// The task that it came from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
+    /// The identifier of the token that the token was derived from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent_token: Option<String>,
+    /// Who delegated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delegator: Option<String>,
+    /// What for, in the issuer's words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<String>,
+}
+
 /// What the decision can promise, honestly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Guarantees {
@@ -210,8 +232,14 @@ pub struct Decision {
     pub principal: Option<Principal>,
     /// The token's actors, outermost first (RFC 8693 §4.1).
     pub delegation: Vec<String>,
+    /// What the agent was sent for, where the token says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task: Option<Task>,
     /// The token's scopes.
     pub scope: Vec<String>,
+    /// How fresh each answer was by which the token still is good. Empty where nobody was asked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub revocation: Vec<Freshness>,
     /// What was checked.
     pub evidence: Vec<Evidence>,
     /// What is promised.
@@ -294,6 +322,7 @@ impl Decision {
             ("client_id", self.principal.as_ref().and_then(|p| p.client_id.clone()).map(Value::from)),
             ("scope", (!self.scope.is_empty()).then(|| self.scope.join(" ").into())),
             ("delegation", (!self.delegation.is_empty()).then(|| json!(self.delegation))),
+            ("task", self.task.as_ref().map(|task| json!(task))),
             ("shadow", self.shadow_code().map(Value::from)),
         ];
         if let Some(claims) = claims.as_object_mut() {

@@ -18,9 +18,13 @@ use crate::policy::{Limit, Route};
 use crate::reason::Reason;
 use crate::registry::MAX_AGENTS;
 use crate::registry::copy::{Agents, Copied, Copy};
+use crate::revocation::answers::Answers;
 use crate::revocation::denials::Denials;
 use crate::revocation::deny_list::DenyList;
+use crate::revocation::introspection::Introspected;
 use crate::revocation::ledger::Denial;
+use crate::revocation::lists::StatusLists;
+use crate::revocation::{About, Found, Inquiry, InquiryError, InquiryReading, InquiryTaken};
 use crate::state::bounded::Bounded;
 use crate::state::rate::{Gcra, Outcome, Quota, Shared};
 use crate::state::replay::Seen;
@@ -57,12 +61,13 @@ pub const AGENTS_NAME: &str = "agents";
 /// that without this bound anyone could make the gate fetch without end from an origin that it trusts.
 const NEW_DIRECTORIES: Quota = Quota { limit: 10, burst: 10, window: Duration::from_mins(1) };
 
-/// A verified token, and the version of the key set that it was verified with.
+/// A verified token, and what it was verified with: it counts as long as that has not changed.
 #[derive(Clone, Debug)]
 pub(crate) struct CachedToken {
     pub(crate) token: Arc<VerifiedToken>,
     pub(crate) issuer: usize,
     pub(crate) key_set_version: u64,
+    pub(crate) revocation_epoch: u64,
 }
 
 /// What one isolate keeps between requests.
@@ -80,7 +85,10 @@ pub struct Memory {
     /// The versions of directories that the store has been told.
     stored: Bounded<String, u64>,
     pub(crate) warm_keys: WarmKeys,
-    pub(crate) tokens: Bounded<[u8; 32], CachedToken>,
+    tokens: Bounded<[u8; 32], CachedToken>,
+    revocation_epoch: u64,
+    pub(crate) introspected: Answers<Introspected>,
+    pub(crate) status_lists: StatusLists,
     agents: Copy,
     pub(crate) denials: Denials,
     seen_proofs: Seen,
@@ -145,6 +153,9 @@ impl Memory {
             stored: Bounded::new(STORED_DIRECTORIES),
             warm_keys: WarmKeys::new(WARM_KEYS),
             tokens: Bounded::new(VERIFIED_TOKENS),
+            revocation_epoch: 0,
+            introspected: Answers::new(VERIFIED_TOKENS),
+            status_lists: StatusLists::default(),
             agents: Copy::default(),
             denials: Denials::new(),
             seen_proofs: Seen::new(SEEN_PROOFS),
@@ -335,6 +346,102 @@ impl Memory {
         if source.is_configured() { to_store(sets, &key, now) } else { None }
     }
 
+    /// A token that was verified before, by its SHA-256. One that was verified before the last change of what is revoked
+    /// is forgotten: it is judged anew.
+    pub(crate) fn verified_token(&mut self, digest: [u8; 32]) -> Option<CachedToken> {
+        let known = self.tokens.touch(&digest)?.clone();
+        if known.revocation_epoch == self.revocation_epoch {
+            return Some(known);
+        }
+        self.tokens.remove(&digest);
+        None
+    }
+
+    /// Remembers a verified token.
+    pub(crate) fn remember_token(
+        &mut self,
+        digest: [u8; 32],
+        token: &Arc<VerifiedToken>,
+        issuer: usize,
+        key_set_version: u64,
+    ) {
+        let (token, revocation_epoch) = (Arc::clone(token), self.revocation_epoch);
+        self.tokens.insert(digest, CachedToken { token, issuer, key_set_version, revocation_epoch });
+    }
+
+    /// Forgets a token, as one that has expired.
+    pub(crate) fn forget_token(&mut self, digest: [u8; 32]) {
+        self.tokens.remove(&digest);
+    }
+
+    /// Takes in that what is revoked has changed: no token counts as verified any more. What issuers said of tokens when
+    /// they were asked goes on to count for as long as it was to be kept.
+    pub fn revocations_changed(&mut self) {
+        self.revocation_epoch += 1;
+    }
+
+    /// Takes in what a store has under [`Inquiry::name`]. Answers whether that is enough: else the host asks.
+    pub fn inquiry_loaded(&mut self, inquiry: &Inquiry, _stored: &str, _now: UnixMillis) -> bool {
+        match inquiry.about() {
+            // Never stored.
+            About::Introspection(_) | About::StatusList(_) => false,
+        }
+    }
+
+    /// Takes in what came of an inquiry, with the host's verdicts on [`InquiryReading::checks`].
+    pub fn inquiry_answered(
+        &mut self,
+        inquiry: &Inquiry,
+        reading: InquiryReading,
+        verdicts: &[bool],
+        now: UnixMillis,
+    ) -> InquiryTaken {
+        let (key, retry_after) = (inquiry.key(), reading.retry_after());
+        let unknown_kid = reading.unknown_kid();
+        match (inquiry.about(), reading.conclude(verdicts)) {
+            (About::Introspection(asked), Ok(Found::Introspection(answer))) => {
+                let (introspected, keep_for) = asked.introspection().verified(answer, now);
+                let source = asked.introspection().source().name;
+                if introspected.is_ok() {
+                    self.introspected.good(key, source, introspected, keep_for, now);
+                } else {
+                    self.introspected.bad(key, source, introspected, keep_for, now);
+                }
+                InquiryTaken::default()
+            }
+            (About::Introspection(asked), Err(error)) => {
+                let source = asked.introspection().source().name;
+                self.introspected.failed(key, source, error.is_of_source(), retry_after, now);
+                InquiryTaken { store: None, error: Some(error) }
+            }
+            (About::StatusList(asked), Ok(Found::StatusList(list))) => {
+                self.status_lists.fetched(key, list.verified, list.stated, asked.max_age(), now);
+                InquiryTaken::default()
+            }
+            (About::StatusList(_), Err(error)) => {
+                self.status_lists.failed(key, retry_after, unknown_kid, now);
+                InquiryTaken { store: None, error: Some(error) }
+            }
+            // Another inquiry's answer is none to this.
+            (About::Introspection(_), Ok(Found::StatusList(_)))
+            | (About::StatusList(_), Ok(Found::Introspection(_))) => {
+                self.inquiry_failed(inquiry, now);
+                InquiryTaken { store: None, error: Some(InquiryError::Malformed) }
+            }
+        }
+    }
+
+    /// Takes in that an inquiry got no answer.
+    pub fn inquiry_failed(&mut self, inquiry: &Inquiry, now: UnixMillis) {
+        match inquiry.about() {
+            About::Introspection(asked) => {
+                let source = asked.introspection().source().name;
+                self.introspected.failed(inquiry.key(), source, true, None, now);
+            }
+            About::StatusList(_) => self.status_lists.failed(inquiry.key(), None, None, now),
+        }
+    }
+
     /// The registry of agents, or what to do for it. A gate without an admin API has no store to read.
     pub fn registry(&mut self, gate: &Gate, now: UnixMillis) -> Agents {
         match gate.admin() {
@@ -366,7 +473,12 @@ impl Memory {
     /// Takes in what the store has under [`DENIALS_NAME`](crate::revocation::deny_list::DENIALS_NAME), as
     /// [`Self::agents_loaded`] does.
     pub fn denials_loaded(&mut self, stored: Option<&str>, now: UnixMillis) -> bool {
-        self.denials.loaded(stored, now)
+        let before = self.denials.revision(now);
+        let is_current = self.denials.loaded(stored, now);
+        if self.denials.revision(now) != before {
+            self.revocations_changed();
+        }
+        is_current
     }
 
     /// Takes in that the store of denials did not answer.
@@ -377,6 +489,7 @@ impl Memory {
     /// Takes in what the admin API has just denied, so that it acts here before the store tells it.
     pub fn denied(&mut self, denial: Denial) {
         self.denials.denied(denial);
+        self.revocations_changed();
     }
 
     /// Where proofs are remembered that are refused for this reason when they come again.

@@ -470,7 +470,8 @@ fn claims_are_there_once_and_of_their_types() {
         ("sub", json!([])),
         ("aud", json!(null)),
         ("aud", json!(["https://api.example", null])),
-        ("scope", json!(["a"])),
+        ("scope", json!(1)),
+        ("scope", json!("a  b")),
         ("cnf", json!("x")),
         ("jti", json!(1)),
     ] {

@@ -13,6 +13,7 @@ use countersign::engine::{Answer, Conclusion, Session, Step};
 use countersign::keys::{DIRECTORY_MEDIA_TYPE, KeyResponse};
 use countersign::memory::Memory;
 use countersign::request::{Fields, RequestView, Target};
+use countersign::revocation::InquiryResponse;
 use gate_support::{CONFIG, Draft, World};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -93,6 +94,23 @@ fn conclude(world: &World, draft: &Draft, host: Host, memory: &mut Memory) -> Op
             }
             Step::Denials => {
                 memory.denials_failed(now);
+                Answer::Ready
+            }
+            Step::Fetch(inquiries) => {
+                for inquiry in inquiries {
+                    let body: &[u8] = match host {
+                        Host::Garbled => b"{\"active\":1",
+                        _ => b"{\"active\":false}",
+                    };
+                    if matches!(host, Host::Offline) {
+                        memory.inquiry_failed(&inquiry, now);
+                        continue;
+                    }
+                    let response =
+                        InquiryResponse::new(200, Some(body)).with("content-type", "application/json");
+                    let reading = inquiry.read(&response, now.seconds());
+                    memory.inquiry_answered(&inquiry, reading, &[], now);
+                }
                 Answer::Ready
             }
             Step::Agents => {

@@ -201,6 +201,12 @@ fn decide(gate: &Arc<Gate>, memory: &mut Memory, request: &str, input: &Value) -
                 memory.denials_failed(now);
                 Answer::Ready
             }
+            Step::Fetch(inquiries) => {
+                for inquiry in inquiries {
+                    memory.inquiry_failed(&inquiry, now);
+                }
+                Answer::Ready
+            }
             Step::Agents => {
                 memory.agents_failed(now);
                 Answer::Ready

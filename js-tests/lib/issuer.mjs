@@ -6,6 +6,9 @@ import { makeKey } from "./keys.mjs";
 import { ISSUER, JWKS_PATH } from "./names.mjs";
 import { sendJson, serve } from "./net.mjs";
 
+/** Where metadata is, by the names of the configuration. */
+const WELL_KNOWN = { rfc8414: "/.well-known/oauth-authorization-server", openid: "/.well-known/openid-configuration" };
+
 /**
  * @typedef {object} TokenOptions
  * @property {"EdDSA" | "ES256" | "RS256"} [alg]
@@ -28,6 +31,12 @@ export async function startIssuer({ audience, port }) {
 export class Issuer {
   /** How often the key set was asked for. */
   fetches = 0;
+  /** How often metadata was asked for, whether or not it is there. */
+  metadataFetches = 0;
+  /** Which metadata it publishes. @type {keyof typeof WELL_KNOWN} */
+  publishes = "rfc8414";
+  /** The `Retry-After` of a failing answer, in seconds. @type {number | undefined} */
+  retryAfter;
   /** Answers 500 while it is set. */
   failing = false;
   /** Milliseconds that an answer takes. */
@@ -58,10 +67,13 @@ export class Issuer {
   async answer(request, response) {
     const url = new URL(request.url ?? "/", ISSUER);
     if (url.pathname === "/token") return this.#tokenFor(url, response);
-    if (url.pathname !== JWKS_PATH) return sendJson(response, 404, {});
-    this.fetches += 1;
+    const isMetadata = Object.values(WELL_KNOWN).includes(url.pathname);
+    if (isMetadata) this.metadataFetches += 1;
+    if (url.pathname !== JWKS_PATH && url.pathname !== WELL_KNOWN[this.publishes]) return sendJson(response, 404, {});
+    if (!isMetadata) this.fetches += 1;
     if (this.delay > 0) await new Promise((resolve) => setTimeout(resolve, this.delay));
-    if (this.failing) return sendJson(response, 500, {});
+    if (this.failing) return sendJson(response, 500, {}, this.retryAfter ? { "retry-after": `${this.retryAfter}` } : {});
+    if (isMetadata) return sendJson(response, 200, { issuer: ISSUER, jwks_uri: ISSUER + JWKS_PATH });
     return sendJson(response, 200, { keys: this.published }, { "cache-control": this.cacheControl });
   }
 

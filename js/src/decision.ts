@@ -16,8 +16,12 @@ interface Common {
   readonly principal?: Principal;
   /** The token's actors, outermost first (RFC 8693 §4.1). */
   readonly delegation: readonly string[];
+  /** What the agent was sent for, where the token says so. */
+  readonly task?: Task;
   /** The token's scopes. */
   readonly scope: readonly string[];
+  /** How fresh each answer was by which the token still is good; absent where nobody was asked. */
+  readonly revocation?: readonly Freshness[];
   readonly evidence: readonly Evidence[];
   readonly guarantees: Guarantees;
   readonly risk: Risk;
@@ -65,12 +69,31 @@ export interface Principal {
   readonly client_id?: string;
 }
 
+/** What the agent was sent for, by a verified token. */
+export interface Task {
+  readonly id?: string;
+  /** The task that it came from. */
+  readonly parent?: string;
+  /** The identifier of the token that the token was derived from. */
+  readonly parent_token?: string;
+  /** Who delegated. */
+  readonly delegator?: string;
+  /** What for, in the issuer's words. */
+  readonly purpose?: string;
+}
+
 /** One check that was made. */
 export interface Evidence {
   readonly check: string;
   readonly result: "pass" | "fail" | "skipped";
   readonly code: string;
   readonly detail?: string;
+}
+
+/** How fresh an answer was when the decision was made by it. */
+export interface Freshness {
+  readonly source: string;
+  readonly age_secs: number;
 }
 
 /** What the decision can promise. */

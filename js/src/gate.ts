@@ -5,6 +5,7 @@ import { coreClient } from "./client.js";
 import type { Decision, Problem } from "./decision.js";
 import { CountersignError } from "./error.js";
 import { entropy } from "./entropy.js";
+import { bringAnswers } from "./inquiries.js";
 import { askWith, bringKeys, type Host } from "./keys.js";
 import { type Facts, factsOf, type RequestDescriptor } from "./request.js";
 import { Gate as CoreGate, Memory, Session, type Step } from "./wasm.js";
@@ -41,6 +42,10 @@ export interface GateOptions {
    * the first makes nonces and all are accepted. All processes that answer for one origin share them.
    */
   readonly nonceSecrets?: string | readonly string[];
+   * What the gate authenticates with at issuers that it asks about tokens (`[issuers.introspection]`): an object with a
+   * member for each of them, under its `issuer`: `{ "client_secret": "…" }`, or a private JWK.
+   */
+  readonly issuerCredentials?: string | object;
 }
 
 /** A gate in this process. */
@@ -88,6 +93,7 @@ class InProcessGate implements Gate {
     if (next.refresh.length > 0) void bringKeys(this.#host, next.refresh);
     if (next.refreshAgents) void bringAgents(this.#host);
     if (next.refreshDenials) void bringDenials(this.#host);
+    if (next.inquiries.length > 0) void bringAnswers(this.#host, next.inquiries);
     const decision = JSON.parse(next.decision) as Decision;
     return next.problem === undefined ? decision : { ...decision, problem: JSON.parse(next.problem) as Problem } as Decision;
   }
@@ -98,6 +104,8 @@ class InProcessGate implements Gate {
     switch (next.step) {
       case "keys":
         return bringKeys(this.#host, next.sources).then(() => session.step(memory, now()));
+      case "fetch":
+        return bringAnswers(this.#host, next.inquiries).then(() => session.step(memory, now()));
       case "agents":
         return bringAgents(this.#host).then(() => session.step(memory, now()));
       case "denials":
@@ -125,20 +133,25 @@ class InProcessGate implements Gate {
   }
 }
 
-function coreGate(config: string | object, { sharedKeys, nonceSecrets }: GateOptions): CoreGate {
+function coreGate(config: string | object, { sharedKeys, nonceSecrets, issuerCredentials }: GateOptions): CoreGate {
+  const fault = (message: string, cause?: unknown) => new CountersignError("config.invalid", message, { cause });
   let gate: CoreGate;
   try {
     gate = new CoreGate(text(config));
     if (sharedKeys !== undefined) gate = gate.withSharedKeys(text(sharedKeys));
     if (nonceSecrets !== undefined) gate = gate.withNonceSecrets(text(nonceSecrets));
+    if (issuerCredentials !== undefined) gate = gate.withIssuerCredentials(text(issuerCredentials));
   } catch (cause) {
-    throw new CountersignError("config.invalid", (cause as Error).message, { cause });
+    throw fault((cause as Error).message, cause);
   }
-  if (sharedKeys === undefined && gate.needsSharedKeys) {
-    throw new CountersignError("config.invalid", "a profile accepts hmac-sha256, and there are no sharedKeys");
+  if (gate.needsSharedKeys && sharedKeys === undefined) {
+    throw fault("a profile accepts hmac-sha256, and there are no sharedKeys");
   }
   if (gate.needsNonceSecrets) {
-    throw new CountersignError("config.invalid", "a route has dpop_nonce, and there are no nonceSecrets");
+    throw fault("a route has dpop_nonce, and there are no nonceSecrets");
+  }
+  if (gate.needsIssuerCredentials && issuerCredentials === undefined) {
+    throw fault("an issuer has [issuers.introspection], and there are no issuerCredentials");
   }
   return gate;
 }

@@ -1,4 +1,4 @@
-// A client for key sets that connects to no private network, whatever a name resolves to. `fetch` cannot be told which
+// A client for key sets and inquiries that connects to no private network, whatever a name resolves to. `fetch` cannot be told which
 // address to take, so that a name could resolve to another one between the check and the connection.
 import { lookup as resolve, type LookupAddress } from "node:dns";
 import { request as requestHttp } from "node:http";
@@ -17,11 +17,16 @@ export interface Answer {
   readonly body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 }
 
-/** Asks a source. Follows no redirect. */
-export type Ask = (source: KeySource, headers: Record<string, string>, signal: AbortSignal) => Promise<Answer>;
+/** Asks a source, with `POST` where there is something to post. Follows no redirect. */
+export type Ask = (
+  source: Pick<KeySource, "url" | "publicOnly">,
+  headers: Record<string, string>,
+  signal: AbortSignal,
+  post?: string,
+) => Promise<Answer>;
 
 /** Asks a source on a connection of its own, to an address that was checked. */
-export const ask: Ask = ({ url, publicOnly }, headers, signal) =>
+export const ask: Ask = ({ url, publicOnly }, headers, signal, post) =>
   new Promise((answered, failed) => {
     const { protocol, hostname } = new URL(url);
     // A literal address is not looked up. The core has refused those that are not public; so does this.
@@ -29,13 +34,14 @@ export const ask: Ask = ({ url, publicOnly }, headers, signal) =>
     if (publicOnly && isIP(literal) !== 0 && !isPublicAddress(literal)) return failed(refused());
     const request = protocol === "https:" ? requestHttps : requestHttp;
     // Without an agent: one could give a connection that somebody else has opened, to wherever.
-    const options = { headers, signal, agent: false as const, maxHeaderSize: MOST_HEAD_BYTES };
+    const method = post === undefined ? "GET" : "POST";
+    const options = { method, headers, signal, agent: false as const, maxHeaderSize: MOST_HEAD_BYTES };
     request(url, publicOnly ? { ...options, lookup: lookupPublic } : options, (response) => {
       const fields: string[] = response.rawHeaders;
       answered({ status: response.statusCode ?? 0, fields, body: response });
     })
       .on("error", failed)
-      .end();
+      .end(post);
   });
 
 /**

@@ -11,7 +11,8 @@
  * }
  * ```
  *
- * A signature of one message can be verified or made without a gate: `verifySignature`, `signMessage`.
+ * A signature of one message can be verified or made without a gate: `verifySignature`, `signMessage`. So can one token
+ * and one DPoP proof be verified: `verifyJwt`, `verifyDpopProof`.
  *
  * A gate decides and tells; it forwards nothing, sends no events and signs no assertions. Replays are refused and limits
  * counted for this process alone, as `decision.guarantees` says.
@@ -25,6 +26,7 @@ export type {
   Evidence,
   Guarantees,
   Principal,
+  Task,
   Problem,
   Refused,
   Risk,
@@ -52,3 +54,22 @@ export {
   type VerifyOptions,
   verifySignature,
 } from "./signature.js";
+export {
+  type DpopFacts,
+  type DpopReport,
+  type JwtFacts,
+  type JwtReport,
+  type RefusedDpopProof,
+  type RefusedJwt,
+  type TokenAlgorithm,
+  type VerifiedDpopProof,
+  type VerifiedJws,
+  type VerifiedJwt,
+  verifyDpopProof,
+  type VerifyDpopProofOptions,
+  verifyJwt,
+  type VerifyJwsOptions,
+  type VerifyJwtOptions,
+  type VerifyTimeOptions,
+  type VerifyTokenOptions,
+} from "./token.js";

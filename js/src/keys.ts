@@ -6,7 +6,7 @@ import { pack } from "./request.js";
 import { type Gate, type KeySource, maxKeyDocumentBytes, type Memory } from "./wasm.js";
 
 /** How long a source may take to answer, in milliseconds. */
-const TIMEOUT = 5_000;
+export const TIMEOUT = 5_000;
 
 /** What bringing keys takes. */
 export interface Host {
@@ -21,8 +21,9 @@ export interface Host {
 /** How sources are asked: by the caller's `fetch`, if there is one, who then minds himself what it connects to. */
 export function askWith(fetch: typeof globalThis.fetch | undefined): Ask {
   if (!fetch) return askDirectly;
-  return async ({ url }, headers, signal) => {
-    const response = await fetch(url, { redirect: "manual", headers, signal });
+  return async ({ url }, headers, signal, post) => {
+    const sent = post === undefined ? {} : { method: "POST", body: post };
+    const response = await fetch(url, { redirect: "manual", headers, signal, ...sent });
     return { status: response.status, fields: [...response.headers].flat(), body: response.body ?? [] };
   };
 }

@@ -2,7 +2,7 @@
 // caller keeps. The core decides; ECDSA and RSA are native.
 import type { Body } from "./body.js";
 import { ImportedKeys } from "./checks.js";
-import { CountersignError, type ErrorCode } from "./error.js";
+import { coded, invalid, keyDocument, lengthOf, secondsOf } from "./options.js";
 import { bytesOf, type FieldLines, factsOf, fieldsOf, hasBody, type RequestDescriptor } from "./request.js";
 import {
   acceptedSignatures,
@@ -16,9 +16,6 @@ import {
 
 /** Most bytes of a body that are hashed: 8 MiB, as much as a gate can be configured to read. */
 const MOST_BODY_BYTES = 8 * 1024 * 1024;
-
-/** Numbers from here on are milliseconds: as seconds they would be in the year 5138. */
-const NO_SECONDS = 1e11;
 
 /** A request that is signed. */
 export interface SignedRequest extends RequestDescriptor {
@@ -207,9 +204,7 @@ export function parseAcceptSignature(value: string | readonly string[]): Accepte
 }
 
 function keysOf(keys: object | string): SignatureKeys {
-  const isText = typeof keys === "string";
-  if (!isText && (typeof keys !== "object" || keys === null)) throw invalid("keys.invalid", "keys are a JWK Set");
-  const document = isText ? keys : JSON.stringify(Array.isArray(keys) ? { keys } : keys);
+  const document = keyDocument(keys);
   return coded("keys.invalid", () => SignatureKeys.parse(document));
 }
 
@@ -226,12 +221,6 @@ function rulesOf(options: VerifyOptions): SignatureRules {
     if (options.allowTestKeys === true) rules.allowTestKeys();
     return rules;
   });
-}
-
-/** Whole seconds; a year is long enough for everything. */
-function lengthOf(seconds: number, name: string): number {
-  if (Number.isInteger(seconds) && seconds >= 0 && seconds <= 366 * 24 * 3600) return seconds;
-  throw new TypeError(`${name} is whole seconds, at most a year`);
 }
 
 function messageOf(message: SignedMessage): Message {
@@ -277,26 +266,4 @@ function prepare(message: Message, label: string, options: SignOptions): Unsigne
   return coded("message.unsignable", () =>
     message.prepare(label, [...components], createdAt, expiresAt, keyid, alg, nonce, tag),
   );
-}
-
-/** Seconds since 1970. */
-function secondsOf(time: number | Date, name: string): number {
-  const seconds = time instanceof Date ? Math.floor(time.getTime() / 1000) : time;
-  if (!Number.isSafeInteger(seconds) || seconds < 0 || seconds >= NO_SECONDS) {
-    throw invalid("options.invalid", `${name} is whole seconds since 1970, or a Date`);
-  }
-  return seconds;
-}
-
-/** What the core throws is an `Error` without a code. */
-function coded<T>(code: ErrorCode, call: () => T): T {
-  try {
-    return call();
-  } catch (cause) {
-    throw new CountersignError(code, (cause as Error).message, { cause });
-  }
-}
-
-function invalid(code: ErrorCode, message: string): CountersignError {
-  return new CountersignError(code, message);
 }

@@ -17,8 +17,11 @@ export {
   maxKeyDocumentBytes,
   Memory,
   Message,
+  ProofInspection,
   Session,
   SignatureKeys,
   SignatureRules,
+  TokenInspection,
+  TokenKeys,
 } from "./wasm/countersign_wasm.js";
-export type { Check, KeySource, Step, UnsignedMessage } from "./wasm/countersign_wasm.js";
+export type { Check, Inquiry, KeySource, Signing, Step, UnsignedMessage } from "./wasm/countersign_wasm.js";

@@ -10,11 +10,20 @@ use serde::Deserialize;
 
 use super::gate::{Faults, is_scope};
 use super::{Config, MAX_ENTRIES};
+use crate::delegation::ClaimPaths;
 use crate::delegation::details::{AmountMembers, DetailsType, MAX_DECIMALS};
 use crate::delegation::scope::{Grammar, Levels};
+use crate::request::is_token_byte;
 
 /// Most scopes with a level, and most names of levels.
 const MAX_LEVELS: usize = 256;
+/// Most agents that tokens call by other names.
+const MAX_AGENTS: usize = 1024;
+/// Most that `max_depth` may be.
+const MAX_DEPTH: usize = 8;
+/// Fields that cannot hold a task or a token beside what they hold.
+const RESERVED_FIELDS: [&str; 7] =
+    ["authorization", "dpop", "signature", "signature-input", "signature-agent", "content-digest", "cookie"];
 
 /// How scopes are compared.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -66,13 +75,94 @@ pub struct DetailsConfig {
     pub decimals: Option<u8>,
 }
 
+/// Whether something that a token may say must be there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Link {
+    /// It must be there, and hold.
+    Required,
+    /// Where it is there, it must hold.
+    #[default]
+    IfPresent,
+    /// It is not looked at.
+    Off,
+}
+
+/// How far a token is believed about who sent an agent, and for what. Whatever it says, a delegation only narrows.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct DelegationConfig {
+    /// Whether a token must name the agent that was proven: its identity in decisions, the thumbprint of its key, or the
+    /// origin whose one directory it has. With `required` a request needs a proof other than a bearer token; with
+    /// `claims.agent = "client_id"` it links the client of a token to the signature beside it. Default: `if_present`.
+    pub agent: Link,
+    /// What tokens call an agent, where that is not its identity in decisions: `"urn:agents:shopper" = "shopper"`.
+    /// Default: none. Range: 0 to 1024 entries.
+    pub agents: BTreeMap<String, String>,
+    /// Most actors of a token (`act`, RFC 8693 §4.1), and most steps of its chain. Delegations are handed on a few times;
+    /// longer ones are mistakes, or hide who acts. Range: 1 to 8.
+    pub max_depth: usize,
+    /// Whether a token that names a parent (`parent_token_id`, `parent_task_id`) must bring it: in its chain, or in
+    /// `parent_field`. What it brings it must not exceed. Default: `if_present`.
+    pub lineage: Link,
+    /// The request field with the token that a token was derived from, as `Parent-Token`. It must be a valid token of the
+    /// same issuer, with the identifiers that the token names. It is a credential: let it be bound to a key. Default: none.
+    pub parent_field: Option<String>,
+}
+
+impl Default for DelegationConfig {
+    fn default() -> Self {
+        Self {
+            agent: Link::IfPresent,
+            agents: BTreeMap::new(),
+            max_depth: 4,
+            lineage: Link::IfPresent,
+            parent_field: None,
+        }
+    }
+}
+
+/// Where a request names its task; one of the two.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct TaskConfig {
+    /// The request field, as `Task-Id`. Add it to `components`, so that the agent's signature covers it. Default: none.
+    pub field: Option<String>,
+    /// The member of the body's JSON, as `task_id` or `params.task_id`. Default: none.
+    pub body: Option<String>,
+}
+
+/// Where a request names its task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum TaskSource {
+    /// In this field, in lower case.
+    Field(String),
+    /// In this member of its body.
+    Body(String),
+}
+
 /// What a running gate knows of delegations.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Delegation {
     pub(crate) grammar: Grammar,
-    #[allow(dead_code, reason = "read by the check of max_scope_level, which comes next")]
     pub(crate) levels: Levels,
     pub(crate) details: Vec<DetailsType>,
+    pub(crate) agent: Link,
+    pub(crate) agents: Vec<(String, String)>,
+    pub(crate) max_depth: usize,
+    pub(crate) lineage: Link,
+    /// In lower case.
+    pub(crate) parent_field: Option<String>,
+}
+
+impl Delegation {
+    /// Whether what a token came from is looked at.
+    pub(crate) fn reads_lineage(&self) -> bool {
+        self.lineage != Link::Off
+    }
 }
 
 impl Faults {
@@ -95,6 +185,63 @@ impl Faults {
             },
             levels: Levels::new(levels(&scopes.levels), levels(&scopes.level_names)),
             details: self.details(config),
+            agent: config.delegation.agent,
+            agents: self.agents_by_name(&config.delegation.agents),
+            max_depth: self.max_depth(config.delegation.max_depth),
+            lineage: config.delegation.lineage,
+            parent_field: self.parent_field(&config.delegation),
+        }
+    }
+
+    fn agents_by_name(&mut self, agents: &BTreeMap<String, String>) -> Vec<(String, String)> {
+        self.count("delegation.agents", agents.len(), 0, MAX_AGENTS);
+        agents.iter().map(|(name, identity)| (name.clone(), identity.clone())).collect()
+    }
+
+    fn max_depth(&mut self, depth: usize) -> usize {
+        if !(1..=MAX_DEPTH).contains(&depth) {
+            self.add("delegation.max_depth", format!("is {depth}; write 1 to {MAX_DEPTH}"));
+        }
+        depth
+    }
+
+    fn parent_field(&mut self, delegation: &DelegationConfig) -> Option<String> {
+        let field = delegation.parent_field.as_ref()?;
+        if delegation.lineage == Link::Off {
+            self.add("delegation.parent_field", "is not read with lineage \"off\"; remove one of them");
+        }
+        Some(self.request_field("delegation.parent_field", field))
+    }
+
+    /// The name of a field that clients send, in lower case.
+    fn request_field(&mut self, path: &str, name: &str) -> String {
+        let name = name.to_ascii_lowercase();
+        if name.is_empty() || !name.bytes().all(is_token_byte) {
+            self.add(path, "is not a field name; write one, without a colon");
+        } else if RESERVED_FIELDS.contains(&name.as_str()) {
+            self.add(path, "is a field with a meaning of its own; write another");
+        }
+        name
+    }
+
+    pub(super) fn task(&mut self, path: &str, task: &TaskConfig, has_token: bool) -> Option<TaskSource> {
+        if !has_token {
+            self.add(path, "is about a token; add \"token\" to require");
+        }
+        match (&task.field, &task.body) {
+            (Some(field), None) => {
+                Some(TaskSource::Field(self.request_field(&format!("{path}.field"), field)))
+            }
+            (None, Some(body)) => {
+                if let Some(fault) = ClaimPaths::new(&[body]).fault() {
+                    self.add(format!("{path}.body"), fault);
+                }
+                Some(TaskSource::Body(body.clone()))
+            }
+            _ => {
+                self.add(path, "names no one place; write { field = \"Task-Id\" } or { body = \"task_id\" }");
+                None
+            }
         }
     }
 

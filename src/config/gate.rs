@@ -18,7 +18,8 @@ use crate::dpop::Nonces;
 use crate::encoding::json::{self, Value};
 use crate::jose::jwk::MAX_SET_BYTES;
 use crate::keys::KeySource;
-use crate::policy::Route;
+use crate::policy::{Route, RoutePath};
+use crate::reason::Reason;
 use crate::registry::Registry;
 use crate::request::{RequestView, Scheme, Target};
 use crate::revocation::deny_list::DenyList;
@@ -36,7 +37,7 @@ pub struct Gate {
     pub(crate) clock_skew: Duration,
     max_body_bytes: usize,
     strip_credentials: bool,
-    issuers: Vec<Issuer>,
+    pub(super) issuers: Vec<Issuer>,
     pub(crate) signatures: Option<Signatures>,
     pub(crate) dpop: Dpop,
     pub(crate) mtls: VerifiedConfig,
@@ -281,10 +282,23 @@ impl Gate {
         self.delegation.grammar
     }
 
+    /// The request field with the token that a token was derived from: a credential, as `Authorization` is.
+    #[must_use]
+    pub fn parent_field(&self) -> Option<&str> {
+        self.delegation.parent_field.as_deref()
+    }
+
     /// The types of `authorization_details` that tokens may have.
     #[must_use]
     pub fn details_types(&self) -> &[DetailsType] {
         &self.delegation.details
+    }
+
+    /// The place of the route that a request is for, and the path in the one reading that it matched on.
+    pub(crate) fn route_of(&self, method: &str, received: &Target) -> Result<(usize, RoutePath), Reason> {
+        let path = RoutePath::new(received.path()).map_err(|_| Reason::RequestPathAmbiguous)?;
+        let index = self.routes.iter().position(|route| route.pattern.matches(method, &path));
+        index.map(|index| (index, path)).ok_or(Reason::PolicyNoRoute)
     }
 
     /// The routes, in the order in which they are tried.

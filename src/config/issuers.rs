@@ -8,10 +8,11 @@ use core::time::Duration;
 use serde::Deserialize;
 
 use super::gate::{Faults, is_fetchable};
-use super::{Config, MAX_ENTRIES, Span};
+use super::{Config, IntrospectionConfig, Link, MAX_ENTRIES, Span, StatusListConfig, StatusLists};
 use crate::delegation::ClaimNames;
 use crate::discovery::{WellKnown, is_issuer_identifier};
 use crate::jose::jwt::{Profile, Rules};
+use crate::revocation::introspection::Introspection;
 
 /// An issuer of access tokens.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -44,9 +45,19 @@ pub struct IssuerConfig {
     #[serde(default = "default_max_lifetime")]
     #[cfg_attr(feature = "schema", schemars(default = "default_max_lifetime"))]
     pub max_lifetime: Span,
+    /// Where it publishes the statuses of its tokens. Default: below its own origin, for tokens that name a list.
+    #[serde(default)]
+    pub status_list: Option<StatusListConfig>,
     /// Where its tokens have what this gate reads. Default: that of each of its fields.
     #[serde(default)]
     pub claims: ClaimNames,
+    /// Whether its tokens must name the agent that was proven, where that is not as `[delegation]` says for all issuers.
+    /// Default: as in `[delegation]`.
+    #[serde(default)]
+    pub agent: Option<Link>,
+    /// How it is asked whether a token is active (RFC 7662). Without it, it is not. Default: none.
+    #[serde(default)]
+    pub introspection: Option<IntrospectionConfig>,
 }
 
 /// What kind of JWT an issuer's access tokens are.
@@ -83,6 +94,9 @@ pub struct Issuer {
     keys: IssuerKeys,
     pub(crate) rules: Rules,
     pub(crate) claims: ClaimNames,
+    pub(crate) status_lists: StatusLists,
+    pub(crate) agent: Option<Link>,
+    pub(crate) introspection: Option<Introspection>,
 }
 
 /// How an issuer's key set is found.
@@ -95,6 +109,11 @@ pub(crate) enum IssuerKeys {
 }
 
 impl Issuer {
+    /// How it is asked about its tokens, where it is.
+    pub(crate) fn introspection(&self) -> Option<&Introspection> {
+        self.introspection.as_ref()
+    }
+
     /// Its `iss`.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -127,6 +146,7 @@ impl Faults {
             }
             issuers.push(issuer);
         }
+        self.opaque_tokens(&issuers);
         issuers
     }
 
@@ -154,21 +174,28 @@ impl Faults {
                 self.add(format!("{path}.claims.{name}"), fault);
             }
         }
-        Issuer {
-            claims: issuer.claims.clone(),
-            keys,
-            rules: Rules {
-                issuer: issuer.issuer.clone(),
-                audiences: issuer.audience.clone(),
-                algorithms: self.algorithms(&format!("{path}.algorithms"), &issuer.algorithms),
-                profile: match issuer.profile {
-                    ProfileConfig::AtJwt => Profile::AtJwt,
-                    ProfileConfig::Jwt => Profile::Jwt,
-                },
-                clock_skew,
-                max_lifetime: Some(max_lifetime),
+        let rules = Rules {
+            issuer: issuer.issuer.clone(),
+            audiences: issuer.audience.clone(),
+            algorithms: self.algorithms(&format!("{path}.algorithms"), &issuer.algorithms),
+            profile: match issuer.profile {
+                ProfileConfig::AtJwt => Profile::AtJwt,
+                ProfileConfig::Jwt => Profile::Jwt,
             },
-        }
+            clock_skew,
+            max_lifetime: Some(max_lifetime),
+        };
+        let introspection = issuer.introspection.as_ref().map(|introspection| {
+            self.introspection(&format!("{path}.introspection"), introspection, &rules, allow_loopback)
+        });
+        let status_lists = self.status_lists(
+            &format!("{path}.status_list"),
+            &issuer.issuer,
+            issuer.status_list.as_ref(),
+            allow_loopback,
+        );
+        let (claims, agent) = (issuer.claims.clone(), issuer.agent);
+        Issuer { keys, claims, status_lists, agent, rules, introspection }
     }
 
     fn issuer_keys(&mut self, path: &str, issuer: &IssuerConfig, allow_loopback: bool) -> IssuerKeys {

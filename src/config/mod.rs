@@ -10,6 +10,7 @@ mod delegation;
 mod deny;
 mod dpop;
 mod gate;
+mod introspection;
 mod issuers;
 mod mcp;
 mod mtls;
@@ -18,16 +19,18 @@ mod resources;
 mod routes;
 mod signatures;
 mod span;
+mod status_list;
 
 pub(crate) use agents::MAX_CONFIGURED_AGENTS;
 pub use agents::{Admin, AdminConfig, AgentConfig, AgentKeyConfig};
-pub(crate) use delegation::Delegation;
-pub use delegation::{DetailsConfig, MatchingConfig, ScopesConfig};
+pub(crate) use delegation::{Delegation, TaskSource};
+pub use delegation::{DelegationConfig, DetailsConfig, Link, MatchingConfig, ScopesConfig, TaskConfig};
 pub use deny::{DenyConfig, RevocationConfig};
 pub(crate) use dpop::Dpop;
 pub use dpop::DpopConfig;
 pub(crate) use gate::is_fetchable;
 pub use gate::{Gate, PublicOrigin};
+pub use introspection::{AudienceConfig, AuthenticationConfig, IntrospectionConfig, WhenConfig};
 pub(crate) use issuers::IssuerKeys;
 pub use issuers::{DiscoveryConfig, Issuer, IssuerConfig, ProfileConfig};
 pub use mcp::{McpConfig, McpOperationConfig};
@@ -39,9 +42,14 @@ pub use policy::{
 };
 pub(crate) use resources::Resource;
 pub use resources::{RESOURCE_METADATA_PATH, ResourceConfig};
-pub use routes::{NonceConfig, RateConfig, RatePer, RateStore, ReplayConfig, Requirement, RouteConfig};
+pub use routes::{
+    NonceConfig, OnUnavailableConfig, RateConfig, RatePer, RateStore, ReplayConfig, Requirement, RouteConfig,
+    Unavailability,
+};
 pub use signatures::{RulesConfig, SignaturesConfig};
 pub use span::Span;
+pub use status_list::StatusListConfig;
+pub(crate) use status_list::StatusLists;
 
 /// Most public origins, issuers or trusted directories.
 const MAX_ENTRIES: usize = 64;
@@ -89,7 +97,8 @@ pub struct Config {
     /// A longer one is refused with 413. Range: 0 to 8388608 (8 MiB).
     #[serde(default = "default_max_body_bytes")]
     pub max_body_bytes: usize,
-    /// Keep the client's `Authorization` and `DPoP` from the origin, which then has the assertion alone.
+    /// Keep the client's `Authorization`, `DPoP` and the `parent_field` of `[delegation]` from the origin, which then has the
+    /// assertion alone.
     #[serde(default)]
     pub strip_credentials: bool,
     /// Who issues the access tokens that routes require. Needed where a route requires `token`. Default: none.
@@ -132,6 +141,9 @@ pub struct Config {
     /// refused. Range: 0 to 64 entries.
     #[serde(default)]
     pub authorization_details: Vec<DetailsConfig>,
+    /// How far a token is believed about who sent an agent, and for what. Default: that of each of its fields.
+    #[serde(default)]
+    pub delegation: DelegationConfig,
     /// What is guarded, and how. The first match decides; a request that matches none is refused.
     /// Range: 1 to 1024 entries.
     pub routes: Vec<RouteConfig>,

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use serde::Deserialize;
 
 use super::gate::{Faults, is_scope};
-use super::{AmountConfig, Config, DetailsDemandConfig, McpConfig, RuleConfig, Span};
+use super::{AmountConfig, Config, DetailsDemandConfig, McpConfig, RuleConfig, Span, TaskConfig, TaskSource};
 use crate::policy::{Limit, Pattern, Route, StepUp};
 use crate::signature::profiles;
 use crate::state::rate::Quota;
@@ -68,6 +68,9 @@ pub struct RouteConfig {
     /// matches none is allowed. Default: none. Range: 0 to 64 entries.
     #[serde(default)]
     pub rules: Vec<RuleConfig>,
+    /// Where a request names its task, which must be the task that its token is for. Default: tasks are not compared.
+    #[serde(default)]
+    pub task: Option<TaskConfig>,
     /// How repeated proofs are refused. Default: `isolate`.
     #[serde(default)]
     pub replay: ReplayConfig,
@@ -82,6 +85,32 @@ pub struct RouteConfig {
     /// Decide and report, but let everything through.
     #[serde(default)]
     pub shadow: bool,
+    /// What becomes of a request where something cannot be found out that a check needs. Default: it is refused with 503.
+    #[serde(default)]
+    pub on_unavailable: OnUnavailableConfig,
+}
+
+/// What becomes of a request where something cannot be found out.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct OnUnavailableConfig {
+    /// Whether the token is revoked. With `allow`, a token passes that is good by its own signature, and the decision
+    /// says that the check was skipped; a token that only its issuer's answer proves never does. Default: `deny`.
+    #[serde(default)]
+    pub revocation: Unavailability,
+}
+
+/// Whether a request passes where something cannot be found out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Unavailability {
+    /// It is refused.
+    #[default]
+    Deny,
+    /// It passes.
+    Allow,
 }
 
 /// A proof that a route requires.
@@ -226,6 +255,12 @@ impl Faults {
                 "a scope has a character that RFC 6749 §3.3 does not allow; write one scope an entry",
             );
         }
+        if route.on_unavailable.revocation == Unavailability::Allow && !token {
+            self.add(
+                format!("{path}.on_unavailable.revocation"),
+                "is about tokens, which this route does not require; add \"token\" to require",
+            );
+        }
         if !route.components.is_empty() && !signature {
             self.add(
                 format!("{path}.components"),
@@ -264,6 +299,13 @@ impl Faults {
             return None;
         };
         let policy = self.policy(path, route, &pattern, config);
+        if route.mcp.is_some() && !pattern.is_of("POST") {
+            self.add(
+                format!("{path}.mcp"),
+                "is of requests with a message; match \"POST /path\", and write another route for GET and DELETE",
+            );
+        }
+        let task = route.task.as_ref().and_then(|task| self.task(&format!("{path}.task"), task, token));
         Some(Route {
             signature,
             token,
@@ -276,10 +318,14 @@ impl Faults {
             replay: route.replay == ReplayConfig::Isolate,
             limits,
             shadow: route.shadow,
-            reads_content: route.mcp.is_some() || policy.reads_content(),
+            reads_content: route.mcp.is_some()
+                || policy.reads_content()
+                || matches!(task, Some(TaskSource::Body(_))),
             policy,
             mcp: route.mcp.as_ref().map(|mcp| self.mcp(&format!("{path}.mcp"), mcp, token)),
             step_up: self.step_up(path, route, token),
+            task,
+            allows_unknown_revocation: route.on_unavailable.revocation == Unavailability::Allow,
             ..Route::open(pattern)
         })
     }

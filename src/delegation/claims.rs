@@ -191,7 +191,7 @@ fn actors(claims: &Object<'static>) -> Result<Vec<Actor>, ClaimsError> {
 }
 
 /// Most steps that are read; a configuration allows fewer.
-const MAX_CHAIN: usize = 16;
+const MAX_CHAIN: usize = 32;
 
 fn chain(value: &Value<'static>, names: &ClaimNames) -> Result<Vec<ChainEntry>, ClaimsError> {
     let entries = value.as_array().filter(|entries| entries.len() <= MAX_CHAIN);

@@ -49,7 +49,7 @@ impl ClaimPaths {
 }
 
 /// Reads a claim by its path.
-pub(crate) fn find<'a>(claims: &'a Object<'static>, path: &str) -> Option<&'a Value<'static>> {
+pub(crate) fn find<'a, 'b>(claims: &'a Object<'b>, path: &str) -> Option<&'a Value<'b>> {
     if let Some(value) = claims.get(path) {
         return Some(value);
     }

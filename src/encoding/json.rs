@@ -211,6 +211,15 @@ impl<'a> Object<'a> {
         self.get(name).is_some()
     }
 
+    /// The same object with a member, unless it has one of this name: for what a standard lets a sender leave out.
+    #[must_use]
+    pub(crate) fn or(mut self, name: &'a str, value: Value<'a>) -> Self {
+        if !self.contains(name) {
+            self.members.push((Cow::Borrowed(name), value));
+        }
+        self
+    }
+
     /// The members in the order written.
     #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Value<'a>)> {

@@ -1001,7 +1001,8 @@ fn base64_char(value: u32) -> char {
     })
 }
 
-fn encode_base64(bytes: &[u8], out: &mut String) {
+/// Appends standard base64, with padding.
+pub(crate) fn encode_base64(bytes: &[u8], out: &mut String) {
     out.reserve(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
         let mut block = [0_u8; 3];

@@ -12,12 +12,16 @@
 //! | [`Step::Checks`] | verifies these signatures, in order | [`Answer::Verdicts`] |
 //! | [`Step::Body`] | reads the body, up to [`Gate::max_body_bytes`] | [`Answer::Body`] and its kin |
 //! | [`Step::Limits`] | asks the store for these counts | [`Answer::Ready`] |
+//! | [`Step::Fetch`] | makes these inquiries, and brings the answers into [`Memory`] | [`Answer::Ready`] |
 //!
-//! The order is that of trust: grammar, keys, signatures, then the body (nobody makes the gate read one without
-//! a signature that holds), then scopes, and last what is recorded: replay, limits, risk.
+//! The order is that of trust: grammar, keys, signatures, whether the token still is good (nobody makes the gate ask
+//! without proofs that hold), then the body (nobody makes it read one either), then scopes, and last what is recorded:
+//! replay, limits, risk.
 
+mod ancestors;
 mod binding;
 mod challenge;
+mod delegation;
 mod denials;
 mod discovery;
 mod needs;
@@ -26,6 +30,8 @@ mod permit;
 mod policy;
 mod present;
 mod signer;
+mod standing;
+mod status;
 mod token;
 mod ulid;
 mod verify;
@@ -51,6 +57,7 @@ use crate::memory::{LimitKey, Memory};
 use crate::policy::{Limit, Route, RoutePath};
 use crate::reason::{self, Reason};
 use crate::request::RequestView;
+use crate::revocation::Inquiry;
 use crate::signature::explain::Explanation;
 use crate::signature::{Message, digest};
 use crate::state::rate::{self, Quota};
@@ -77,6 +84,9 @@ pub enum Step {
     Body,
     /// What the store has for these limits, through [`Memory::ask`].
     Limits(Vec<(LimitKey, Quota)>),
+    /// The answers to these inquiries, through [`Memory::inquiry_loaded`], [`Memory::inquiry_answered`] or
+    /// [`Memory::inquiry_failed`]. Nobody else asks meanwhile.
+    Fetch(Vec<Inquiry>),
     /// Nothing: this is the end.
     Done(Box<Conclusion>),
 }
@@ -114,6 +124,8 @@ pub struct Conclusion {
     /// A key set that has just proven its worth, and of which the store should be told, after the response, through
     /// [`Memory::keys_to_store`].
     pub store: Option<KeySource>,
+    /// Inquiries that should be made after the response, as for [`Step::Fetch`].
+    pub inquiries: Vec<Inquiry>,
 }
 
 impl From<Decision> for Conclusion {
@@ -127,6 +139,7 @@ impl From<Decision> for Conclusion {
             refresh_agents: false,
             refresh_denials: false,
             store: None,
+            inquiries: Vec::new(),
         }
     }
 }
@@ -165,6 +178,7 @@ pub struct Session {
     refresh: Vec<KeySource>,
     refresh_agents: bool,
     refresh_denials: bool,
+    inquiries: Vec<Inquiry>,
     explanation: Option<Explanation>,
     nonce: Option<nonce::Nonce>,
 }
@@ -192,6 +206,7 @@ impl Session {
             refresh: Vec::new(),
             refresh_agents: false,
             refresh_denials: false,
+            inquiries: Vec::new(),
             explanation: None,
             nonce: None,
         }
@@ -211,7 +226,9 @@ impl Session {
             agent: None,
             principal: None,
             delegation: Vec::new(),
+            task: None,
             scope: Vec::new(),
+            revocation: Vec::new(),
             evidence: Vec::from([evidence("request", Some(reason), None)]),
             guarantees: Guarantees { replay: ReplayGuarantee::None, rate: RateGuarantee::None },
             risk: RiskView {
@@ -253,6 +270,7 @@ impl Session {
                     // What was proven before a failure still says who failed.
                     self.evidence.extend(verification.take_evidence());
                     self.refresh.extend(verification.take_refresh());
+                    self.inquiries.extend(verification.take_inquiries());
                     self.refresh_agents |= verification.refreshes_agents();
                     self.refresh_denials |= verification.refreshes_denials;
                     verification.settle_agent();
@@ -314,9 +332,8 @@ impl Session {
         let gate = Arc::clone(&self.gate);
         let target = self.view.target();
         self.public = Some(gate.public_origin(target).ok_or(Reason::RequestAuthorityUnknown)?.clone());
-        let path = RoutePath::new(target.path()).map_err(|_| Reason::RequestPathAmbiguous)?;
-        let matches = |(_, route): &(usize, &Route)| route.pattern.matches(self.view.method(), &path);
-        let (index, route) = gate.routes().iter().enumerate().find(matches).ok_or(Reason::PolicyNoRoute)?;
+        let (index, path) = gate.route_of(self.view.method(), target)?;
+        let route = gate.routes().get(index).ok_or(Reason::PolicyNoRoute)?;
         self.route = Some(index);
         self.path = Some(path);
         if self.view.has_body() && matches!(self.view.method(), "GET" | "HEAD") {
@@ -348,7 +365,8 @@ impl Session {
             return Err(Reason::PolicyNoRoute);
         };
         let target = public.target(self.view.target());
-        let context = verify::Context { gate: &self.gate, route, view: &self.view, target: &target, now };
+        let (gate, view, id) = (&*self.gate, &self.view, self.id.as_str());
+        let context = verify::Context { gate, route, view, target: &target, id, now };
         verification.advance(&context, memory, answer)
     }
 
@@ -479,7 +497,9 @@ impl Session {
             agent: self.verified.agent.clone(),
             principal,
             delegation: self.verified.delegation(),
+            task: self.verified.task(),
             scope: self.verified.scope(),
+            revocation: self.verified.revocation.clone(),
             evidence: core::mem::take(&mut self.evidence),
             guarantees: self.guarantees,
             risk,
@@ -505,6 +525,7 @@ impl Session {
         let (tell, refresh) = (core::mem::take(&mut self.tell), core::mem::take(&mut self.refresh));
         let store = self.verified.to_store.take().filter(|source| memory.must_store(source));
         let (refresh_agents, refresh_denials) = (self.refresh_agents, self.refresh_denials);
+        let inquiries = core::mem::take(&mut self.inquiries);
         Step::Done(Box::new(Conclusion {
             decision,
             event,
@@ -513,6 +534,7 @@ impl Session {
             refresh_agents,
             refresh_denials,
             store,
+            inquiries,
         }))
     }
 

@@ -12,6 +12,7 @@ use crate::time::{UnixMillis, UnixSeconds};
 impl Session {
     /// Each check in turn; the first that refuses says why.
     pub(super) fn permit(&mut self, now: UnixMillis) -> Result<(), Reason> {
+        self.check_delegation()?;
         self.read_operation()?;
         self.check_audience()?;
         self.check_scope()?;

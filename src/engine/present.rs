@@ -217,7 +217,7 @@ fn credentials(line: &str) -> Option<(AuthScheme, &str)> {
 }
 
 /// RFC 9110 §11.2; a comma would mean that two fields were joined.
-fn is_token68_byte(byte: u8) -> bool {
+pub(super) fn is_token68_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte)
 }
 

@@ -1,22 +1,22 @@
 //! From what is presented to what is proven: [`Verification`] takes [`Presented`] through keys and signatures, and
 //! [`Verified`] is what comes out. Only this module makes a `Verified` that names anyone.
 
-use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use super::ancestors::{Ancestor, Ancestors};
 use super::needs::Needs;
 use super::present::{Presented, PresentedToken};
 use super::signer::Signer;
+use super::standing::Standing;
 use super::token::issuer;
 use super::{Answer, MAX_WAIT_FOR_KEYS, Step};
 use crate::config::Gate;
 use crate::crypto::{Algorithm, PublicKey, SignatureCheck, Verdict};
-use crate::decision::{Agent, Evidence, Method, Principal};
+use crate::decision::{Agent, Evidence, Method, Principal, Task};
 use crate::dpop::{NonceBucket, Proof};
-use crate::encoding::json::Value;
 use crate::event::Subject;
 use crate::jose::jwk::Jwk;
 use crate::jose::jwt::{Claims, DecodedToken, VerifiedToken};
@@ -27,14 +27,12 @@ use crate::reason::Reason;
 use crate::registry::Registry;
 use crate::registry::copy::{Agents, MAX_AGE};
 use crate::request::{RequestView, Target};
+use crate::revocation::{Freshness, Inquiry};
 use crate::signature::explain::Explanation;
 use crate::signature::profiles::{Carrier, Rules};
 use crate::signature::{Message, PresentedSignature};
 use crate::state::replay::ReplayKey;
 use crate::time::{UnixMillis, UnixSeconds};
-
-/// Most actors of a chain that are read (RFC 8693 §4.1: nested ones are history).
-const MAX_ACTORS: usize = 8;
 
 /// What a verification is about.
 pub(super) struct Context<'a> {
@@ -43,6 +41,8 @@ pub(super) struct Context<'a> {
     pub(super) view: &'a RequestView,
     /// The target as the client saw it.
     pub(super) target: &'a Target,
+    /// The decision's identifier.
+    pub(super) id: &'a str,
     pub(super) now: UnixMillis,
 }
 
@@ -69,7 +69,11 @@ pub(super) struct Verified {
     pub(super) explanation: Option<Explanation>,
     pub(super) covers_authorization: bool,
     pub(super) token: Option<Arc<VerifiedToken>>,
+    /// The tokens that the token came from, as far as the request has them.
+    pub(super) ancestors: Vec<Ancestor>,
     pub(super) subject: Option<String>,
+    /// How fresh each answer was by which the token still is good.
+    pub(super) revocation: Vec<Freshness>,
 }
 
 impl Context<'_> {
@@ -107,9 +111,14 @@ impl Verified {
                     | Reason::DpopProofReplayed
                     | Reason::DpopNonceInvalid
                     | Reason::SignatureDigestMismatch
+                    | Reason::DelegationTaskMissing
+                    | Reason::DelegationTaskMismatch
+                    | Reason::DelegationParentMissing
+                    | Reason::DelegationParentInvalid
             )
         ) || refusal.is_some_and(|refusal| refusal.code().starts_with("mtls."));
-        let beside = refusal.is_some_and(|r| r.code().starts_with("token.") || r.code().starts_with("dpop."));
+        let of_token = ["token.", "dpop.", "delegation."];
+        let beside = refusal.is_some_and(|r| of_token.iter().any(|layer| r.code().starts_with(layer)));
         let unsigned = beside && self.is_signed() && !self.covers_authorization;
         self.subject().filter(|_| !repeatable && !unsigned)
     }
@@ -148,13 +157,21 @@ impl Verified {
 
     /// The actors, outermost first.
     pub(super) fn delegation(&self) -> Vec<String> {
-        let mut actors = Vec::new();
-        let mut next = self.claims().and_then(Claims::act);
-        while let Some(actor) = next.filter(|_| actors.len() < MAX_ACTORS) {
-            actors.extend(actor.get("sub").and_then(Value::as_str).map(str::to_owned));
-            next = actor.get("act").and_then(Value::as_object);
-        }
-        actors
+        let actors = self.claims().into_iter().flat_map(|claims| &claims.delegation.actors);
+        actors.map(|actor| actor.sub.clone()).collect()
+    }
+
+    /// The task, and where it came from, where the token says so.
+    pub(super) fn task(&self) -> Option<Task> {
+        let claims = &self.claims()?.delegation;
+        let task = Task {
+            id: claims.task.clone(),
+            parent: claims.parent_task.clone(),
+            parent_token: claims.parent_token.clone(),
+            delegator: claims.delegator.clone(),
+            purpose: claims.purpose.clone(),
+        };
+        (task != Task::default()).then_some(task)
     }
 
     pub(super) fn claims(&self) -> Option<&Claims> {
@@ -175,6 +192,8 @@ enum Of {
     Agent(usize),
     Token,
     Proof,
+    /// One of the tokens that the token came from, by its place.
+    Ancestor(usize),
 }
 
 #[derive(Debug)]
@@ -187,6 +206,8 @@ enum Phase {
     Checks(Vec<Pending>),
     Done,
     Denials,
+    Status,
+    Standing,
 }
 
 /// What is known of a token before its signature has verified in this request.
@@ -198,6 +219,8 @@ pub(super) enum TokenState {
     Known(CachedToken),
     /// It was not.
     Unknown(Box<UnknownToken>),
+    /// It says nothing by itself: the issuer at this place is asked about it.
+    Opaque { issuer: usize },
 }
 
 /// A token that is not known yet: decoded, checked against its issuer's rules, not verified.
@@ -228,6 +251,8 @@ pub(super) struct Verification {
     pub(super) judged_until: Option<UnixSeconds>,
     pub(super) waiting_since: Option<UnixMillis>,
     pub(super) refresh: Vec<KeySource>,
+    pub(super) ancestors: Ancestors,
+    pub(super) standing: Standing,
     phase: Phase,
     pub(super) verified: Verified,
     pub(super) evidence: Vec<Evidence>,
@@ -249,6 +274,8 @@ impl Verification {
             judged_until: None,
             waiting_since: None,
             refresh: Vec::new(),
+            ancestors: Ancestors::default(),
+            standing: Standing::default(),
             phase: Phase::Begin,
             verified: Verified::default(),
             evidence: Vec::new(),
@@ -262,6 +289,11 @@ impl Verification {
     /// The key sets that should be fetched anew after the response.
     pub(super) fn take_refresh(&mut self) -> Vec<KeySource> {
         core::mem::take(&mut self.refresh)
+    }
+
+    /// The inquiries that should be made after the response.
+    pub(super) fn take_inquiries(&mut self) -> Vec<Inquiry> {
+        core::mem::take(&mut self.standing.later)
     }
 
     pub(super) fn take_evidence(&mut self) -> Vec<Evidence> {
@@ -340,7 +372,7 @@ impl Verification {
                     self.believe_here(context, memory, here)?;
                     // Nothing is asked of the host for a request that is refused already.
                     if elsewhere.is_empty() {
-                        self.phase = self.after_checks();
+                        self.phase = self.after_checks(context, memory)?;
                     } else {
                         let checks = elsewhere.iter().map(|pending| pending.check.clone()).collect();
                         self.phase = Phase::Checks(elsewhere);
@@ -350,17 +382,34 @@ impl Verification {
                 Phase::Checks(pending) => {
                     let verdicts = if let Answer::Verdicts(verdicts) = answer { *verdicts } else { &[] };
                     self.believe(context, memory, pending, verdicts)?;
-                    self.phase = self.after_checks();
+                    self.phase = self.after_checks(context, memory)?;
                 }
                 Phase::Done => {
                     self.settle_agent();
+                    if let Some(step) = self.introspect_opaque(context, memory)? {
+                        return Ok(Some(step));
+                    }
                     self.identify(context)?;
                     self.phase = Phase::Denials;
                 }
                 Phase::Denials => {
-                    let step = self.check_denials(context, memory)?;
-                    if step.is_some() {
+                    if let Some(step) = self.check_denials(context, memory)? {
                         self.phase = Phase::Denials;
+                        return Ok(Some(step));
+                    }
+                    self.phase = Phase::Status;
+                }
+                Phase::Status => {
+                    if let Some(step) = self.check_status(context, memory)? {
+                        self.phase = Phase::Status;
+                        return Ok(Some(step));
+                    }
+                    self.phase = Phase::Standing;
+                }
+                Phase::Standing => {
+                    let step = self.check_standing(context, memory)?;
+                    if step.is_some() {
+                        self.phase = Phase::Standing;
                     }
                     return Ok(step);
                 }
@@ -396,9 +445,12 @@ impl Verification {
         self.refreshes_agents
     }
 
-    /// Another signature may have its turn, after one that did not hold.
-    fn after_checks(&self) -> Phase {
-        if self.signer.is_open() { Phase::Content } else { Phase::Done }
+    /// Another signature may have its turn, after one that did not hold; then the tokens that the token came from.
+    fn after_checks(&mut self, context: &Context<'_>, memory: &mut Memory) -> Result<Phase, Reason> {
+        if self.signer.is_open() {
+            return Ok(Phase::Content);
+        }
+        Ok(if self.has_ancestors_to_verify(context, memory)? { Phase::Keys } else { Phase::Done })
     }
 
     /// Looks up the keys of agent and issuer at once, so that a cold request waits for the slower one only.
@@ -408,7 +460,8 @@ impl Verification {
         let found = self
             .signer
             .find_keys(context, memory, &registry, &mut needs)
-            .and_then(|()| self.find_token_keys(context, memory, &mut needs));
+            .and_then(|()| self.find_token_keys(context, memory, &mut needs))
+            .and_then(|()| self.find_ancestors_keys(context, memory, &mut needs));
         self.refresh.append(&mut needs.refresh);
         if found.is_err() {
             // Whoever has the lease must fetch, also for a request that is refused, or everyone else waits for it.
@@ -444,6 +497,8 @@ impl Verification {
         if let Some(proof) = self.proof.as_ref().filter(|_| !self.proof_holds) {
             pending.push(Pending { of: Of::Proof, check: proof.check()? });
         }
+        let of_ancestor = |(index, check)| Pending { of: Of::Ancestor(index), check };
+        pending.extend(self.ancestors_checks(context)?.into_iter().map(of_ancestor));
         Ok(pending)
     }
 
@@ -458,7 +513,7 @@ impl Verification {
         let mut judged =
             pending.into_iter().zip(verdicts.iter().copied().chain(core::iter::repeat(false))).peekable();
         while let Some((Pending { of, check }, valid)) = judged.next() {
-            let another_key = judged.peek().is_some_and(|(next, _)| of == Of::Token && next.of == Of::Token);
+            let another_key = judged.peek().is_some_and(|(next, _)| of == next.of);
             match (of, valid) {
                 (Of::Agent(key), valid) => {
                     let registry = self.registry.clone().unwrap_or_default();
@@ -469,6 +524,9 @@ impl Verification {
                 (Of::Token, false) => return Err(Reason::TokenSignatureInvalid),
                 (Of::Proof, true) => self.proof_holds = true,
                 (Of::Proof, false) => return Err(Reason::DpopSignatureInvalid),
+                (Of::Ancestor(index), true) => self.believe_ancestor(context, memory, index, &check)?,
+                (Of::Ancestor(index), false) if self.ancestor_holds(index) || another_key => {}
+                (Of::Ancestor(_), false) => return Err(Reason::DelegationParentInvalid),
             }
         }
         Ok(())

@@ -10,7 +10,7 @@ use core::time::Duration;
 
 use super::Policy;
 use super::mcp::Mcp;
-use crate::config::{NonceConfig, RatePer};
+use crate::config::{NonceConfig, RatePer, TaskSource};
 use crate::request::is_token_byte;
 use crate::signature::Component;
 use crate::state::rate::Quota;
@@ -38,6 +38,10 @@ pub struct Route {
     pub(crate) mcp: Option<Mcp>,
     pub(crate) step_up: StepUp,
     pub(crate) policy: Policy,
+    /// Where a request names the task that its token must be for.
+    pub(crate) task: Option<TaskSource>,
+    /// Whether a token passes of which cannot be found out whether it is revoked.
+    pub(crate) allows_unknown_revocation: bool,
 }
 
 /// How the person must have authenticated whom the agent acts for (RFC 9470).
@@ -67,8 +71,10 @@ impl Route {
             reads_content: false,
             mcp: None,
             step_up: StepUp::default(),
+            task: None,
             reads_client: false,
             policy: Policy::default(),
+            allows_unknown_revocation: false,
         }
     }
 
@@ -249,6 +255,11 @@ impl Pattern {
             }
         }
         Ok(Parameters(values))
+    }
+
+    /// Whether it matches requests of this method alone.
+    pub(crate) fn is_of(&self, method: &str) -> bool {
+        self.method.as_deref() == Some(method)
     }
 
     /// Whether every path that it matches is below another.

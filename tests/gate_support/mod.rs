@@ -18,6 +18,7 @@ use countersign::memory::Memory;
 use countersign::registry::copy::published;
 use countersign::request::{Fields, RequestView, Target};
 use countersign::revocation::deny_list::DenyList;
+use countersign::revocation::{Inquiry, InquiryResponse};
 use countersign::signature::digest::content_digest;
 use countersign::signature::{Component, Message, SignatureParams, prepare};
 use countersign::time::{UnixMillis, UnixSeconds};
@@ -248,6 +249,12 @@ pub(crate) struct World {
     pub(crate) store: Option<RefCell<BTreeMap<String, String>>>,
     /// What the store has of the deny list.
     pub(crate) denials: Option<String>,
+    /// What is answered to inquiries: status and body, by the `token` of the form. All other tokens are not active.
+    pub(crate) answers: RefCell<BTreeMap<String, (u16, String)>>,
+    /// Whether inquiries get no answer at all.
+    pub(crate) is_silent: RefCell<bool>,
+    /// The inquiries that were made.
+    pub(crate) inquiries: RefCell<Vec<Inquiry>>,
 }
 
 impl World {
@@ -273,6 +280,9 @@ impl World {
             statuses: BTreeMap::new(),
             store: None,
             denials: Some(DenyList::default().to_json()),
+            answers: RefCell::default(),
+            is_silent: RefCell::default(),
+            inquiries: RefCell::default(),
         }
     }
 
@@ -298,6 +308,23 @@ impl World {
             .body("{\"total\":1}")
             .dpop(&self.bound(), &self.holder)
             .signed(&self.agent)
+    }
+
+    /// What the issuer answers to an inquiry.
+    pub(crate) fn answer(&self, memory: &mut Memory, inquiry: Inquiry) {
+        let body = inquiry.body().unwrap_or_default();
+        let token = body.split('&').find_map(|pair| pair.strip_prefix("token=")).unwrap_or_default();
+        let answer = self.answers.borrow().get(token).cloned();
+        let (status, answer) = answer.unwrap_or_else(|| (200, "{\"active\":false}".into()));
+        if *self.is_silent.borrow() {
+            memory.inquiry_failed(&inquiry, self.now);
+        } else {
+            let response = InquiryResponse::new(status, Some(answer.as_bytes()))
+                .with("content-type", "application/json;charset=UTF-8");
+            let reading = inquiry.read(&response, self.now.seconds());
+            memory.inquiry_answered(&inquiry, reading, &[], self.now);
+        }
+        self.inquiries.borrow_mut().push(inquiry);
     }
 
     pub(crate) fn decide(&self, draft: &Draft) -> Decision {
@@ -346,6 +373,12 @@ impl World {
                 Step::Keys(sources) => {
                     for source in sources {
                         self.bring(&mut memory, &source);
+                    }
+                    Answer::Ready
+                }
+                Step::Fetch(inquiries) => {
+                    for inquiry in inquiries {
+                        self.answer(&mut memory, inquiry);
                     }
                     Answer::Ready
                 }

@@ -49,6 +49,20 @@ impl Gate {
         gate.map(|gate| Self(Arc::new(gate))).map_err(|fault| JsError::new(&fault.to_string()))
     }
 
+    /// Whether an issuer is asked about tokens, for which the host must bring credentials.
+    #[wasm_bindgen(getter, js_name = needsIssuerCredentials)]
+    #[must_use]
+    pub fn needs_issuer_credentials(&self) -> bool {
+        self.0.needs_issuer_credentials()
+    }
+
+    /// Takes what it authenticates with at those issuers: an object with a member for each of them.
+    #[wasm_bindgen(js_name = withIssuerCredentials)]
+    pub fn with_issuer_credentials(&self, document: &str) -> Result<Self, JsError> {
+        let gate = config::Gate::clone(&self.0).with_issuer_credentials(document);
+        gate.map(|gate| Self(Arc::new(gate))).map_err(|fault| JsError::new(&fault.to_string()))
+    }
+
     /// Most bytes of a body that the host reads.
     #[wasm_bindgen(getter, js_name = maxBodyBytes)]
     #[must_use]

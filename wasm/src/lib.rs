@@ -11,6 +11,7 @@
 //! | `session` | the facts of a request, and the host's answers |
 //! | `signature` | one message and the keys for it, or what to sign on it |
 //! | `step` | what a session needs next, and the decision |
+//! | `token` | one token and the keys for it, or one DPoP proof and its request |
 
 mod client;
 mod gate;
@@ -18,9 +19,10 @@ mod memory;
 mod session;
 mod signature;
 mod step;
+mod token;
 
 use countersign::keys::MAX_KEY_DOCUMENT_BYTES;
-use countersign::time::UnixMillis;
+use countersign::time::{UnixMillis, UnixSeconds};
 use wasm_bindgen::prelude::*;
 
 /// Most bytes of a key set that the host reads.
@@ -35,6 +37,12 @@ pub fn max_key_document_bytes() -> usize {
 #[must_use]
 pub fn is_public_address(address: &str) -> bool {
     countersign::net::is_public(address)
+}
+
+/// Whole seconds, which the host has checked.
+fn unix_seconds(seconds: f64) -> UnixSeconds {
+    #[expect(clippy::cast_possible_truncation, reason = "saturates; what is no number becomes 1970")]
+    UnixSeconds(seconds as i64)
 }
 
 /// `Date.now()`, or what the host takes for it.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use countersign::keys::{self, KeyReading, KeySource};
 use countersign::memory;
+use countersign::revocation::{Inquiry, InquiryReading, InquiryResponse};
 use wasm_bindgen::prelude::*;
 
 use crate::session::split;
@@ -20,6 +21,9 @@ pub struct Memory {
     asked: BTreeMap<String, KeySource>,
     /// What they answered, where the host has yet to verify signatures on it.
     read: BTreeMap<String, KeyReading>,
+    /// The inquiries that the host has not answered yet, by id, and what they were answered with.
+    inquiries: BTreeMap<String, Inquiry>,
+    answers: BTreeMap<String, InquiryReading>,
 }
 
 #[wasm_bindgen]
@@ -28,7 +32,13 @@ impl Memory {
     #[wasm_bindgen(constructor)]
     #[must_use]
     pub fn new(seed: u32) -> Self {
-        Self { inner: memory::Memory::new(seed.into()), asked: BTreeMap::new(), read: BTreeMap::new() }
+        Self {
+            inner: memory::Memory::new(seed.into()),
+            asked: BTreeMap::new(),
+            read: BTreeMap::new(),
+            inquiries: BTreeMap::new(),
+            answers: BTreeMap::new(),
+        }
     }
 
     /// Whether the host may go to a source now: agents name directories themselves, and only so many new ones are
@@ -84,6 +94,57 @@ impl Memory {
         taken.lines().map(|line| format!("on the keys of {}: {line}", source.configured())).collect()
     }
 
+    /// Takes in what came of an inquiry, as `keysFetched` does; no body where it is longer than `maxBytes`. Gives the
+    /// signatures on it that the host has to verify, and goes on with `inquiryVerified`, also where there are none.
+    #[wasm_bindgen(js_name = inquiryAnswered)]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "what is optional crosses from JavaScript as an owned value only"
+    )]
+    pub fn inquiry_answered(
+        &mut self,
+        id: &str,
+        status: u16,
+        fields: &[u8],
+        lengths: &[u32],
+        body: Option<Vec<u8>>,
+        now: f64,
+    ) -> Result<Vec<Check>, JsError> {
+        let Some(inquiry) = self.inquiries.get(id) else { return Ok(Vec::new()) };
+        let lines =
+            split(fields, lengths).ok_or_else(|| JsError::new("lengths are not those of the fields"))?;
+        let mut response = InquiryResponse::new(status, body.as_deref());
+        for line in lines.chunks_exact(2) {
+            if let [name, value] = line {
+                response = response.with(name, value);
+            }
+        }
+        let reading = inquiry.read(&response, unix_millis(now).seconds());
+        let checks = reading.checks().iter().map(check_to_js).collect();
+        self.answers.insert(id.to_owned(), reading);
+        Ok(checks)
+    }
+
+    /// Takes in, for each of the checks in order, whether its signature is valid (not 0). Gives a line for a log where
+    /// there is no answer.
+    #[wasm_bindgen(js_name = inquiryVerified)]
+    pub fn inquiry_verified(&mut self, id: &str, verdicts: &[u8], now: f64) -> Option<String> {
+        let (inquiry, reading) = (self.inquiries.remove(id)?, self.answers.remove(id)?);
+        let verdicts: Vec<bool> = verdicts.iter().map(|verdict| *verdict != 0).collect();
+        // There is no store: this process is all there is.
+        let taken = self.inner.inquiry_answered(&inquiry, reading, &verdicts, unix_millis(now));
+        taken.error.map(|error| format!("on {}: {error}", inquiry.configured()))
+    }
+
+    /// Takes in that an inquiry got no answer. Gives a line for a log.
+    #[wasm_bindgen(js_name = inquiryFailed)]
+    pub fn inquiry_failed(&mut self, id: &str, now: f64) -> Option<String> {
+        self.answers.remove(id);
+        let inquiry = self.inquiries.remove(id)?;
+        self.inner.inquiry_failed(&inquiry, unix_millis(now));
+        Some(format!("on {}: no answer", inquiry.configured()))
+    }
+
     /// Takes in what the store has of the registry of agents. Whoever writes it is not here to be asked: what is outdated
     /// is a failure.
     #[wasm_bindgen(js_name = agentsLoaded)]
@@ -126,6 +187,10 @@ impl Memory {
 impl Memory {
     pub(crate) fn inner(&mut self) -> &mut memory::Memory {
         &mut self.inner
+    }
+
+    pub(crate) fn inquires(&mut self, inquiries: Vec<Inquiry>) {
+        self.inquiries.extend(inquiries.into_iter().map(|inquiry| (inquiry.id(), inquiry)));
     }
 
     pub(crate) fn asks_for(&mut self, sources: Vec<KeySource>) {

@@ -19,6 +19,7 @@ use wasm_bindgen::prelude::*;
 
 use crate::session::{fields_of, split, view};
 use crate::step::{Check, check_to_js};
+use crate::unix_seconds;
 
 /// What RFC 9421 calls HMAC with SHA-256 (§3.3.3).
 const HMAC: &str = "hmac-sha256";
@@ -363,10 +364,4 @@ fn read_fields(fields: &[u8], lengths: &[u32]) -> Result<Result<Fields, RequestE
 
 fn lines<'a>(fields: &'a [u8], lengths: &[u32]) -> Result<Vec<&'a str>, JsError> {
     split(fields, lengths).ok_or_else(|| JsError::new("lengths are not those of the fields"))
-}
-
-/// Whole seconds, which the host has checked.
-fn unix_seconds(seconds: f64) -> UnixSeconds {
-    #[expect(clippy::cast_possible_truncation, reason = "saturates; what is no number becomes 1970")]
-    UnixSeconds(seconds as i64)
 }

@@ -4,6 +4,7 @@ use countersign::config::Disclosure;
 use countersign::crypto::SignatureCheck;
 use countersign::engine;
 use countersign::keys::KeySource;
+use countersign::revocation::{Inquiry, Signing};
 use js_sys::{Object, Uint8Array};
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::*;
@@ -21,6 +22,7 @@ export type Step =
   | { readonly step: "checks"; readonly checks: readonly Check[] }
   | { readonly step: "body" }
   | { readonly step: "limits"; readonly names: readonly string[] }
+  | { readonly step: "fetch"; readonly inquiries: readonly Inquiry[] }
   | {
       readonly step: "done";
       /** JSON. */
@@ -33,7 +35,36 @@ export type Step =
       readonly refreshAgents: boolean;
       /** Whether the deny list should be read anew, after the response. */
       readonly refreshDenials: boolean;
+      /** What to ask after the response, as for `fetch`. */
+      readonly inquiries: readonly Inquiry[];
     };
+
+/** A question to the outside, as `Memory` knows it by id. What is in it may be secret. */
+export interface Inquiry {
+  readonly id: string;
+  readonly method: "GET" | "POST";
+  readonly url: string;
+  readonly accept: string;
+  readonly contentType: string | undefined;
+  readonly authorization: string | undefined;
+  /** Where there is something to sign, it ends where the signature goes, in base64url. */
+  readonly body: string | undefined;
+  readonly signing: Signing | undefined;
+  /** Most bytes of an answer that are read. */
+  readonly maxBytes: number;
+  /** Whether no address may be connected to but those that `isPublicAddress` lets through. */
+  readonly publicOnly: boolean;
+}
+
+/** What to sign, and with which private key. */
+export interface Signing {
+  readonly algorithm: "EdDSA" | "ES256" | "ES384" | "PS256" | "RS256";
+  /** A private JWK, in JSON. */
+  readonly key: string;
+  readonly message: Uint8Array<ArrayBuffer>;
+  /** How many bytes of salt a PSS signature has. */
+  readonly saltLength?: number | undefined;
+}
 
 /** Where to fetch keys, as `Memory` knows it by name. */
 export interface KeySource {
@@ -81,6 +112,30 @@ extern "C" {
     fn set_refresh_agents(this: &Step, refresh_agents: bool);
     #[wasm_bindgen(method, setter, js_name = refreshDenials)]
     fn set_refresh_denials(this: &Step, refresh_denials: bool);
+    #[wasm_bindgen(method, setter)]
+    fn set_inquiries(this: &Step, inquiries: Vec<Question>);
+
+    type Question;
+    #[wasm_bindgen(method, setter)]
+    fn set_id(this: &Question, id: &str);
+    #[wasm_bindgen(method, setter)]
+    fn set_method(this: &Question, method: &str);
+    #[wasm_bindgen(method, setter)]
+    fn set_url(this: &Question, url: &str);
+    #[wasm_bindgen(method, setter)]
+    fn set_accept(this: &Question, accept: &str);
+    #[wasm_bindgen(method, setter, js_name = contentType)]
+    fn set_content_type(this: &Question, content_type: Option<&str>);
+    #[wasm_bindgen(method, setter)]
+    fn set_authorization(this: &Question, authorization: Option<&str>);
+    #[wasm_bindgen(method, setter)]
+    fn set_body(this: &Question, body: Option<&str>);
+    #[wasm_bindgen(method, setter)]
+    fn set_signing(this: &Question, signing: Option<Check>);
+    #[wasm_bindgen(method, setter, js_name = maxBytes)]
+    fn set_max_bytes(this: &Question, max_bytes: u32);
+    #[wasm_bindgen(method, setter, js_name = publicOnly)]
+    fn set_public_only(this: &Question, public_only: bool);
 
     type Source;
     #[wasm_bindgen(method, setter)]
@@ -127,6 +182,10 @@ pub(crate) fn to_js(step: engine::Step, memory: &mut Memory, disclosure: Disclos
             value.set_names(asked.iter().map(|(key, _)| key.name()).collect());
             "limits"
         }
+        engine::Step::Fetch(inquiries) => {
+            value.set_inquiries(inquiries_to_js(inquiries, memory));
+            "fetch"
+        }
         engine::Step::Done(conclusion) => {
             let decision = conclusion.decision;
             value.set_decision(&decision.to_json());
@@ -134,6 +193,7 @@ pub(crate) fn to_js(step: engine::Step, memory: &mut Memory, disclosure: Disclos
             value.set_refresh(sources_to_js(conclusion.refresh, memory));
             value.set_refresh_agents(conclusion.refresh_agents);
             value.set_refresh_denials(conclusion.refresh_denials);
+            value.set_inquiries(inquiries_to_js(conclusion.inquiries, memory));
             "done"
         }
     };
@@ -153,6 +213,37 @@ fn source_to_js(source: &KeySource) -> Source {
     value.set_url(source.url());
     value.set_accept(source.accept());
     value.set_public_only(source.is_public_only());
+    value
+}
+
+fn inquiries_to_js(inquiries: Vec<Inquiry>, memory: &mut Memory) -> Vec<Question> {
+    let values = inquiries.iter().map(inquiry_to_js).collect();
+    memory.inquires(inquiries);
+    values
+}
+
+fn inquiry_to_js(inquiry: &Inquiry) -> Question {
+    let value: Question = Object::new().unchecked_into();
+    value.set_id(&inquiry.id());
+    value.set_method(inquiry.method());
+    value.set_url(inquiry.url());
+    value.set_accept(inquiry.accept());
+    value.set_content_type(inquiry.content_type());
+    value.set_authorization(inquiry.authorization());
+    value.set_body(inquiry.body());
+    value.set_signing(inquiry.signing().map(signing_to_js));
+    value.set_max_bytes(u32::try_from(inquiry.max_bytes()).unwrap_or(u32::MAX));
+    value.set_public_only(inquiry.is_public_only());
+    value
+}
+
+/// The same members as those of a check, without a signature.
+fn signing_to_js(signing: &Signing) -> Check {
+    let value: Check = Object::new().unchecked_into();
+    value.set_algorithm(signing.algorithm().jose());
+    value.set_key(signing.key());
+    value.set_message(Uint8Array::from(signing.message()));
+    value.set_salt_length(signing.salt_length().and_then(|length| u32::try_from(length).ok()));
     value
 }
 

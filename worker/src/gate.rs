@@ -14,7 +14,7 @@ use crate::facts::{self, Body};
 use crate::isolate::{Isolate, isolate, now, random};
 use crate::registry::Published;
 use crate::well_known::respond;
-use crate::{admin, events, keys, limits, origin, registry, webcrypto, well_known};
+use crate::{admin, events, inquiries, keys, limits, origin, registry, webcrypto, well_known};
 
 /// How long a request waits before it looks again whether another has fetched what it needs.
 const PATIENCE: Duration = Duration::from_millis(10);
@@ -28,7 +28,8 @@ pub(crate) async fn answer(request: Request, env: &Env, context: Context) -> Res
         return response;
     }
     let (conclusion, body) = decide(&isolate, &request, env, &context).await;
-    let Conclusion { decision, event, tell, refresh, refresh_agents, refresh_denials, store } = conclusion;
+    let Conclusion { decision, event, tell, refresh, refresh_agents, refresh_denials, store, inquiries } =
+        conclusion;
     if let Some(event) = event {
         events::push(&isolate, events::of_risk(&isolate, &event), &context);
     }
@@ -40,6 +41,9 @@ pub(crate) async fn answer(request: Request, env: &Env, context: Context) -> Res
     }
     if !refresh.is_empty() {
         keys::refresh(&isolate, env, refresh, &context);
+    }
+    if !inquiries.is_empty() {
+        inquiries::make(&isolate, env, inquiries, &context);
     }
     if refresh_agents {
         registry::refresh(&isolate, env, Published::Agents, &context);
@@ -89,6 +93,10 @@ async fn decide(
             Step::Done(conclusion) => return (*conclusion, body),
             Step::Keys(sources) => {
                 keys::bring(isolate, env, sources, context).await;
+                Answer::Ready
+            }
+            Step::Fetch(inquiries) => {
+                inquiries::bring(isolate, env, inquiries, context).await;
                 Answer::Ready
             }
             Step::Agents => {

@@ -24,6 +24,8 @@ pub(crate) const SIGNING_KEY: &str = "GATE_SIGNING_KEY";
 pub(crate) const SHARED_KEYS: &str = "GATE_SHARED_KEYS";
 /// The secret that makes nonces for DPoP proofs, or a JSON array of them, where a route asks for nonces.
 pub(crate) const NONCE_SECRET: &str = "GATE_NONCE_SECRET";
+/// The secret with what the gate authenticates with at issuers that it asks about tokens.
+pub(crate) const ISSUER_CREDENTIALS: &str = "GATE_ISSUER_CREDENTIALS";
 /// The KV namespace for key sets and limits.
 pub(crate) const KV: &str = "COUNTERSIGN_KV";
 
@@ -61,8 +63,10 @@ pub(crate) fn isolate(env: &Env) -> Option<Rc<Isolate>> {
 
 fn make(env: &Env) -> Result<Isolate, Vec<ConfigError>> {
     let config = config(env).map_err(|fault| vec![fault])?;
-    let gate = with_shared_keys(Gate::new(&config)?, env).and_then(|gate| with_nonce_secrets(gate, env));
-    let gate = gate.map_err(|fault| vec![fault])?;
+    let gate = with_shared_keys(Gate::new(&config)?, env)
+        .and_then(|gate| with_nonce_secrets(gate, env))
+        .and_then(|gate| with_issuer_credentials(gate, env))
+        .map_err(|fault| vec![fault])?;
     let signer =
         Signer::from_secret(env.secret(SIGNING_KEY).ok().map(|secret| secret.to_string()).as_deref());
     let signer =
@@ -104,6 +108,21 @@ fn with_nonce_secrets(gate: Gate, env: &Env) -> Result<Gate, ConfigError> {
         Ok(secrets) => gate.with_nonce_secrets(&secrets.to_string()).map_err(|error| fault(error.message)),
         Err(_) if gate.needs_nonce_secrets() => Err(fault(
             "is not set, and a route has dpop_nonce; set it to 32 to 128 random bytes, as text".into(),
+        )),
+        Err(_) => Ok(gate),
+    }
+}
+
+/// The gate with what it authenticates with at issuers. None has a default: where it is needed, it must be there.
+fn with_issuer_credentials(gate: Gate, env: &Env) -> Result<Gate, ConfigError> {
+    let fault = |message: String| ConfigError { path: ISSUER_CREDENTIALS.into(), message };
+    match env.secret(ISSUER_CREDENTIALS) {
+        Ok(credentials) => {
+            gate.with_issuer_credentials(&credentials.to_string()).map_err(|error| fault(error.message))
+        }
+        Err(_) if gate.needs_issuer_credentials() => Err(fault(
+            "is not set, and an issuer has [issuers.introspection]; set it to a JSON object with a member for each such issuer"
+                .into(),
         )),
         Err(_) => Ok(gate),
     }

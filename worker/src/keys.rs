@@ -53,11 +53,11 @@ pub(crate) fn refresh(isolate: &Rc<Isolate>, env: &Env, sources: Vec<KeySource>,
 }
 
 /// What is to be stored: name, text, and for how long.
-type Stored = (String, String, Duration);
+pub(crate) type Stored = (String, String, Duration);
 
 /// Brings the keys of one source into memory: from KV where another isolate has left them, else from the source.
 async fn bring_one(isolate: &Isolate, env: &Env, source: &KeySource) -> Option<Stored> {
-    if let Some(text) = stored(env, source).await
+    if let Some(text) = stored(env, &source.name()).await
         && isolate.memory.borrow_mut().keys_loaded(source, &text, now())
     {
         return None;
@@ -81,14 +81,14 @@ async fn bring_one(isolate: &Isolate, env: &Env, source: &KeySource) -> Option<S
     Some((source.name(), text, keep_for))
 }
 
-async fn stored(env: &Env, source: &KeySource) -> Option<String> {
-    kv(env)?.get(&source.name()).text().await.unwrap_or_else(|_| {
+pub(crate) async fn stored(env: &Env, name: &str) -> Option<String> {
+    kv(env)?.get(name).text().await.unwrap_or_else(|_| {
         console_error!("countersign cannot read key sets from KV; fetching them instead");
         None
     })
 }
 
-async fn store(env: &Env, stored: Vec<Stored>) {
+pub(crate) async fn store(env: &Env, stored: Vec<Stored>) {
     for (name, text, keep_for) in stored {
         let Some(put) = kv(env).and_then(|kv| kv.put(&name, text).ok()) else { continue };
         if put.expiration_ttl(keep_for.max(LEAST_EXPIRY).as_secs()).execute().await.is_err() {
@@ -98,12 +98,12 @@ async fn store(env: &Env, stored: Vec<Stored>) {
 }
 
 /// What a source answered.
-struct Fetched {
-    status: u16,
+pub(crate) struct Fetched {
+    pub(crate) status: u16,
     /// Names and values by turns, a line each.
-    fields: String,
+    pub(crate) fields: String,
     /// `None` where it is longer than it may be.
-    body: Option<Vec<u8>>,
+    pub(crate) body: Option<Vec<u8>>,
 }
 
 impl Fetched {
@@ -123,16 +123,20 @@ async fn fetch(isolate: &Isolate, source: &KeySource) -> Option<Fetched> {
     if !isolate.gate.may_fetch(source.url()) {
         return None;
     }
-    let init = RequestInit::new();
-    init.set_redirect(RequestRedirect::Manual);
-    init.set_signal(Some(&AbortSignal::timeout_with_u32(TIMEOUT_MILLIS)));
     let headers = Headers::new().ok()?;
     headers.set("accept", source.accept()).ok()?;
     headers.set("accept-encoding", "identity").ok()?;
-    init.set_headers(&headers);
+    send(source.url(), &RequestInit::new(), &headers, MAX_KEY_DOCUMENT_BYTES).await
+}
+
+/// Sends a request, without following redirects, and reads up to `most` bytes of what is answered with 200.
+pub(crate) async fn send(url: &str, init: &RequestInit, headers: &Headers, most: usize) -> Option<Fetched> {
+    init.set_redirect(RequestRedirect::Manual);
+    init.set_signal(Some(&AbortSignal::timeout_with_u32(TIMEOUT_MILLIS)));
+    init.set_headers(headers);
     let scope = js_sys::global().unchecked_into::<WorkerGlobalScope>();
     let response: Response =
-        JsFuture::from(scope.fetch_with_str_and_init(source.url(), &init)).await.ok()?.dyn_into().ok()?;
+        JsFuture::from(scope.fetch_with_str_and_init(url, init)).await.ok()?.dyn_into().ok()?;
     let (status, fields) = (response.status(), field_lines(&response.headers()));
     if status != 200 {
         // What else it says is in its status and fields.
@@ -140,7 +144,7 @@ async fn fetch(isolate: &Isolate, source: &KeySource) -> Option<Fetched> {
         return Some(Fetched { status, fields, body: Some(Vec::new()) });
     }
     let length = response.headers().get("content-length").ok().flatten();
-    let body = match read(response.body(), length.as_deref(), MAX_KEY_DOCUMENT_BYTES).await {
+    let body = match read(response.body(), length.as_deref(), most).await {
         Body::Read(body) => Some(body),
         Body::TooLarge => None,
         Body::Untouched | Body::Unreadable => return None,

@@ -9,6 +9,7 @@
 //! | `gate` | the `fetch` event: a request through the core's steps |
 //! | `facts` | `Request` to the core's view of it, and the body where a digest demands it |
 //! | `keys` | key sets: isolate memory over KV over `fetch` |
+//! | `inquiries` | questions to issuers about their tokens |
 //! | `webcrypto` | signature checks on the host's `WebCrypto` |
 //! | `limits` | what isolates tell each other of limits through KV |
 //! | `signer` | assertions and events, signed; the gate's own key set |
@@ -23,6 +24,7 @@ mod denials;
 mod events;
 mod facts;
 mod gate;
+mod inquiries;
 mod isolate;
 mod keys;
 mod limits;

@@ -56,6 +56,9 @@ async fn fields(isolate: &Isolate, request: &Request, decision: &Decision) -> Re
     if isolate.gate.strip_credentials() {
         headers.delete("authorization")?;
         headers.delete("dpop")?;
+        if let Some(field) = isolate.gate.parent_field() {
+            headers.delete(field)?;
+        }
     }
     for (name, value) in decision.origin_headers() {
         headers.set(name, &value)?;

@@ -1,4 +1,4 @@
-//! Signature checks on the host's `WebCrypto`: ECDSA and RSA, which are native there. Ed25519 is answered by the
+//! Signatures on the host's `WebCrypto`: ECDSA and RSA, which are native there. Ed25519 is answered by the
 //! core, which verifies it strictly. The core has checked form and ranges before a check gets here, so that the
 //! host has nothing left to disagree about.
 
@@ -6,8 +6,9 @@ use std::cell::RefCell;
 
 use countersign::crypto::{Algorithm, SignatureCheck, Verdict};
 use countersign::jose::thumbprint;
+use countersign::revocation::Signing;
 use countersign::state::bounded::Bounded;
-use js_sys::{Array, JSON, Object, Reflect};
+use js_sys::{Array, JSON, Object, Reflect, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{CryptoKey, SubtleCrypto, WorkerGlobalScope};
@@ -39,7 +40,7 @@ pub(crate) async fn verify(imported: &RefCell<ImportedKeys>, check: &SignatureCh
 async fn verify_on_host(imported: &RefCell<ImportedKeys>, check: &SignatureCheck) -> Option<bool> {
     let subtle = subtle().ok()?;
     let key = import(imported, &subtle, check).await?;
-    let algorithm = algorithm(check)?;
+    let algorithm = algorithm(check.algorithm(), check.salt_length())?;
     let valid = subtle.verify_with_object_and_u8_array_and_u8_array(
         &algorithm,
         &key,
@@ -61,16 +62,40 @@ async fn import(
     }
     let jwk: Object = JSON::parse(&check.key().to_jwk()).ok()?.dyn_into().ok()?;
     let usages = Array::of1(&JsValue::from_str("verify"));
-    let key = subtle.import_key_with_object("jwk", &jwk, &algorithm(check)?, false, &usages);
+    let algorithm = algorithm(check.algorithm(), check.salt_length())?;
+    let key = subtle.import_key_with_object("jwk", &jwk, &algorithm, false, &usages);
     let key: CryptoKey = JsFuture::from(key.ok()?).await.ok()?.dyn_into().ok()?;
     imported.borrow_mut().insert(name, key.clone());
     Some(key)
 }
 
+/// Signs what an inquiry needs signed; `None` where the host cannot use the key. It is imported each time: there are few
+/// inquiries, and the key is then nowhere kept in a form that could be used.
+pub(crate) async fn sign(signing: &Signing) -> Option<Vec<u8>> {
+    let subtle = subtle().ok()?;
+    let jwk: Object = JSON::parse(signing.key()).ok()?.dyn_into().ok()?;
+    // What a JWK says of its use may be in words that the host does not know, as `EdDSA`.
+    for member in ["alg", "use", "key_ops", "ext", "kid"] {
+        Reflect::delete_property(&jwk, &member.into()).ok()?;
+    }
+    let algorithm = match signing.algorithm() {
+        Algorithm::Ed25519 => {
+            let parameters = Object::new();
+            Reflect::set(&parameters, &"name".into(), &"Ed25519".into()).ok()?;
+            parameters
+        }
+        other => algorithm(other, signing.salt_length())?,
+    };
+    let usages = Array::of1(&JsValue::from_str("sign"));
+    let key = subtle.import_key_with_object("jwk", &jwk, &algorithm, false, &usages).ok()?;
+    let key: CryptoKey = JsFuture::from(key).await.ok()?.dyn_into().ok()?;
+    let signature = subtle.sign_with_object_and_u8_array(&algorithm, &key, signing.message()).ok()?;
+    Some(Uint8Array::new(&JsFuture::from(signature).await.ok()?).to_vec())
+}
+
 /// The algorithm's parameters, for `importKey` and `verify` alike: each reads what it knows of them. `None` where the
 /// host is not asked.
-fn algorithm(check: &SignatureCheck) -> Option<Object> {
-    let algorithm = check.algorithm();
+fn algorithm(algorithm: Algorithm, salt_length: Option<usize>) -> Option<Object> {
     let (name, hash) = match algorithm {
         Algorithm::EcdsaP256Sha256 => ("ECDSA", "SHA-256"),
         Algorithm::EcdsaP384Sha384 => ("ECDSA", "SHA-384"),
@@ -91,7 +116,7 @@ fn algorithm(check: &SignatureCheck) -> Option<Object> {
         Algorithm::EcdsaP384Sha384 => set("namedCurve", "P-384".into())?,
         _ => true,
     };
-    if let Some(length) = check.salt_length() {
+    if let Some(length) = salt_length {
         set("saltLength", u32::try_from(length).ok()?.into())?;
     }
     Some(parameters)

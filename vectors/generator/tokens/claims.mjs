@@ -53,7 +53,8 @@ for (const claim of ['exp', 'iat', 'nbf']) {
       description: `\`${claim}\` is \`${text.length > 40 ? 'a number of five hundred digits' : text}\`.`,
       source: basis === 'standard' ? 'RFC 7519 §2: a JSON numeric value' : 'RFC 7519 §2 allows numbers that are no integers; two readers may round them differently',
       basis,
-      code: 'token.claim_invalid',
+      // What is infinite to a binary64 is no number that two readers could agree on, wherever it stands.
+      code: /huge|hundred/.test(name) ? 'token.malformed' : 'token.claim_invalid',
       fault: { claims: { [claim]: raw(text) } },
     })
   }

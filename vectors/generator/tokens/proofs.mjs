@@ -185,16 +185,6 @@ add({
   sound: withToken,
   fault: { key: thief, header: { jwk: thief.public } },
 })
-const unbound = compact({ header: { alg: 'EdDSA', typ: 'at+jwt', kid: 'other' }, key: KEYS.other, claims: accessToken() }).value
-add({
-  name: 'proof-with-a-token-that-is-not-bound',
-  description: 'The token is bound to no key.',
-  source: 'RFC 9449 §7.1, §7.2',
-  code: 'token.not_bound',
-  sound: withToken,
-  fault: { accessToken: unbound, claims: { ath: ath(unbound) } },
-})
-
 // The nonce.
 const NONCE = 'a-nonce-of-the-servers'
 for (const [name, nonce, code] of [['absent', undefined, 'dpop.nonce_missing'], ['another', 'a-nonce-of-somebody-elses', 'dpop.nonce_invalid'], ['in-capitals', NONCE.toUpperCase(), 'dpop.nonce_invalid'], ['empty', '', 'dpop.nonce_invalid'], ['a-number', 7, 'dpop.claim_invalid']]) {

@@ -1,0 +1,41 @@
+// What callers give beside the thing to verify: keys, times and lengths of time, checked before the core sees them.
+import { CountersignError, type ErrorCode } from "./error.js";
+
+/** Numbers from here on are milliseconds: as seconds they would be in the year 5138. */
+const NO_SECONDS = 1e11;
+
+/** The JSON of keys: of a JWK Set, of a list of JWKs, or of one. Text is taken as it is. */
+export function keyDocument(keys: object | string): string {
+  if (typeof keys === "string") return keys;
+  if (typeof keys !== "object" || keys === null) throw invalid("keys.invalid", "keys are a JWK Set");
+  return JSON.stringify(Array.isArray(keys) ? { keys } : keys);
+}
+
+/** Whole seconds; a year is long enough for everything. */
+export function lengthOf(seconds: number, name: string): number {
+  if (Number.isInteger(seconds) && seconds >= 0 && seconds <= 366 * 24 * 3600) return seconds;
+  throw invalid("options.invalid", `${name} is whole seconds, at most a year`);
+}
+
+/** Seconds since 1970. */
+export function secondsOf(time: number | Date, name: string): number {
+  const seconds = time instanceof Date ? Math.floor(time.getTime() / 1000) : time;
+  if (!Number.isSafeInteger(seconds) || seconds < 0 || seconds >= NO_SECONDS) {
+    throw invalid("options.invalid", `${name} is whole seconds since 1970, or a Date`);
+  }
+  return seconds;
+}
+
+/** What the core throws is an `Error` without a code. */
+export function coded<T>(code: ErrorCode, call: () => T): T {
+  try {
+    return call();
+  } catch (cause) {
+    if (cause instanceof CountersignError) throw cause;
+    throw new CountersignError(code, (cause as Error).message, { cause });
+  }
+}
+
+export function invalid(code: ErrorCode, message: string): CountersignError {
+  return new CountersignError(code, message);
+}
