@@ -2,6 +2,7 @@
 
 use alloc::format;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -92,7 +93,7 @@ pub struct Issuer {
     pub(crate) rules: Rules,
     pub(crate) claims: ClaimNames,
     pub(crate) agent: Option<Link>,
-    pub(crate) introspection: Option<Introspection>,
+    pub(crate) introspection: Option<Arc<Introspection>>,
 }
 
 /// How an issuer's key set is found.
@@ -106,7 +107,7 @@ pub(crate) enum IssuerKeys {
 
 impl Issuer {
     /// How it is asked about its tokens, where it is.
-    pub(crate) fn introspection(&self) -> Option<&Introspection> {
+    pub(crate) fn introspection(&self) -> Option<&Arc<Introspection>> {
         self.introspection.as_ref()
     }
 
@@ -182,7 +183,8 @@ impl Faults {
             max_lifetime: Some(max_lifetime),
         };
         let introspection = issuer.introspection.as_ref().map(|introspection| {
-            self.introspection(&format!("{path}.introspection"), introspection, &rules, allow_loopback)
+            let path = format!("{path}.introspection");
+            Arc::new(self.introspection(&path, introspection, (&rules, &issuer.claims), allow_loopback))
         });
         Issuer { keys, claims: issuer.claims.clone(), agent: issuer.agent, rules, introspection }
     }
