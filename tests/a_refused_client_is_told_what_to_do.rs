@@ -326,6 +326,10 @@ fn what_cannot_be_is_refused_at_load() {
             "routes[8].acr_values: has a value with a space",
         ),
         (
+            "[[routes]]\nmatch = \"* /x\"\nrequire = [\"token\"]\nmcp = {}",
+            "routes[8].mcp: is of requests with a message",
+        ),
+        (
             "[[routes]]\nmatch = \"POST /x\"\nrequire = []\nmcp = { operations = [{ method = \"a\", scope = [\"b\"] }] }",
             "routes[8].mcp.operations[0].scope: scopes are of a token",
         ),

@@ -516,6 +516,213 @@ fn the_worker_would_start_with_the_wrangler_file() {
     assert_eq!(json!(gate.events_url()), config["events"]["url"]);
 }
 
+/// The good configuration with more on its route, and the types that it asks for.
+fn with_policy(more: &str) -> String {
+    let types = "[[authorization_details]]\ntype = \"payment\"\namount = \"amount\"\ncurrency = \"currency\"\n\
+        [[authorization_details]]\ntype = \"account\"\n";
+    let route = GOOD.replace("POST /orders", "POST /orders/{order}");
+    format!("{}{more}\n{types}", route)
+}
+
+#[track_caller]
+fn policy_refused(more: &str, path: &str, advice: &str) {
+    let faults = faults(&with_policy(more));
+    let found: Vec<_> = faults.iter().map(|fault| (fault.path.as_str(), fault.message.as_str())).collect();
+    assert_eq!(found.len(), 1, "{more}: {found:?}");
+    assert_eq!(found[0].0, path, "{more}: {found:?}");
+    assert!(found[0].1.contains(advice), "{more}: {found:?}");
+}
+
+#[test]
+fn a_policy_is_refused_for_what_it_cannot_mean() {
+    let amount = "amount = { body = \"/a\", currency = \"EUR\" }\n";
+    assert_eq!(
+        faults(&with_policy(&format!(
+            "{amount}details = {{ type = \"payment\", action = \"a\" }}\nroles = [\"r\"]"
+        ))),
+        []
+    );
+    policy_refused("roles = [\"\"]", "routes[0].roles[0]", "1 to 1024 bytes");
+    policy_refused("details = { type = \"other\" }", "routes[0].details.type", "[[authorization_details]]");
+    policy_refused(
+        "details = { type = \"payment\", action = \"\" }",
+        "routes[0].details.action",
+        "remove it",
+    );
+    policy_refused(
+        &format!("{amount}details = {{ type = \"account\" }}"),
+        "routes[0].details.type",
+        "`amount`",
+    );
+    policy_refused("amount = { currency = \"EUR\" }", "routes[0].amount", "`body` or `field`");
+    policy_refused(
+        "amount = { body = \"/a\", field = \"a\", currency = \"EUR\" }",
+        "routes[0].amount",
+        "`body` or `field`",
+    );
+    policy_refused("amount = { body = \"/a\" }", "routes[0].amount", "`currency`");
+    policy_refused(
+        "amount = { body = \"/a\", currency = \"EUR\", currency_field = \"c\" }",
+        "routes[0].amount",
+        "`currency`",
+    );
+    policy_refused("amount = { body = \"a\", currency = \"EUR\" }", "routes[0].amount.body", "JSON Pointer");
+    policy_refused(
+        "amount = { field = \"a b\", currency = \"EUR\" }",
+        "routes[0].amount.field",
+        "header field",
+    );
+    policy_refused("amount = { body = \"/a\", currency = \"eur\" }", "routes[0].amount.currency", "ISO 4217");
+    policy_refused(
+        "amount = { body = \"/a\", currency_body = \"/a~\" }",
+        "routes[0].amount.currency_body",
+        "JSON Pointer",
+    );
+    policy_refused(
+        "amount = { body = \"/a\", currency = \"EUR\", decimals = 5 }",
+        "routes[0].amount.decimals",
+        "0 to 4",
+    );
+
+    let without_token = |more: &str| {
+        let route = format!("match = \"GET /open/{{x}}\"\nrequire = []\n{more}");
+        let faults = faults(&with_policy(&format!("[[routes]]\n{route}")));
+        faults.iter().map(|fault| fault.path.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(without_token(""), [""; 0]);
+    assert_eq!(without_token("roles = [\"r\"]"), ["routes[1].roles"]);
+    assert_eq!(without_token("any_role = [\"r\"]"), ["routes[1].any_role"]);
+    assert_eq!(without_token("details = { type = \"payment\" }"), ["routes[1].details"]);
+    assert_eq!(without_token(amount), ["routes[1].amount"]);
+    let rule = |when: &str| {
+        without_token(&format!("rules = [{{ name = \"r\", then = \"deny\", when = {{ {when} }} }}]"))
+    };
+    assert_eq!(rule("claims = [{ path = \"a\", exists = true }]"), ["routes[1].rules[0].when.claims[0]"]);
+    assert_eq!(
+        rule("parameters = [{ name = \"x\", equals_claim = \"a\" }]"),
+        ["routes[1].rules[0].when.parameters[0]"]
+    );
+    assert_eq!(rule("scope = [\"a\"]"), ["routes[1].rules[0].when.scope"]);
+    assert_eq!(rule("agent = { id = [\"a\"] }"), ["routes[1].rules[0].when.agent"]);
+    assert_eq!(rule("parameters = [{ name = \"x\", is = [\"a\"] }]"), [""; 0]);
+}
+
+#[test]
+fn a_rule_is_refused_for_what_it_cannot_mean() {
+    let rule = |rest: &str| format!("[[routes.rules]]\nname = \"r\"\nthen = \"deny\"\n{rest}");
+    let when = |condition: &str| rule(&format!("when = {{ {condition} }}"));
+    let at = |name: &str| format!("routes[0].rules[0].when.{name}");
+    assert_eq!(faults(&with_policy(&rule(""))), []);
+    for name in ["", "a b", "\u{e9}", &"a".repeat(65)] {
+        policy_refused(
+            &rule("").replace("\"r\"", &format!("\"{name}\"")),
+            "routes[0].rules[0].name",
+            "1 to 64",
+        );
+    }
+    policy_refused(&rule("").replace("deny", "ask"), "routes[0].rules[0].then", "unknown variant");
+    policy_refused(&rule("wenn = {}"), "routes[0].rules[0].wenn", "unknown field");
+    policy_refused(&when(""), "routes[0].rules[0].when", "asks nothing");
+    policy_refused(&when("clam = []"), &at("clam"), "unknown field");
+    policy_refused(
+        &format!("{}{}", rule("when = { method = [\"POST\"] }\n"), rule("")),
+        "routes[0].rules[1].name",
+        "twice",
+    );
+    policy_refused(
+        &format!("{}{}", rule(""), rule("").replace("\"r\"", "\"s\"")),
+        "routes[0].rules[1]",
+        "never reached",
+    );
+    let many: String = (0..65)
+        .map(|i| rule("when = { method = [\"POST\"] }\n").replace("\"r\"", &format!("\"r{i}\"")))
+        .collect();
+    policy_refused(&many, "routes[0].rules", "at most 64");
+
+    policy_refused(
+        &when("claims = [{ path = \"\", exists = true }]"),
+        &at("claims[0].path"),
+        "is not a claim",
+    );
+    policy_refused(&when("claims = [{ path = \"a\" }]"), &at("claims[0]"), "asks one thing");
+    policy_refused(
+        &when("claims = [{ path = \"a\", is = [1], not = [1] }]"),
+        &at("claims[0]"),
+        "asks one thing",
+    );
+    policy_refused(&when("claims = [{ path = \"a\", is = [] }]"), &at("claims[0].is"), "is empty");
+    policy_refused(
+        &when("claims = [{ path = \"a\", is = [{}] }]"),
+        &at("claims[0].is[0]"),
+        "a string, an integer",
+    );
+    policy_refused(
+        &when("claims = [{ path = \"a\", is = [1.5] }]"),
+        &at("claims[0].is[0]"),
+        "a string, an integer",
+    );
+    policy_refused(
+        &when("claims = [{ path = \"a\", equals_parameter = \"b\" }]"),
+        &at("claims[0].equals_parameter"),
+        "\"order\"",
+    );
+    policy_refused(
+        &when("parameters = [{ name = \"b\", is = [\"1\"] }]"),
+        &at("parameters[0].name"),
+        "\"order\"",
+    );
+    policy_refused(&when("parameters = [{ name = \"order\" }]"), &at("parameters[0]"), "asks one thing");
+    policy_refused(
+        &when("parameters = [{ name = \"order\", not = [\"\"] }]"),
+        &at("parameters[0].not[0]"),
+        "1 to 1024",
+    );
+    policy_refused(&when("method = [\"post\"]"), &at("method"), "case-sensitive");
+    policy_refused(&when("scope = [\"a b\"]"), &at("scope"), "RFC 6749");
+    policy_refused(&when("agent = {}"), &at("agent"), "asks nothing");
+    policy_refused(&when("network = {}"), &at("network"), "asks nothing");
+    policy_refused(
+        &when("network = { cidr = [\"10.0.0.0/8\", \"10.0.0.1/8\"] }"),
+        &at("network.cidr[1]"),
+        "behind the prefix",
+    );
+    policy_refused(&when("network = { country = [\"de\"] }"), &at("network.country[0]"), "ISO 3166");
+    policy_refused(&when("network = { country = [\"XX\"] }"), &at("network.country[0]"), "ISO 3166");
+    policy_refused(&when("network = { asn = [-1] }"), &at("network.asn[0]"), "integer");
+    policy_refused(
+        &when("amount = { above = 1, currency = \"EUR\" }"),
+        &at("amount"),
+        "add `amount` to the route",
+    );
+    let amount = |currency: &str, above: &str| {
+        format!(
+            "amount = {{ body = \"/a\", currency = \"USD\" }}\n{}",
+            when(&format!("amount = {{ above = {above}, currency = \"{currency}\" }}"))
+        )
+    };
+    assert_eq!(faults(&with_policy(&amount("USD", "1"))), []);
+    policy_refused(&amount("EUR", "1"), &at("amount.currency"), "is another");
+    policy_refused(&amount("USD", "9007199254740992"), &at("amount.above"), "at most 9007199254740991");
+
+    let time = |time: &str| when(&format!("time = {{ {time} }}"));
+    assert_eq!(
+        faults(&with_policy(&time(
+            "zone = \"Europe/Berlin\", from = \"22:00\", to = \"06:00\", days = [\"sat\"]"
+        ))),
+        []
+    );
+    policy_refused(&time("zone = \"Europe/Nowhere\""), &at("time.zone"), "Europe/Berlin");
+    policy_refused(&time("zone = \"Asia/Gaza\""), &at("time.zone"), "POSIX");
+    policy_refused(&time("zone = \"UTC+2\""), &at("time.zone"), "+02:00");
+    policy_refused(&time("from = \"09:00\""), &at("time"), "zone");
+    for bad in ["9:00", "25:00", "24:01", "09:60", "0900", "09:00:00", "+9:00"] {
+        policy_refused(&time(&format!("zone = \"UTC\", from = \"{bad}\"")), &at("time.from"), "09:00");
+    }
+    policy_refused(&time("zone = \"UTC\", from = \"09:00\", to = \"09:00\""), &at("time"), "whole day");
+    policy_refused(&time("zone = \"UTC\", from = \"24:00\", to = \"09:00\""), &at("time"), "whole day");
+    policy_refused(&time("zone = \"UTC\", days = [\"monday\"]"), &at("time.days[0]"), "unknown variant");
+}
+
 #[test]
 fn an_issuer_without_jwks_uri_is_one_that_metadata_can_be_asked_for() {
     let issuer = "issuer = \"https://auth.example\"\njwks_uri = \"https://auth.example/jwks.json\"";

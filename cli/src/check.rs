@@ -27,6 +27,20 @@ pub(crate) fn run(input: &Input) -> Result<Report, Failure> {
     Ok(Report { text, status })
 }
 
+/// The gate of a configuration file; of a `wrangler.toml` that of the Worker, not of an environment.
+pub(crate) fn gate(file: &str) -> Result<Gate, Failure> {
+    let checked = check(file, &input::read(file)?).into_iter().next();
+    match checked {
+        Some((_, Ok(gate))) => Ok(gate),
+        Some((place, Err(faults))) => {
+            let faults =
+                faults.iter().map(|fault| format!("\n{}: {}", path_in_file(&place, fault), fault.message));
+            Err(Failure::new(format!("{file} is no configuration:{}", faults.collect::<String>())))
+        }
+        None => Err(Failure::new(format!("{file} has no configuration"))),
+    }
+}
+
 fn check(file: &str, text: &str) -> Vec<Checked> {
     let is_json = |text: &str| text.trim_start().starts_with('{');
     if has_extension(file, "json") || (!has_extension(file, "toml") && is_json(text)) {

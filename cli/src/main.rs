@@ -10,6 +10,7 @@ mod exchange;
 mod http;
 mod input;
 mod keys;
+mod policy;
 mod private_key;
 mod reference;
 mod sign;
@@ -31,6 +32,22 @@ const EXIT_CODES: &str = "
 Exit codes: 0 all is well, 1 what was looked at has faults, 2 it could not be looked at
 (wrong usage, an unreadable file).
 ";
+
+const POLICY_DETAILS: &str = "\
+Routes, scopes, roles, authorization_details, amounts and rules are judged by the gate's own functions, on
+facts that are taken for proven. Signatures, tokens, delegations, step-up and limits are not asked.
+
+  --config FILE  as `config check` takes it
+  --cases FILE   TOML or JSON: a list of cases, each with
+                   name
+                   now                  2026-11-23T09:00:00+01:00, or seconds since 1970
+                   request.method, url  headers, body (a text, or a table that is sent as JSON)
+                   request.client       address, asn, country
+                   proven.claims        of the token; iss is the first issuer unless given
+                   proven.agent         id, method, operator; else the token's client
+                   expect               outcome, code, rule (false: no rule decides)
+  --case NAME    this case only
+  --json         {\"cases\": [{\"name\", \"good\", \"route\", \"outcome\", \"code\", \"rule\"}]}";
 
 /// To add a command, add it here.
 const COMMANDS: &[Command] = &[
@@ -263,6 +280,32 @@ that is signed, and --request is the one it answers. - reads stdin.
   --curl               as -H arguments of curl
   --json               {\"fields\": {…}, \"base\": \"…\"}",
         run: sign::run,
+    },
+    Command {
+        name: "policy test",
+        operands: &[],
+        options: &[
+            required("config", "FILE"),
+            required("cases", "FILE"),
+            optional("case", "NAME"),
+            flag("json"),
+        ],
+        summary: "try what a configuration permits on requests that are written down",
+        details: POLICY_DETAILS,
+        run: policy::test,
+    },
+    Command {
+        name: "policy explain",
+        operands: &[],
+        options: &[
+            required("config", "FILE"),
+            required("cases", "FILE"),
+            optional("case", "NAME"),
+            flag("json"),
+        ],
+        summary: "say of each rule whether it matches such a request, and why",
+        details: POLICY_DETAILS,
+        run: policy::explain,
     },
 ];
 

@@ -83,6 +83,9 @@ fn sections(root: &Value) -> Vec<Section<'_>> {
     while let Some(section) = open.pop() {
         // Pushed in reverse, so that the first field's table comes next.
         for (name, field) in section.properties().into_iter().rev() {
+            if name == UNLESS {
+                continue;
+            }
             let (table, several) = innermost(root, field);
             let path = section.path.iter().copied().chain([(name, several)]);
             if let Some(table) = named_table(root, table) {
@@ -167,7 +170,9 @@ fn kind(root: &Value, schema: &Value, path: &[(&str, bool)]) -> String {
         return format!("[tables](#{}) by name", anchor(&path));
     }
     if inner.get("properties").is_some() {
-        return format!("[table](#{})", anchor(path));
+        let mut path = path.to_vec();
+        path.iter_mut().filter(|(name, _)| *name == UNLESS).for_each(|(name, _)| *name = "when");
+        return format!("[table](#{})", anchor(&path));
     }
     if inner.get("pattern").is_some() {
         return "length of time".to_owned();
@@ -203,6 +208,9 @@ fn anchor(path: &[(&str, bool)]) -> String {
         .collect::<String>()
         .to_lowercase()
 }
+
+/// The conditions that must not hold: they have the fields of `when`, which are described once.
+const UNLESS: &str = "unless";
 
 /// What stands for the name of a table that the configuration names.
 const NAME: &str = "NAME";

@@ -8,9 +8,10 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use countersign::config::{Config, Gate};
-use countersign::crypto::Verdict;
+use countersign::crypto::{Algorithm, Verdict};
 use countersign::encoding::json;
 use countersign::encoding::structured::{Dictionary, Item, List};
 use countersign::engine::{Answer, Session, Step};
@@ -19,12 +20,13 @@ use countersign::keys::{DIRECTORY_MEDIA_TYPE, KeyResponse};
 use countersign::memory::Memory;
 use countersign::request::{Fields, RequestView, Target};
 use countersign::response::ResponseView;
-use countersign::revocation::{InquiryResponse, introspection};
+use countersign::revocation::status_list::{self, ListRules, MAX_LIST_BYTES, Status, StatusList};
+use countersign::revocation::{InquiryResponse, deny_list, introspection};
 use countersign::signature::verify::Keys;
 use countersign::signature::{
     AcceptSignature, Component, MAX_SIGNATURES, Message, PresentedSignature, present, signature_base,
 };
-use countersign::time::UnixMillis;
+use countersign::time::{UnixMillis, UnixSeconds};
 
 /// Something that is tried with any bytes.
 pub struct Body {
@@ -38,7 +40,7 @@ pub struct Body {
 }
 
 /// Every body.
-pub const BODIES: [Body; 9] = [
+pub const BODIES: [Body; 11] = [
     // Parsed as three types, twice each, and serialised. A parameter of two bytes is an entry of some 64.
     Body { name: "structured_fields", run: structured_fields, bytes: 8 << 10, bytes_per_byte: 600 },
     // A constant, as a message's bounds are: each of some 64 components can have one Dictionary of 16 KiB and 128 members
@@ -50,9 +52,46 @@ pub const BODIES: [Body; 9] = [
     Body { name: "jwk", run: jwk, bytes: 16 << 10, bytes_per_byte: 500 },
     Body { name: "introspection", run: introspection_answer, bytes: 16 << 10, bytes_per_byte: 500 },
     Body { name: "json", run: json_document, bytes: 8 << 10, bytes_per_byte: 500 },
+    // A list may inflate to a megabyte, in a buffer that doubles, whatever the length of its text.
+    Body { name: "status_list", run: status_list, bytes: 4 << 20, bytes_per_byte: 500 },
+    Body { name: "deny_list", run: deny_list, bytes: 16 << 10, bytes_per_byte: 500 },
     // A whole decision, with a memory of its own.
     Body { name: "gate", run: gate, bytes: 32 << 20, bytes_per_byte: 1000 },
 ];
+
+/// As a token: what is read is prechecked without panic. As the width of a status and a `lst`: every status that the list
+/// has is one of that width.
+pub fn status_list(data: &[u8]) {
+    let Some(text) = lossless(data) else { return };
+    if let Ok(decoded) = status_list::parse(text) {
+        let rules = ListRules {
+            issuer: "https://example.com",
+            uri: "https://example.com/statuslists/1",
+            algorithms: Algorithm::ALL,
+            clock_skew: Duration::ZERO,
+        };
+        let _ = decoded.precheck(&rules, UnixSeconds(1_700_000_000));
+    }
+    let Some((bits, lst)) = text.split_at_checked(1) else { return };
+    let bits = bits.parse().unwrap_or(1);
+    if let Ok(list) = StatusList::inflate(bits, lst) {
+        assert!(list.size() <= MAX_LIST_BYTES);
+        let entries = list.size() as u64 * 8 / bits.unsigned_abs();
+        for idx in [0, entries / 2, entries.saturating_sub(1)].into_iter().filter(|idx| *idx < entries) {
+            let status = list.status(idx).expect("it is in range");
+            assert!(bits == 8 || !matches!(status, Status::Other(other) if u64::from(other) >> bits != 0));
+        }
+        assert!(list.status(entries).is_err());
+    }
+}
+
+/// What is read is written and read again as the same.
+pub fn deny_list(data: &[u8]) {
+    let Some(text) = lossless(data) else { return };
+    if let Some(list) = deny_list::parse(text) {
+        assert_eq!(deny_list::parse(&list.to_json()), Some(list));
+    }
+}
 
 fn lossless(data: &[u8]) -> Option<&str> {
     std::str::from_utf8(data).ok()

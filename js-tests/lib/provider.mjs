@@ -137,8 +137,15 @@ export class RealIssuer {
       features: {
         clientCredentials: { enabled: true },
         deviceFlow: { enabled: true, ...DEVICE_PAGES },
-        introspection: { enabled: true },
-        revocation: { enabled: true },
+        introspection: {
+          enabled: true,
+          allowedPolicy: (/** @type {unknown} */ _, /** @type {any} */ client) => client.clientId === CLIENTS.gate.id,
+        },
+        revocation: {
+          enabled: true,
+          allowedPolicy: (/** @type {unknown} */ _, /** @type {any} */ client, /** @type {any} */ token) =>
+            token.clientId === client.clientId,
+        },
         resourceIndicators: {
           enabled: true,
           getResourceServerInfo: (/** @type {unknown} */ _, /** @type {string} */ name) => resourceServer(resources, name),

@@ -18,7 +18,8 @@ use crate::dpop::Nonces;
 use crate::encoding::json::{self, Value};
 use crate::jose::jwk::MAX_SET_BYTES;
 use crate::keys::KeySource;
-use crate::policy::Route;
+use crate::policy::{Route, RoutePath};
+use crate::reason::Reason;
 use crate::registry::Registry;
 use crate::request::{RequestView, Scheme, Target};
 use crate::revocation::deny_list::DenyList;
@@ -291,6 +292,13 @@ impl Gate {
     #[must_use]
     pub fn details_types(&self) -> &[DetailsType] {
         &self.delegation.details
+    }
+
+    /// The place of the route that a request is for, and the path in the one reading that it matched on.
+    pub(crate) fn route_of(&self, method: &str, received: &Target) -> Result<(usize, RoutePath), Reason> {
+        let path = RoutePath::new(received.path()).map_err(|_| Reason::RequestPathAmbiguous)?;
+        let index = self.routes.iter().position(|route| route.pattern.matches(method, &path));
+        index.map(|index| (index, path)).ok_or(Reason::PolicyNoRoute)
     }
 
     /// The routes, in the order in which they are tried.

@@ -9,7 +9,7 @@ use core::time::Duration;
 use serde::Deserialize;
 
 use super::gate::{Faults, is_fetchable};
-use super::{Config, IntrospectionConfig, Link, MAX_ENTRIES, Span};
+use super::{Config, IntrospectionConfig, Link, MAX_ENTRIES, Span, StatusListConfig, StatusLists};
 use crate::delegation::ClaimNames;
 use crate::discovery::{WellKnown, is_issuer_identifier};
 use crate::jose::jwt::{Profile, Rules};
@@ -46,6 +46,9 @@ pub struct IssuerConfig {
     #[serde(default = "default_max_lifetime")]
     #[cfg_attr(feature = "schema", schemars(default = "default_max_lifetime"))]
     pub max_lifetime: Span,
+    /// Where it publishes the statuses of its tokens. Default: below its own origin, for tokens that name a list.
+    #[serde(default)]
+    pub status_list: Option<StatusListConfig>,
     /// Where its tokens have what this gate reads. Default: that of each of its fields.
     #[serde(default)]
     pub claims: ClaimNames,
@@ -92,6 +95,7 @@ pub struct Issuer {
     keys: IssuerKeys,
     pub(crate) rules: Rules,
     pub(crate) claims: ClaimNames,
+    pub(crate) status_lists: StatusLists,
     pub(crate) agent: Option<Link>,
     pub(crate) introspection: Option<Arc<Introspection>>,
 }
@@ -186,7 +190,14 @@ impl Faults {
             let path = format!("{path}.introspection");
             Arc::new(self.introspection(&path, introspection, (&rules, &issuer.claims), allow_loopback))
         });
-        Issuer { keys, claims: issuer.claims.clone(), agent: issuer.agent, rules, introspection }
+        let status_lists = self.status_lists(
+            &format!("{path}.status_list"),
+            &issuer.issuer,
+            issuer.status_list.as_ref(),
+            allow_loopback,
+        );
+        let (claims, agent) = (issuer.claims.clone(), issuer.agent);
+        Issuer { keys, claims, status_lists, agent, rules, introspection }
     }
 
     fn issuer_keys(&mut self, path: &str, issuer: &IssuerConfig, allow_loopback: bool) -> IssuerKeys {

@@ -19,6 +19,7 @@ mod resources;
 mod routes;
 mod signatures;
 mod span;
+mod status_list;
 
 pub(crate) use agents::MAX_CONFIGURED_AGENTS;
 pub use agents::{Admin, AdminConfig, AgentConfig, AgentKeyConfig};
@@ -47,6 +48,8 @@ pub use routes::{
 };
 pub use signatures::{RulesConfig, SignaturesConfig};
 pub use span::Span;
+pub use status_list::StatusListConfig;
+pub(crate) use status_list::StatusLists;
 
 /// Most public origins, issuers or trusted directories.
 const MAX_ENTRIES: usize = 64;

@@ -510,7 +510,7 @@ impl Faults {
                 currency: amount.currency.clone(),
             }));
         }
-        if conditions.is_empty() {
+        if *config == ConditionsConfig::default() {
             self.add(path, "asks nothing; remove it, or write a condition");
         }
         conditions

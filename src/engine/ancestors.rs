@@ -36,9 +36,16 @@ pub(super) struct Ancestor {
     pub(super) token: Arc<VerifiedToken>,
 }
 
+/// Those of a request, once its token has verified.
+#[derive(Debug, Default)]
+pub(super) struct Ancestors {
+    begun: bool,
+    open: Vec<OpenAncestor>,
+}
+
 /// One on its way there.
 #[derive(Debug)]
-pub(super) struct OpenAncestor {
+struct OpenAncestor {
     place: Place,
     token: PresentedToken,
     state: TokenState,
@@ -51,8 +58,8 @@ impl Verification {
         context: &Context<'_>,
         memory: &mut Memory,
     ) -> Result<bool, Reason> {
-        if let Some(token) = self.verified_token.as_ref().filter(|_| !self.ancestors_begun) {
-            self.ancestors_begun = true;
+        if let Some(token) = self.verified_token.as_ref().filter(|_| !self.ancestors.begun) {
+            self.ancestors.begun = true;
             for (place, text) in presented(context, token)? {
                 // The scheme is what a request says of its own token; here it is not looked at.
                 let token = PresentedToken { scheme: AuthScheme::Bearer, text };
@@ -64,10 +71,10 @@ impl Verification {
                 if matches!(state, TokenState::Opaque { .. }) {
                     return Err(Reason::DelegationParentInvalid);
                 }
-                self.open_ancestors.push(OpenAncestor { place, token, state });
+                self.ancestors.open.push(OpenAncestor { place, token, state });
             }
         }
-        Ok(self.open_ancestors.iter().any(OpenAncestor::is_open))
+        Ok(self.ancestors.open.iter().any(OpenAncestor::is_open))
     }
 
     pub(super) fn find_ancestors_keys(
@@ -76,8 +83,8 @@ impl Verification {
         memory: &mut Memory,
         needs: &mut Needs,
     ) -> Result<(), Reason> {
-        for index in 0..self.open_ancestors.len() {
-            let Some(ancestor) = self.open_ancestors.get_mut(index) else { break };
+        for index in 0..self.ancestors.open.len() {
+            let Some(ancestor) = self.ancestors.open.get_mut(index) else { break };
             let known = ancestor.state.find_keys(context, memory, needs, &ancestor.token);
             if let Some(token) = known.map_err(invalid)? {
                 self.prove_ancestor(context, index, token);
@@ -92,7 +99,7 @@ impl Verification {
         context: &Context<'_>,
     ) -> Result<Vec<(usize, SignatureCheck)>, Reason> {
         let mut checks = Vec::new();
-        for (index, ancestor) in self.open_ancestors.iter().enumerate() {
+        for (index, ancestor) in self.ancestors.open.iter().enumerate() {
             let TokenState::Unknown(unknown) = &ancestor.state else { continue };
             let rules = &issuer(context, unknown.issuer)?.rules;
             let before = checks.len();
@@ -107,7 +114,7 @@ impl Verification {
 
     /// Whether the one at this place was proven already, by another key than the one at hand.
     pub(super) fn ancestor_holds(&self, index: usize) -> bool {
-        self.open_ancestors.get(index).is_some_and(|ancestor| !ancestor.is_open())
+        self.ancestors.open.get(index).is_some_and(|ancestor| !ancestor.is_open())
     }
 
     pub(super) fn believe_ancestor(
@@ -117,7 +124,7 @@ impl Verification {
         index: usize,
         check: &SignatureCheck,
     ) -> Result<(), Reason> {
-        let Some(ancestor) = self.open_ancestors.get_mut(index) else { return Ok(()) };
+        let Some(ancestor) = self.ancestors.open.get_mut(index) else { return Ok(()) };
         let TokenState::Unknown(unknown) = core::mem::replace(&mut ancestor.state, TokenState::Settled)
         else {
             return Ok(());
@@ -132,7 +139,7 @@ impl Verification {
     }
 
     fn prove_ancestor(&mut self, context: &Context<'_>, index: usize, token: Arc<VerifiedToken>) {
-        let Some(ancestor) = self.open_ancestors.get_mut(index) else { return };
+        let Some(ancestor) = self.ancestors.open.get_mut(index) else { return };
         ancestor.state = TokenState::Settled;
         let until = token.claims().exp.plus(context.gate.clock_skew);
         self.verified.deadlines.push((until, Reason::DelegationParentInvalid));

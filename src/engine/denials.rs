@@ -11,17 +11,21 @@ use alloc::vec::Vec;
 use super::verify::{Context, Verification};
 use super::{Step, evidence};
 use crate::decision::Method;
-use crate::delegation::{self, ChainEntry};
-use crate::jose::Claims;
+use crate::delegation::ChainEntry;
+use crate::encoding::json::Value;
+use crate::jose::{Claims, DecodedToken};
 use crate::memory::Memory;
 use crate::reason::Reason;
 use crate::registry::copy::{Copied, MAX_AGE};
+use crate::revocation::Freshness;
 use crate::revocation::ancestry::Lineage;
 use crate::revocation::denials::Subjects;
 use crate::revocation::deny_list::DenyList;
 
 /// The name of the deny list in decisions.
 const DENY_LIST: &str = "deny-list";
+/// Most steps of a delegation that are looked up.
+const MAX_STEPS: usize = 32;
 
 impl Verification {
     /// Refuses what is denied; where the list has to be brought first, says so.
@@ -42,10 +46,13 @@ impl Verification {
             }
             Copied::Ask => return Ok(Some(Step::Denials)),
             Copied::Wait if !self.has_waited_too_long(context) => return Ok(Some(Step::Wait)),
-            Copied::Wait | Copied::Unavailable => return self.without_denials(context).map(|()| None),
+            Copied::Wait | Copied::Unavailable => {
+                return self.without_denials(context, memory).map(|()| None);
+            }
         };
         let refusal = self.denied(context, memory, &list);
-        if context.gate.admin().is_some() {
+        if let Some(age) = memory.denials.age(context.now).filter(|_| context.gate.admin().is_some()) {
+            self.verified.revocation.push(Freshness { source: DENY_LIST, age_secs: age.as_secs() });
             // A client that sends its body slowly gets no longer than a copy may be old before a denial counts.
             let until = context.now.seconds().plus(MAX_AGE);
             self.verified.deadlines.push((until, Reason::RequestBodyUnreadable));
@@ -56,21 +63,26 @@ impl Verification {
         refusal.map_or(Ok(None), Err)
     }
 
-    fn without_denials(&mut self, _context: &Context<'_>) -> Result<(), Reason> {
-        self.evidence.push(evidence(
-            "revocation",
-            Some(Reason::RevocationUnavailable),
-            Some(DENY_LIST.to_owned()),
-        ));
-        Err(Reason::RevocationUnavailable)
+    /// What the configuration denies is denied also where the store cannot be asked.
+    fn without_denials(&mut self, context: &Context<'_>, memory: &mut Memory) -> Result<(), Reason> {
+        match self.denied(context, memory, context.gate.denied()) {
+            Some(reason) => {
+                self.evidence.push(evidence("revocation", Some(reason), Some(DENY_LIST.to_owned())));
+                Err(reason)
+            }
+            None => self.unavailable(context, DENY_LIST),
+        }
     }
 
     /// Everything by which the request is known, looked up.
     fn denied(&self, context: &Context<'_>, memory: &mut Memory, list: &Arc<DenyList>) -> Option<Reason> {
         let agent = self.verified.agent.as_ref();
         let token = self.verified.token.as_ref().map(|token| token.claims());
-        let named = token.map(|claims| &claims.delegation);
-        let (tasks, tokens) = named.map(came_from).unwrap_or_default();
+        let named = token.map(Named::read).unwrap_or_default();
+        let delegation = token.map(|claims| &claims.delegation);
+        let tasks: Vec<&str> = named.ancestor_tasks.iter().map(String::as_str).collect();
+        let tokens: Vec<(&str, &str)> =
+            named.ancestor_tokens.iter().map(|(iss, jti)| (iss.as_str(), jti.as_str())).collect();
         let lineage = token.map(|claims| Lineage {
             iss: &claims.iss,
             jti: claims.jti.as_deref(),
@@ -90,7 +102,7 @@ impl Verification {
         let agents: Vec<&str> = [
             agent.map(|agent| agent.id.as_str()),
             token.and_then(|claims| claims.client_id.as_deref()),
-            named.and_then(|named| named.agent.as_deref()),
+            delegation.and_then(|delegation| delegation.agent.as_deref()),
         ]
         .into_iter()
         .flatten()
@@ -107,15 +119,37 @@ impl Verification {
     }
 }
 
-/// The tasks and the tokens that a token says it came from.
-fn came_from(named: &delegation::Claims) -> (Vec<&str>, Vec<&str>) {
-    let records = || {
-        named.chain.iter().filter_map(|entry| match entry {
-            ChainEntry::Record(record) => Some(record),
-            ChainEntry::Token(_) | ChainEntry::Name(_) => None,
-        })
-    };
-    let tasks = named.parent_task.iter().chain(records().filter_map(|record| record.task.as_ref()));
-    let tokens = named.parent_token.iter().chain(records().filter_map(|record| record.id.as_ref()));
-    (tasks.map(String::as_str).collect(), tokens.map(String::as_str).collect())
+/// The names in a token that say from what it is.
+#[derive(Default)]
+struct Named {
+    ancestor_tasks: Vec<String>,
+    /// By issuer and identifier.
+    ancestor_tokens: Vec<(String, String)>,
+}
+
+impl Named {
+    fn read(claims: &Claims) -> Self {
+        let mut named = Self::default();
+        let of_issuer = |jti: &String| (claims.iss.clone(), jti.clone());
+        named.ancestor_tasks.extend(claims.delegation.parent_task.clone());
+        named.ancestor_tokens.extend(claims.delegation.parent_token.as_ref().map(of_issuer));
+        for step in &claims.delegation.chain {
+            match step {
+                ChainEntry::Record(record) => {
+                    named.ancestor_tasks.extend(record.task.clone());
+                    named.ancestor_tokens.extend(record.id.as_ref().map(of_issuer));
+                }
+                // It is unverified, and named by a token that is: what it says can only end the delegation.
+                ChainEntry::Token(token) => {
+                    let Ok(decoded) = DecodedToken::decode(token) else { continue };
+                    let step = decoded.unverified_claims();
+                    named.ancestor_tokens.extend(step.jti.clone().map(|jti| (step.iss.clone(), jti)));
+                    let task = step.raw.get("task_id").and_then(Value::as_str);
+                    named.ancestor_tasks.extend(task.map(str::to_owned));
+                }
+                ChainEntry::Name(_) => {}
+            }
+        }
+        named
+    }
 }

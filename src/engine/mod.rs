@@ -31,6 +31,7 @@ mod policy;
 mod present;
 mod signer;
 mod standing;
+mod status;
 mod token;
 mod ulid;
 mod verify;
@@ -331,9 +332,8 @@ impl Session {
         let gate = Arc::clone(&self.gate);
         let target = self.view.target();
         self.public = Some(gate.public_origin(target).ok_or(Reason::RequestAuthorityUnknown)?.clone());
-        let path = RoutePath::new(target.path()).map_err(|_| Reason::RequestPathAmbiguous)?;
-        let matches = |(_, route): &(usize, &Route)| route.pattern.matches(self.view.method(), &path);
-        let (index, route) = gate.routes().iter().enumerate().find(matches).ok_or(Reason::PolicyNoRoute)?;
+        let (index, path) = gate.route_of(self.view.method(), target)?;
+        let route = gate.routes().get(index).ok_or(Reason::PolicyNoRoute)?;
         self.route = Some(index);
         self.path = Some(path);
         if self.view.has_body() && matches!(self.view.method(), "GET" | "HEAD") {

@@ -6,7 +6,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use super::ancestors::{Ancestor, OpenAncestor};
+use super::ancestors::{Ancestor, Ancestors};
 use super::needs::Needs;
 use super::present::{Presented, PresentedToken};
 use super::signer::Signer;
@@ -206,6 +206,7 @@ enum Phase {
     Checks(Vec<Pending>),
     Done,
     Denials,
+    Status,
     Standing,
 }
 
@@ -250,9 +251,7 @@ pub(super) struct Verification {
     pub(super) judged_until: Option<UnixSeconds>,
     pub(super) waiting_since: Option<UnixMillis>,
     pub(super) refresh: Vec<KeySource>,
-    /// The tokens that the verified one came from, once they were taken up.
-    pub(super) open_ancestors: Vec<OpenAncestor>,
-    pub(super) ancestors_begun: bool,
+    pub(super) ancestors: Ancestors,
     pub(super) standing: Standing,
     phase: Phase,
     pub(super) verified: Verified,
@@ -275,8 +274,7 @@ impl Verification {
             judged_until: None,
             waiting_since: None,
             refresh: Vec::new(),
-            open_ancestors: Vec::new(),
-            ancestors_begun: false,
+            ancestors: Ancestors::default(),
             standing: Standing::default(),
             phase: Phase::Begin,
             verified: Verified::default(),
@@ -397,6 +395,13 @@ impl Verification {
                 Phase::Denials => {
                     if let Some(step) = self.check_denials(context, memory)? {
                         self.phase = Phase::Denials;
+                        return Ok(Some(step));
+                    }
+                    self.phase = Phase::Status;
+                }
+                Phase::Status => {
+                    if let Some(step) = self.check_status(context, memory)? {
+                        self.phase = Phase::Status;
                         return Ok(Some(step));
                     }
                     self.phase = Phase::Standing;

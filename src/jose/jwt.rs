@@ -179,7 +179,7 @@ pub struct Claims {
 
 impl Claims {
     /// Reads claims; those that have other names elsewhere under their usual ones, until [`Self::named`] knows better.
-    fn parse(claims: &Object<'_>) -> Result<Self, JwtError> {
+    pub(crate) fn parse(claims: &Object<'_>) -> Result<Self, JwtError> {
         let mut parsed = Self {
             iss: string(claims, "iss")?.ok_or(JwtError::MissingClaim("iss"))?,
             sub: string(claims, "sub")?,

@@ -8,6 +8,7 @@ mod conditions;
 mod facts;
 pub(crate) mod mcp;
 mod network;
+mod rehearsal;
 mod route;
 mod rules;
 mod time_zone;
@@ -18,6 +19,7 @@ pub(crate) use amount::{Currency, Place};
 pub use conditions::{ClaimTest, Condition, Literal, ParameterTest, Truth};
 pub use facts::{Content, Facts};
 pub use network::Network;
+pub use rehearsal::{Rehearsal, Supposed, rehearse};
 pub(crate) use route::StepUp;
 pub use route::{Ambiguous, Limit, Parameters, Pattern, Route, RoutePath};
 pub use rules::{

@@ -331,6 +331,12 @@ fn read_amount(
 }
 
 impl About {
+    /// Whether it is about the rules.
+    #[must_use]
+    pub fn is_rule(&self) -> bool {
+        matches!(self, Self::Rules(_))
+    }
+
     /// What stands in the evidence: the rule's name, or what was demanded.
     #[must_use]
     pub fn detail(&self) -> Option<String> {

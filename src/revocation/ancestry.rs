@@ -29,8 +29,8 @@ pub struct Lineage<'a> {
     pub task: Option<&'a str>,
     /// The tasks that it says its own came from, in any order.
     pub ancestor_tasks: &'a [&'a str],
-    /// The tokens that it says it came from, in any order.
-    pub ancestor_tokens: &'a [&'a str],
+    /// The tokens that it says it came from, by issuer and identifier, in any order.
+    pub ancestor_tokens: &'a [(&'a str, &'a str)],
 }
 
 /// A task or a token, as the deny list names it.
@@ -41,14 +41,15 @@ impl Lineage<'_> {
         (Digest::of(Kind::Task, "", task), Kind::Task)
     }
 
-    fn token(&self, jti: &str) -> Node {
-        (Digest::of(Kind::Jti, self.iss, jti), Kind::Jti)
+    fn token(iss: &str, jti: &str) -> Node {
+        (Digest::of(Kind::Jti, iss, jti), Kind::Jti)
     }
 
     fn named_parents(&self) -> Vec<Node> {
         let tasks = self.ancestor_tasks.iter().filter(|task| self.task != Some(**task));
-        let tokens = self.ancestor_tokens.iter().filter(|jti| self.jti != Some(**jti));
-        tasks.map(|task| Self::task(task)).chain(tokens.map(|jti| self.token(jti))).collect()
+        let is_own = |iss: &str, jti: &str| iss == self.iss && self.jti == Some(jti);
+        let tokens = self.ancestor_tokens.iter().filter(|(iss, jti)| !is_own(iss, jti));
+        tasks.map(|task| Self::task(task)).chain(tokens.map(|(iss, jti)| Self::token(iss, jti))).collect()
     }
 
     /// Whether it came from anything.
@@ -78,7 +79,11 @@ impl Ancestry {
         if let Some(jti) = lineage.jti {
             // A token leads to its task, since a child may name the token alone.
             let task = lineage.task.map(Lineage::task);
-            self.remember(lineage, lineage.token(jti), task.into_iter().chain(parents.iter().copied()));
+            self.remember(
+                lineage,
+                Lineage::token(lineage.iss, jti),
+                task.into_iter().chain(parents.iter().copied()),
+            );
         }
         if let Some(task) = lineage.task {
             // A task does not lead to tokens: another token may have been issued for it since.
@@ -103,7 +108,8 @@ impl Ancestry {
 
     /// Every task and token that a token is, is for, or came from, as far as it says and as far as is known: itself first.
     pub(crate) fn of(&mut self, lineage: &Lineage<'_>) -> Vec<Node> {
-        let mut found: Vec<Node> = lineage.jti.map(|jti| lineage.token(jti)).into_iter().collect();
+        let mut found: Vec<Node> =
+            lineage.jti.map(|jti| Lineage::token(lineage.iss, jti)).into_iter().collect();
         found.extend(lineage.task.map(Lineage::task));
         for parent in lineage.named_parents() {
             if !found.contains(&parent) {

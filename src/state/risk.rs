@@ -155,7 +155,8 @@ fn level_of(score: u32, thresholds: Thresholds) -> Level {
 pub fn points(reason: Reason) -> u64 {
     match reason {
         // The gate asked for the nonce: to come once without it is how the protocol goes.
-        Reason::DpopNonceMissing | Reason::DpopNonceInvalid => 0,
+        // Nor is it to ask for what somebody must approve.
+        Reason::DpopNonceMissing | Reason::DpopNonceInvalid | Reason::PolicyApprovalRequired => 0,
         Reason::SignatureReplayed
         | Reason::DpopProofReplayed
         | Reason::DpopKeyMismatch
@@ -166,8 +167,6 @@ pub fn points(reason: Reason) -> u64 {
         Reason::SignatureInvalid | Reason::TokenSignatureInvalid | Reason::DpopSignatureInvalid => 15,
         Reason::PolicyScopeMissing | Reason::TokenAudienceMismatch => 10,
         Reason::SignatureExpired | Reason::TokenExpired | Reason::DpopExpired => 2,
-        // Asking for what somebody must approve is what an agent is meant to do.
-        Reason::PolicyApprovalRequired => 0,
         _ => match reason.blame() {
             Blame::Malformed => 5,
             Blame::Unproven | Blame::NotPermitted => 8,
