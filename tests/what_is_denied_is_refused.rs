@@ -19,8 +19,8 @@ use gate_support::{CONFIG, Draft, ISSUER, NOW, World};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-/// What is at the top of a configuration with an admin API.
-const ADMIN: &str = "[admin]\nissuer = \"https://auth.example\"\n";
+/// What a configuration with an admin API has, and deep delegations.
+const ADMIN: &str = "[admin]\nissuer = \"https://auth.example\"\n[delegation]\nmax_depth = 16\n";
 
 fn with(more: &str) -> World {
     World::with(&format!("{CONFIG}\n{more}"))
