@@ -76,7 +76,10 @@ impl Verification {
     fn denied(&self, context: &Context<'_>, memory: &mut Memory, list: &Arc<DenyList>) -> Option<Reason> {
         let agent = self.verified.agent.as_ref();
         let token = self.verified.token.as_ref().map(|token| token.claims());
-        let named = token.map(Named::read).unwrap_or_default();
+        let mut named = token.map(Named::read).unwrap_or_default();
+        for ancestor in &self.verified.ancestors {
+            named.add(ancestor.token.claims());
+        }
         let delegation = token.map(|claims| &claims.delegation);
         let tasks: Vec<&str> = named.ancestor_tasks.iter().map(String::as_str).collect();
         let tokens: Vec<(&str, &str)> =
@@ -126,6 +129,15 @@ struct Named {
 }
 
 impl Named {
+    /// Takes in a token that the request's own came from, and where that came from.
+    fn add(&mut self, claims: &Claims) {
+        let Self { ancestor_tasks, ancestor_tokens } = Self::read(claims);
+        self.ancestor_tasks.extend(claims.delegation.task.clone());
+        self.ancestor_tasks.extend(ancestor_tasks);
+        self.ancestor_tokens.extend(claims.jti.clone().map(|jti| (claims.iss.clone(), jti)));
+        self.ancestor_tokens.extend(ancestor_tokens);
+    }
+
     fn read(claims: &Claims) -> Self {
         let mut named = Self::default();
         let of_issuer = |jti: &String| (claims.iss.clone(), jti.clone());
