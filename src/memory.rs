@@ -400,7 +400,7 @@ impl Memory {
         let unknown_kid = reading.unknown_kid();
         match (inquiry.about(), reading.conclude(verdicts)) {
             (About::Introspection(asked), Ok(Found::Introspection(answer))) => {
-                let (introspected, keep_for) = asked.introspection().verified(answer, now);
+                let (introspected, keep_for) = asked.verified(answer, now);
                 let source = asked.introspection().source().name;
                 if introspected.is_ok() {
                     self.introspected.good(key, source, introspected, keep_for, now);

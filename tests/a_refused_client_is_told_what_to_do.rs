@@ -191,6 +191,24 @@ fn only_listed_operations_are_let_through_where_that_is_said() {
 }
 
 #[test]
+fn a_token_that_names_its_tools_calls_no_other() {
+    let world = world();
+    let token = world.token(|claims| {
+        claims["aud"] = json!("https://api.example/mcp");
+        claims["scope"] = json!("mcp:connect tools:call");
+        claims["granted_tools"] = json!(["balance"]);
+        claims["granted_resources"] = json!([]);
+    });
+    assert_eq!(world.code(&call("balance").bearer(&token)), "ok");
+    let decision = world.decide(&call("transfer").bearer(&token));
+    assert_eq!((decision.status, decision.code), (403, "policy.not_granted"));
+    let uri = "file:///a";
+    let read = operation("/mcp", "resources/read", &json!({ "uri": uri })).field("mcp-name", uri);
+    assert_eq!(world.code(&read.bearer(&token)), "policy.not_granted");
+    assert_eq!(world.code(&operation("/mcp", "tools/list", &json!({})).bearer(&token)), "ok");
+}
+
+#[test]
 fn a_token_for_one_resource_is_none_for_another() {
     let world = world();
     let root = world.token(|claims| claims["scope"] = json!("mcp:connect tools:call"));

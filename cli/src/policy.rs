@@ -33,8 +33,8 @@ struct Tried {
 struct Expected {
     outcome: Option<String>,
     code: Option<String>,
-    /// The inner `None`: no rule decides.
-    rule: Option<Option<String>>,
+    /// Empty where no rule decides: no rule has an empty name.
+    rule: Option<String>,
 }
 
 /// `policy test`.
@@ -197,8 +197,8 @@ fn read_expected(expect: &Value, path: &str) -> Result<Expected, String> {
     let expect = Members::of(expect, path, &["outcome", "code", "rule"])?;
     let rule = match expect.get("rule") {
         None => None,
-        Some(Value::Bool(false)) => Some(None),
-        Some(Value::String(name)) => Some(Some(name.clone())),
+        Some(Value::Bool(false)) => Some(String::new()),
+        Some(Value::String(name)) if !name.is_empty() => Some(name.clone()),
         Some(_) => return Err(format!("{path}.rule: is no name; write false where no rule decides")),
     };
     let text = |name| Ok::<_, String>(expect.text(name)?.map(str::to_owned));
@@ -221,13 +221,12 @@ fn read_time(value: &Value) -> Option<UnixSeconds> {
         parts.collect::<Option<Vec<_>>>()
     };
     let (date, time) = (numbers(date, '-')?, numbers(time, ':')?);
-    let offset = match offset {
-        "Z" => 0,
-        _ => {
-            let parts = numbers(offset.get(1..)?, ':')?;
-            let [hours @ 0..=23, minutes @ 0..=59] = parts.as_slice() else { return None };
-            (hours * 3600 + minutes * 60) * if offset.starts_with('-') { -1 } else { 1 }
-        }
+    let offset = if offset == "Z" {
+        0
+    } else {
+        let parts = numbers(offset.get(1..)?, ':')?;
+        let [hours @ 0..=23, minutes @ 0..=59] = parts.as_slice() else { return None };
+        (hours * 3600 + minutes * 60) * if offset.starts_with('-') { -1 } else { 1 }
     };
     let (
         [year @ 1970..=9999, month @ 1..=12, day @ 1..=31],
@@ -292,7 +291,7 @@ impl Tried {
         let Expected { outcome, code, rule } = &self.expected;
         outcome.as_ref().is_none_or(|outcome| *outcome == self.outcome())
             && code.as_ref().is_none_or(|code| code == self.rehearsal.code())
-            && rule.as_ref().is_none_or(|rule| rule.as_deref() == self.rule())
+            && rule.as_ref().is_none_or(|rule| *rule == self.rule().unwrap_or_default())
     }
 
     fn as_json(&self) -> Value {
@@ -313,7 +312,9 @@ impl Tried {
             })
         };
         let mut value = self.as_json();
-        value["rules"] = self.rehearsal.rules.iter().map(rule).collect();
+        if let Some(members) = value.as_object_mut() {
+            members.insert("rules".to_owned(), self.rehearsal.rules.iter().map(rule).collect());
+        }
         value
     }
 
@@ -357,7 +358,8 @@ fn table(tried: &[Tried]) -> String {
         let mut line = format!("{mark}  {name:width$}  {:9}  {code}{rule}", tried.outcome());
         if !tried.is_as_expected() {
             let Expected { outcome, code, rule } = &tried.expected;
-            let rule = rule.as_ref().map(|rule| rule.as_deref().unwrap_or("no rule").to_owned());
+            let rule =
+                rule.as_ref().map(|rule| if rule.is_empty() { "no rule".to_owned() } else { rule.clone() });
             let expected: Vec<_> = [outcome.clone(), code.clone(), rule].into_iter().flatten().collect();
             let _ = write!(line, "  (expected {})", expected.join(", "));
         }

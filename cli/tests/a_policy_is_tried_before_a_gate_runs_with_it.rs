@@ -107,7 +107,7 @@ fn cases_that_cannot_be_read_are_refused() {
         ("rule = \"embargo\"", "rule = true", "cases[4].expect.rule: is no name"),
         ("scope = \"payments:read\"", "scope = 1", "cases[7].proven.claims: "),
         ("scope = \"payments:read\"", "iss = \"https://other.example\"", "cases[7].proven.claims: "),
-        ("[[cases]]\nname = \"a small", "[[case]]\nname = \"a small", "case: is not known"),
+        ("# What the configuration", "case = 1\n# What the configuration", "case: is not known"),
     ] {
         let refused = with("test", &changed(from, to), &[]);
         assert_eq!((refused.code, refused.stdout.as_str()), (Some(2), ""), "{to}");

@@ -109,9 +109,9 @@ pub enum ThenConfig {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct ConditionsConfig {
-    /// Of claims of the token. Range: 0 to 8 entries.
+    /// Of claims of the token. Default: none. Range: 0 to 8 entries.
     pub claims: Vec<ClaimConditionConfig>,
-    /// Of path parameters, which `match` names. Range: 0 to 8 entries.
+    /// Of path parameters, which `match` names. Default: none. Range: 0 to 8 entries.
     pub parameters: Vec<ParameterConditionConfig>,
     /// Of the time of day. Default: any.
     pub time: Option<TimeConditionConfig>,

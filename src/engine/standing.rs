@@ -157,7 +157,7 @@ impl Verification {
         &mut self,
         context: &Context<'_>,
         memory: &mut Memory,
-        introspection: &Introspection,
+        introspection: &Arc<Introspection>,
         open: &mut Open,
     ) -> Known<Introspected> {
         let Some(token) = &self.token else { return Known::Unavailable };
