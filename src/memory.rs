@@ -23,7 +23,8 @@ use crate::revocation::denials::Denials;
 use crate::revocation::deny_list::DenyList;
 use crate::revocation::introspection::Introspected;
 use crate::revocation::ledger::Denial;
-use crate::revocation::{About, Found, Inquiry, InquiryReading, InquiryTaken};
+use crate::revocation::lists::StatusLists;
+use crate::revocation::{About, Found, Inquiry, InquiryError, InquiryReading, InquiryTaken};
 use crate::state::bounded::Bounded;
 use crate::state::rate::{Gcra, Outcome, Quota, Shared};
 use crate::state::replay::Seen;
@@ -87,6 +88,7 @@ pub struct Memory {
     tokens: Bounded<[u8; 32], CachedToken>,
     revocation_epoch: u64,
     pub(crate) introspected: Answers<Introspected>,
+    pub(crate) status_lists: StatusLists,
     agents: Copy,
     pub(crate) denials: Denials,
     seen_proofs: Seen,
@@ -153,6 +155,7 @@ impl Memory {
             tokens: Bounded::new(VERIFIED_TOKENS),
             revocation_epoch: 0,
             introspected: Answers::new(VERIFIED_TOKENS),
+            status_lists: StatusLists::default(),
             agents: Copy::default(),
             denials: Denials::new(),
             seen_proofs: Seen::new(SEEN_PROOFS),
@@ -381,7 +384,7 @@ impl Memory {
     pub fn inquiry_loaded(&mut self, inquiry: &Inquiry, _stored: &str, _now: UnixMillis) -> bool {
         match inquiry.about() {
             // Never stored.
-            About::Introspection(_) => false,
+            About::Introspection(_) | About::StatusList(_) => false,
         }
     }
 
@@ -394,9 +397,10 @@ impl Memory {
         now: UnixMillis,
     ) -> InquiryTaken {
         let (key, retry_after) = (inquiry.key(), reading.retry_after());
+        let unknown_kid = reading.unknown_kid();
         match (inquiry.about(), reading.conclude(verdicts)) {
             (About::Introspection(asked), Ok(Found::Introspection(answer))) => {
-                let (introspected, keep_for) = asked.introspection().verified(answer, now);
+                let (introspected, keep_for) = asked.verified(answer, now);
                 let source = asked.introspection().source().name;
                 if introspected.is_ok() {
                     self.introspected.good(key, source, introspected, keep_for, now);
@@ -410,6 +414,20 @@ impl Memory {
                 self.introspected.failed(key, source, error.is_of_source(), retry_after, now);
                 InquiryTaken { store: None, error: Some(error) }
             }
+            (About::StatusList(asked), Ok(Found::StatusList(list))) => {
+                self.status_lists.fetched(key, list.verified, list.stated, asked.max_age(), now);
+                InquiryTaken::default()
+            }
+            (About::StatusList(_), Err(error)) => {
+                self.status_lists.failed(key, retry_after, unknown_kid, now);
+                InquiryTaken { store: None, error: Some(error) }
+            }
+            // Another inquiry's answer is none to this.
+            (About::Introspection(_), Ok(Found::StatusList(_)))
+            | (About::StatusList(_), Ok(Found::Introspection(_))) => {
+                self.inquiry_failed(inquiry, now);
+                InquiryTaken { store: None, error: Some(InquiryError::Malformed) }
+            }
         }
     }
 
@@ -420,6 +438,7 @@ impl Memory {
                 let source = asked.introspection().source().name;
                 self.introspected.failed(inquiry.key(), source, true, None, now);
             }
+            About::StatusList(_) => self.status_lists.failed(inquiry.key(), None, None, now),
         }
     }
 
@@ -454,7 +473,12 @@ impl Memory {
     /// Takes in what the store has under [`DENIALS_NAME`](crate::revocation::deny_list::DENIALS_NAME), as
     /// [`Self::agents_loaded`] does.
     pub fn denials_loaded(&mut self, stored: Option<&str>, now: UnixMillis) -> bool {
-        self.denials.loaded(stored, now)
+        let before = self.denials.revision(now);
+        let is_current = self.denials.loaded(stored, now);
+        if self.denials.revision(now) != before {
+            self.revocations_changed();
+        }
+        is_current
     }
 
     /// Takes in that the store of denials did not answer.
@@ -465,6 +489,7 @@ impl Memory {
     /// Takes in what the admin API has just denied, so that it acts here before the store tells it.
     pub fn denied(&mut self, denial: Denial) {
         self.denials.denied(denial);
+        self.revocations_changed();
     }
 
     /// Where proofs are remembered that are refused for this reason when they come again.

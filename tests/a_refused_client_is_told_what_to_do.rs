@@ -42,6 +42,10 @@ require = ["token"]
 scope = ["status:read"]
 
 [[routes]]
+match = "GET /mcp/internal/keys"
+require = ["token", "mtls"]
+
+[[routes]]
 match = "POST /transfer"
 require = ["token"]
 acr_values = ["urn:acr:mfa", "urn:acr:phr"]
@@ -191,6 +195,24 @@ fn only_listed_operations_are_let_through_where_that_is_said() {
 }
 
 #[test]
+fn a_token_that_names_its_tools_calls_no_other() {
+    let world = world();
+    let token = world.token(|claims| {
+        claims["aud"] = json!("https://api.example/mcp");
+        claims["scope"] = json!("mcp:connect tools:call");
+        claims["granted_tools"] = json!(["balance"]);
+        claims["granted_resources"] = json!([]);
+    });
+    assert_eq!(world.code(&call("balance").bearer(&token)), "ok");
+    let decision = world.decide(&call("transfer").bearer(&token));
+    assert_eq!((decision.status, decision.code), (403, "policy.not_granted"));
+    let uri = "file:///a";
+    let read = operation("/mcp", "resources/read", &json!({ "uri": uri })).field("mcp-name", uri);
+    assert_eq!(world.code(&read.bearer(&token)), "policy.not_granted");
+    assert_eq!(world.code(&operation("/mcp", "tools/list", &json!({})).bearer(&token)), "ok");
+}
+
+#[test]
 fn a_token_for_one_resource_is_none_for_another() {
     let world = world();
     let root = world.token(|claims| claims["scope"] = json!("mcp:connect tools:call"));
@@ -250,7 +272,9 @@ fn each_resource_has_its_own_metadata() {
     assert_eq!(mcp["resource_name"], "Orders over MCP");
     assert_eq!(mcp["scopes_supported"], json!(["mcp:connect", "order:refund", "tools:call"]));
     assert_eq!(mcp["dpop_bound_access_tokens_required"], false);
+    assert_eq!(mcp.get("tls_client_certificate_bound_access_tokens"), None);
     let internal = metadata("/.well-known/oauth-protected-resource/mcp/internal").unwrap();
+    assert_eq!(internal["tls_client_certificate_bound_access_tokens"], true);
     assert_eq!(internal["scopes_supported"], json!(["status:read"]));
     for path in
         ["/.well-known/oauth-protected-resource/", "/.well-known/oauth-protected-resource/orders", "/mcp"]
@@ -324,6 +348,10 @@ fn what_cannot_be_is_refused_at_load() {
         (
             "[[routes]]\nmatch = \"GET /x\"\nrequire = [\"token\"]\nacr_values = [\"a b\"]",
             "routes[8].acr_values: has a value with a space",
+        ),
+        (
+            "[[routes]]\nmatch = \"* /x\"\nrequire = [\"token\"]\nmcp = {}",
+            "routes[8].mcp: is of requests with a message",
         ),
         (
             "[[routes]]\nmatch = \"POST /x\"\nrequire = []\nmcp = { operations = [{ method = \"a\", scope = [\"b\"] }] }",

@@ -182,7 +182,7 @@ fn an_active_token_is_held_to_the_rules_of_its_issuer() {
     refused(active(|a| a["nbf"] = json!(NOW + 31)), "token.not_yet_valid");
     refused(active(|a| a["iat"] = json!(NOW + 31)), "token.issued_in_future");
     refused(active(|a| a["exp"] = json!(NOW + 90_000)), "token.lifetime_too_long");
-    refused(active(|a| a["scope"] = json!(["order:read"])), "token.claim_invalid");
+    refused(active(|a| a["scope"] = json!(7)), "token.claim_invalid");
     refused(active(|a| a["scope"] = json!("order:write")), "policy.scope_missing");
     refused(active(|a| a["cnf"] = json!("key")), "token.claim_invalid");
 }
@@ -340,6 +340,34 @@ fn a_jwt_counts_no_longer_once_its_issuer_says_so() {
         (decision.code, revocation(&decision)),
         ("token.inactive", (CheckResult::Fail, "token.inactive"))
     );
+}
+
+#[test]
+fn an_answer_about_a_jwt_need_not_repeat_whom_it_is_for_and_must_not_contradict_it() {
+    let world = world("when = \"jwt\"");
+    for (number, (answer, code)) in [
+        ("{\"active\":true}", "ok"),
+        ("{\"active\":true,\"aud\":\"https://other.example\"}", "token.audience_mismatch"),
+        ("{\"active\":true,\"iss\":\"https://other.example\"}", "token.issuer_unknown"),
+        ("{\"active\":true,\"exp\":1700000000}", "token.expired"),
+        ("{\"active\":true,\"token_type\":\"refresh_token\"}", "token.type_mismatch"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let token = world.token(|claims| claims["jti"] = json!(format!("token-{number}")));
+        says(&world, &token, (200, answer.into()));
+        assert_eq!(world.code(&orders(&token)), code, "{answer}");
+    }
+}
+
+#[test]
+fn claims_of_an_answer_are_read_where_the_issuer_writes_them() {
+    let config =
+        config("").replacen("[signatures]", "[issuers.claims]\nclient_id = \"app.id\"\n[signatures]", 1);
+    let world = world_with(&config, &json!({ ISSUER: { "client_secret": SECRET } }));
+    says(&world, OPAQUE, active(|a| a["app"] = json!({ "id": "robot" })));
+    assert_eq!(world.decide(&orders(OPAQUE)).principal.unwrap().client_id.as_deref(), Some("robot"));
 }
 
 #[test]

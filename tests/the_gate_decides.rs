@@ -10,6 +10,7 @@ use countersign::decision::{Outcome, RateGuarantee, ReplayGuarantee};
 use countersign::engine::{Answer, Session, Step};
 use countersign::event::Subject;
 use countersign::keys::KeySource;
+use countersign::reason::Reason;
 use countersign::signature::SignatureParams;
 use countersign::time::{UnixMillis, UnixSeconds};
 use gate_support::{API, DIRECTORY, Draft, JWKS_URI, Key, NOW, World, header};
@@ -374,12 +375,18 @@ fn challenges_name_what_is_missing() {
     let (challenges, _) = all(&Draft::new("GET", "/orders").bearer(&world.token(|c| c["scope"] = json!(""))));
     assert_eq!(
         challenges[0],
-        format!("Bearer error=\"insufficient_scope\", scope=\"order:read\", {metadata}")
+        format!(
+            "Bearer error=\"insufficient_scope\", error_description=\"{}\", scope=\"order:read\", {metadata}",
+            Reason::PolicyScopeMissing.title()
+        )
     );
     let (challenges, _) = all(&Draft::new("GET", "/bound").dpop(&world.bound(), &Key::of(9)));
     assert_eq!(
         challenges,
-        [format!("DPoP error=\"invalid_dpop_proof\", algs=\"EdDSA ES256 RS256\", {metadata}")]
+        [format!(
+            "DPoP error=\"invalid_dpop_proof\", error_description=\"{}\", algs=\"EdDSA ES256 RS256\", {metadata}",
+            Reason::DpopKeyMismatch.title()
+        )]
     );
     let (challenges, accept) = all(&Draft::new("GET", "/signed"));
     assert_eq!(challenges, ["Signature realm=\"https://api.example\", tag=\"web-bot-auth\""]);

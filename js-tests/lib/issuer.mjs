@@ -1,6 +1,7 @@
 // The demo issuer: an authorization server reduced to a key set and tokens (RFC 9068), with the faults of real
 // ones to order.
 import { randomUUID } from "node:crypto";
+import { deflateSync } from "node:zlib";
 import { SignJWT } from "jose";
 import { makeKey } from "./keys.mjs";
 import { ISSUER, JWKS_PATH } from "./names.mjs";
@@ -8,6 +9,9 @@ import { sendJson, serve } from "./net.mjs";
 
 /** Where metadata is, by the names of the configuration. */
 const WELL_KNOWN = { rfc8414: "/.well-known/oauth-authorization-server", openid: "/.well-known/openid-configuration" };
+
+/** Where its status list is (draft-ietf-oauth-status-list), by the names of the configuration. */
+export const STATUS_LIST_URI = `${ISSUER}/statuslists/1`;
 
 /**
  * @typedef {object} TokenOptions
@@ -33,6 +37,12 @@ export class Issuer {
   fetches = 0;
   /** How often metadata was asked for, whether or not it is there. */
   metadataFetches = 0;
+  /** The statuses of its tokens, eight bits each; without them it has no list. @type {Uint8Array | undefined} */
+  statuses;
+  /** What its status list is signed with. @type {"EdDSA" | "ES256" | "RS256"} */
+  statusListAlg = "ES256";
+  /** How often its status list was asked for. */
+  statusListFetches = 0;
   /** Which metadata it publishes. @type {keyof typeof WELL_KNOWN} */
   publishes = "rfc8414";
   /** The `Retry-After` of a failing answer, in seconds. @type {number | undefined} */
@@ -67,6 +77,7 @@ export class Issuer {
   async answer(request, response) {
     const url = new URL(request.url ?? "/", ISSUER);
     if (url.pathname === "/token") return this.#tokenFor(url, response);
+    if (url.href === STATUS_LIST_URI) return this.#statusList(response);
     const isMetadata = Object.values(WELL_KNOWN).includes(url.pathname);
     if (isMetadata) this.metadataFetches += 1;
     if (url.pathname !== JWKS_PATH && url.pathname !== WELL_KNOWN[this.publishes]) return sendJson(response, 404, {});
@@ -75,6 +86,18 @@ export class Issuer {
     if (this.failing) return sendJson(response, 500, {}, this.retryAfter ? { "retry-after": `${this.retryAfter}` } : {});
     if (isMetadata) return sendJson(response, 200, { issuer: ISSUER, jwks_uri: ISSUER + JWKS_PATH });
     return sendJson(response, 200, { keys: this.published }, { "cache-control": this.cacheControl });
+  }
+
+  /** @param {import("node:http").ServerResponse} response */
+  async #statusList(response) {
+    this.statusListFetches += 1;
+    const signer = this.signing.get(this.statusListAlg);
+    if (this.failing || !this.statuses || !signer) return sendJson(response, this.failing ? 500 : 404, {});
+    const lst = deflateSync(this.statuses).toString("base64url");
+    const list = await new SignJWT({ sub: STATUS_LIST_URI, iat: seconds(), ttl: 300, status_list: { bits: 8, lst } })
+      .setProtectedHeader({ alg: this.statusListAlg, typ: "statuslist+jwt", kid: signer.kid })
+      .sign(signer.privateKey);
+    response.writeHead(200, { "content-type": "application/statuslist+jwt" }).end(list);
   }
 
   /**

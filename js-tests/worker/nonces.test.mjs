@@ -61,7 +61,7 @@ test("an offered nonce comes with the origin's answer, which nobody may keep", a
 
 test("oauth4webapi sees what it lacks, and comes back with it", async () => {
   const keys = await oauth.generateKeyPair("ES256");
-  const handle = oauth.DPoP({ client_id: "shopping-agent" }, keys);
+  const handle = oauth.DPoP({}, keys);
   const token = await world.issuer.mint({ jkt: await handle.calculateThumbprint() });
   const request = () =>
     oauth.protectedResourceRequest(token, "GET", new URL(`${world.url}/required`), undefined, undefined, {
@@ -73,7 +73,9 @@ test("oauth4webapi sees what it lacks, and comes back with it", async () => {
 });
 
 test("a gate that lacks its secret, or has a weak one, lets nothing through", async () => {
-  for (const secrets of [{}, { GATE_NONCE_SECRET: "too short" }, { GATE_NONCE_SECRET: "[]" }]) {
+  /** @type {Record<string, string>[]} */
+  const faults = [{}, { GATE_NONCE_SECRET: "too short" }, { GATE_NONCE_SECRET: "[]" }];
+  for (const secrets of faults) {
     const closed = await startWorld({ config: { routes: [...ROUTES, { match: "GET /open", require: [] }] }, secrets });
     try {
       const answer = await send({ method: "GET", url: `${closed.url}/open`, headers: [] });

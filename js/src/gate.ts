@@ -42,6 +42,7 @@ export interface GateOptions {
    * the first makes nonces and all are accepted. All processes that answer for one origin share them.
    */
   readonly nonceSecrets?: string | readonly string[];
+  /**
    * What the gate authenticates with at issuers that it asks about tokens (`[issuers.introspection]`): an object with a
    * member for each of them, under its `issuer`: `{ "client_secret": "…" }`, or a private JWK.
    */

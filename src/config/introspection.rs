@@ -3,6 +3,7 @@
 
 use alloc::format;
 use alloc::string::{String, ToString as _};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -12,6 +13,7 @@ use serde_json::json;
 use super::gate::{Faults, is_fetchable};
 use super::{ConfigError, Gate, Issuer, Span};
 use crate::crypto::Algorithm;
+use crate::delegation::ClaimNames;
 use crate::encoding::json::{self, Object, Value};
 use crate::jose::jwk::Jwk;
 use crate::jose::jwt::{Profile, Rules};
@@ -126,7 +128,7 @@ impl Faults {
         &mut self,
         path: &str,
         config: &IntrospectionConfig,
-        rules: &Rules,
+        (rules, names): (&Rules, &ClaimNames),
         allow_loopback: bool,
     ) -> Introspection {
         if !is_fetchable(&config.endpoint, allow_loopback) {
@@ -174,6 +176,7 @@ impl Faults {
             needs_audience: config.audience == AudienceConfig::Required,
             // What RFC 9068 demands of a JWT, RFC 7662 leaves open.
             rules: Rules { profile: Profile::Jwt, ..rules.clone() },
+            names: names.clone(),
         }
     }
 
@@ -181,7 +184,7 @@ impl Faults {
     pub(super) fn opaque_tokens(&mut self, issuers: &[Issuer]) {
         let of_opaque = |issuer: &Issuer| issuer.introspection.clone().filter(|asked| asked.of_opaque);
         let prefixes: Vec<_> =
-            issuers.iter().map(|issuer| of_opaque(issuer).map(|asked| asked.token_prefix)).collect();
+            issuers.iter().map(|issuer| of_opaque(issuer).map(|asked| asked.token_prefix.clone())).collect();
         for (i, prefix) in prefixes.iter().enumerate() {
             let Some(prefix) = prefix else { continue };
             let hidden = |(j, other): (usize, &Option<String>)| {
@@ -219,7 +222,7 @@ impl Gate {
                 Authentication::SecretBasic | Authentication::SecretPost => secret(member),
             };
             let credential = credential.map_err(|message| fault(format!("for \"{name}\" {message}")))?;
-            introspection.credential = Some(credential);
+            Arc::make_mut(introspection).credential = Some(credential);
             used += 1;
         }
         if used < members.len() {

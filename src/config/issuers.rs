@@ -2,6 +2,7 @@
 
 use alloc::format;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -96,7 +97,7 @@ pub struct Issuer {
     pub(crate) claims: ClaimNames,
     pub(crate) status_lists: StatusLists,
     pub(crate) agent: Option<Link>,
-    pub(crate) introspection: Option<Introspection>,
+    pub(crate) introspection: Option<Arc<Introspection>>,
 }
 
 /// How an issuer's key set is found.
@@ -110,7 +111,7 @@ pub(crate) enum IssuerKeys {
 
 impl Issuer {
     /// How it is asked about its tokens, where it is.
-    pub(crate) fn introspection(&self) -> Option<&Introspection> {
+    pub(crate) fn introspection(&self) -> Option<&Arc<Introspection>> {
         self.introspection.as_ref()
     }
 
@@ -186,7 +187,8 @@ impl Faults {
             max_lifetime: Some(max_lifetime),
         };
         let introspection = issuer.introspection.as_ref().map(|introspection| {
-            self.introspection(&format!("{path}.introspection"), introspection, &rules, allow_loopback)
+            let path = format!("{path}.introspection");
+            Arc::new(self.introspection(&path, introspection, (&rules, &issuer.claims), allow_loopback))
         });
         let status_lists = self.status_lists(
             &format!("{path}.status_list"),

@@ -299,6 +299,12 @@ impl Faults {
             return None;
         };
         let policy = self.policy(path, route, &pattern, config);
+        if route.mcp.is_some() && !pattern.is_of("POST") {
+            self.add(
+                format!("{path}.mcp"),
+                "is of requests with a message; match \"POST /path\", and write another route for GET and DELETE",
+            );
+        }
         let task = route.task.as_ref().and_then(|task| self.task(&format!("{path}.task"), task, token));
         Some(Route {
             signature,

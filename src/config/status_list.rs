@@ -1,7 +1,7 @@
 //! Where an issuer publishes the statuses of its tokens: `[issuers.status_list]` (draft-ietf-oauth-status-list).
 
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -91,11 +91,8 @@ impl Faults {
             let target = Target::parse(issuer).ok().filter(|_| is_fetchable(issuer, allow_loopback));
             target.map(|target| format!("{}://{}/", target.scheme().as_str(), target.authority()))
         };
-        let uris: Vec<String> = if lists.uris.is_empty() {
-            own_origin().into_iter().collect()
-        } else {
-            lists.uris.iter().map(ToString::to_string).collect()
-        };
+        let uris =
+            if lists.uris.is_empty() { own_origin().into_iter().collect() } else { lists.uris.clone() };
         if uris.is_empty() && config.is_some() {
             self.add(
                 format!("{path}.uris"),

@@ -17,6 +17,7 @@ use crate::jose::{Claims, DecodedToken};
 use crate::memory::Memory;
 use crate::reason::Reason;
 use crate::registry::copy::{Copied, MAX_AGE};
+use crate::revocation::Freshness;
 use crate::revocation::ancestry::Lineage;
 use crate::revocation::denials::Subjects;
 use crate::revocation::deny_list::DenyList;
@@ -43,10 +44,13 @@ impl Verification {
             }
             Copied::Ask => return Ok(Some(Step::Denials)),
             Copied::Wait if !self.has_waited_too_long(context) => return Ok(Some(Step::Wait)),
-            Copied::Wait | Copied::Unavailable => return self.without_denials(context).map(|()| None),
+            Copied::Wait | Copied::Unavailable => {
+                return self.without_denials(context, memory).map(|()| None);
+            }
         };
         let refusal = self.denied(context, memory, &list);
-        if context.gate.admin().is_some() {
+        if let Some(age) = memory.denials.age(context.now).filter(|_| context.gate.admin().is_some()) {
+            self.verified.revocation.push(Freshness { source: DENY_LIST, age_secs: age.as_secs() });
             // A client that sends its body slowly gets no longer than a copy may be old before a denial counts.
             let until = context.now.seconds().plus(MAX_AGE);
             self.verified.deadlines.push((until, Reason::RequestBodyUnreadable));
@@ -57,20 +61,25 @@ impl Verification {
         refusal.map_or(Ok(None), Err)
     }
 
-    fn without_denials(&mut self, _context: &Context<'_>) -> Result<(), Reason> {
-        self.evidence.push(evidence(
-            "revocation",
-            Some(Reason::RevocationUnavailable),
-            Some(DENY_LIST.to_owned()),
-        ));
-        Err(Reason::RevocationUnavailable)
+    /// What the configuration denies is denied also where the store cannot be asked.
+    fn without_denials(&mut self, context: &Context<'_>, memory: &mut Memory) -> Result<(), Reason> {
+        match self.denied(context, memory, context.gate.denied()) {
+            Some(reason) => {
+                self.evidence.push(evidence("revocation", Some(reason), Some(DENY_LIST.to_owned())));
+                Err(reason)
+            }
+            None => self.unavailable(context, DENY_LIST),
+        }
     }
 
     /// Everything by which the request is known, looked up.
     fn denied(&self, context: &Context<'_>, memory: &mut Memory, list: &Arc<DenyList>) -> Option<Reason> {
         let agent = self.verified.agent.as_ref();
         let token = self.verified.token.as_ref().map(|token| token.claims());
-        let named = token.map(Named::read).unwrap_or_default();
+        let mut named = token.map(Named::read).unwrap_or_default();
+        for ancestor in &self.verified.ancestors {
+            named.add(ancestor.token.claims());
+        }
         let delegation = token.map(|claims| &claims.delegation);
         let tasks: Vec<&str> = named.ancestor_tasks.iter().map(String::as_str).collect();
         let tokens: Vec<(&str, &str)> =
@@ -120,6 +129,15 @@ struct Named {
 }
 
 impl Named {
+    /// Takes in a token that the request's own came from, and where that came from.
+    fn add(&mut self, claims: &Claims) {
+        let Self { ancestor_tasks, ancestor_tokens } = Self::read(claims);
+        self.ancestor_tasks.extend(claims.delegation.task.clone());
+        self.ancestor_tasks.extend(ancestor_tasks);
+        self.ancestor_tokens.extend(claims.jti.clone().map(|jti| (claims.iss.clone(), jti)));
+        self.ancestor_tokens.extend(ancestor_tokens);
+    }
+
     fn read(claims: &Claims) -> Self {
         let mut named = Self::default();
         let of_issuer = |jti: &String| (claims.iss.clone(), jti.clone());

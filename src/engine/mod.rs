@@ -31,6 +31,7 @@ mod policy;
 mod present;
 mod signer;
 mod standing;
+mod status;
 mod token;
 mod ulid;
 mod verify;

@@ -28,15 +28,27 @@ impl Session {
         };
         let content = self.content.as_deref().unwrap_or_default();
         let read = Operation::read(content, self.view.fields(), mcp.legacy).map_err(Reason::from);
-        let read =
-            read.and_then(
-                |operation| {
-                    if mcp.lists(&operation) { Ok(operation) } else { Err(Reason::PolicyNotGranted) }
-                },
-            );
+        let may = |operation: &Operation| mcp.lists(operation) && self.grants(operation);
+        let read = read.and_then(|operation| match may(&operation) {
+            true => Ok(operation),
+            false => Err(Reason::PolicyNotGranted),
+        });
         self.evidence.push(evidence("mcp", read.as_ref().err().copied(), None));
         self.operation = Some(read?);
         Ok(())
+    }
+
+    /// Whether the token grants the tool or resource of an operation, where it says which it grants.
+    fn grants(&self, operation: &Operation) -> bool {
+        let Some(claims) = self.verified.claims() else { return true };
+        let granted = match operation.method.as_deref() {
+            Some("tools/call") => &claims.delegation.tools,
+            Some("resources/read") => &claims.delegation.resources,
+            _ => return true,
+        };
+        granted
+            .as_ref()
+            .is_none_or(|granted| operation.name.as_ref().is_some_and(|name| granted.contains(name)))
     }
 
     /// A token for one resource of the API is none for another (RFC 8707 §2).

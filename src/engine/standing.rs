@@ -157,7 +157,7 @@ impl Verification {
         &mut self,
         context: &Context<'_>,
         memory: &mut Memory,
-        introspection: &Introspection,
+        introspection: &Arc<Introspection>,
         open: &mut Open,
     ) -> Known<Introspected> {
         let Some(token) = &self.token else { return Known::Unavailable };
@@ -199,7 +199,7 @@ impl Verification {
     }
 
     /// What becomes of a token that is good by its own signature, where nothing else can be found out.
-    fn unavailable(&mut self, context: &Context<'_>, source: &'static str) -> Result<(), Reason> {
+    pub(super) fn unavailable(&mut self, context: &Context<'_>, source: &'static str) -> Result<(), Reason> {
         if !context.route.allows_unknown_revocation {
             return Err(self.refuse_unavailable(source));
         }

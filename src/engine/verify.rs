@@ -206,6 +206,7 @@ enum Phase {
     Checks(Vec<Pending>),
     Done,
     Denials,
+    Status,
     Standing,
 }
 
@@ -394,6 +395,13 @@ impl Verification {
                 Phase::Denials => {
                     if let Some(step) = self.check_denials(context, memory)? {
                         self.phase = Phase::Denials;
+                        return Ok(Some(step));
+                    }
+                    self.phase = Phase::Status;
+                }
+                Phase::Status => {
+                    if let Some(step) = self.check_status(context, memory)? {
+                        self.phase = Phase::Status;
                         return Ok(Some(step));
                     }
                     self.phase = Phase::Standing;

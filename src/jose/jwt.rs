@@ -463,8 +463,13 @@ pub struct VerifiedToken {
 impl VerifiedToken {
     /// The token that its issuer has just called active (RFC 7662 §2.2), by these claims. Nothing else may be given here:
     /// the issuer's word stands in for its signature.
-    pub(crate) fn of_active(claims: &Object<'_>, rules: &Rules, now: UnixSeconds) -> Result<Self, JwtError> {
-        let claims = Claims::parse(claims)?;
+    pub(crate) fn of_active(
+        claims: &Object<'_>,
+        names: &ClaimNames,
+        rules: &Rules,
+        now: UnixSeconds,
+    ) -> Result<Self, JwtError> {
+        let claims = Claims::parse(claims)?.named(names)?;
         claims.validate(rules, now)?;
         Ok(Self { claims })
     }

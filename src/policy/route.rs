@@ -257,6 +257,11 @@ impl Pattern {
         Ok(Parameters(values))
     }
 
+    /// Whether it matches requests of this method alone.
+    pub(crate) fn is_of(&self, method: &str) -> bool {
+        self.method.as_deref() == Some(method)
+    }
+
     /// Whether every path that it matches is below another.
     pub(crate) fn is_below(&self, path: &RoutePath) -> bool {
         let mut mine = self.segments.iter();

@@ -54,6 +54,11 @@ impl Denials {
         self.copy.age(now).map(|(age, _)| age)
     }
 
+    /// How many changes the copy has seen; `None` where there is none.
+    pub(crate) fn revision(&self, now: UnixMillis) -> Option<u64> {
+        self.copy.age(now).map(|(_, revision)| revision)
+    }
+
     /// Takes in what the store has ([`CopyOf::loaded`]).
     pub(crate) fn loaded(&mut self, text: Option<&str>, now: UnixMillis) -> bool {
         let is_current = self.copy.loaded(text, now);

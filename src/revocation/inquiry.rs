@@ -9,12 +9,16 @@
 //!
 //! Questions and answers may be secret: no `Debug` output has them, and the host must not log them.
 
+use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
 use super::introspection::{self, Answer};
+use super::list_inquiry;
+use super::status_list::{StatusListError, VerifiedStatusList};
 use crate::crypto::{Algorithm, SignatureCheck};
 use crate::encoding::base64url;
 use crate::jose::key_set;
@@ -29,6 +33,8 @@ pub const MAX_ANSWER_BYTES: usize = 64 * 1024;
 pub(crate) enum About {
     /// A token, of the issuer of this name.
     Introspection(introspection::Asked),
+    /// A status list.
+    StatusList(Arc<list_inquiry::Asked>),
 }
 
 /// One question to the outside.
@@ -174,7 +180,8 @@ impl Inquiry {
     #[must_use]
     pub fn name(&self) -> Option<String> {
         match &self.about {
-            About::Introspection(_) => None,
+            // Nor a list: who can write to the store could have one of a former day believed.
+            About::Introspection(_) | About::StatusList(_) => None,
         }
     }
 
@@ -196,13 +203,19 @@ impl Inquiry {
     #[must_use]
     pub fn read(&self, response: &InquiryResponse<'_>, now: UnixSeconds) -> InquiryReading {
         let retry_after = response.fields.combined("retry-after");
-        let found = match &self.about {
-            About::Introspection(_) => introspection::read(response).map(Found::Introspection),
-        };
-        InquiryReading {
-            found,
-            checks: Vec::new(),
-            retry_after: retry_after.and_then(|value| key_set::retry_after(&value, now)),
+        let retry_after = retry_after.and_then(|value| key_set::retry_after(&value, now));
+        match &self.about {
+            About::Introspection(_) => InquiryReading {
+                found: introspection::read(response).map(Answered::Introspection),
+                checks: Vec::new(),
+                unknown_kid: None,
+                retry_after,
+            },
+            About::StatusList(asked) => {
+                let list_inquiry::Read { answer, checks, unknown_kid } =
+                    list_inquiry::read(asked, response, now);
+                InquiryReading { found: answer.map(Answered::StatusList), checks, unknown_kid, retry_after }
+            }
         }
     }
 }
@@ -248,6 +261,8 @@ pub enum InquiryError {
     TooLong,
     /// It is not what the standard demands of it.
     Malformed,
+    /// It is a status list that is not believed.
+    StatusList(StatusListError),
 }
 
 impl InquiryError {
@@ -265,6 +280,7 @@ impl fmt::Display for InquiryError {
             Self::MediaType => f.write_str("answered with another media type"),
             Self::TooLong => f.write_str("answered with more than is read"),
             Self::Malformed => f.write_str("answered with what is no answer"),
+            Self::StatusList(error) => error.fmt(f),
         }
     }
 }
@@ -274,15 +290,32 @@ impl core::error::Error for InquiryError {}
 /// What a response came to.
 #[derive(Clone, Debug)]
 pub struct InquiryReading {
-    pub(super) found: Result<Found, InquiryError>,
+    pub(super) found: Result<Answered, InquiryError>,
     pub(super) checks: Vec<SignatureCheck>,
+    pub(super) unknown_kid: Option<String>,
     pub(super) retry_after: Option<Duration>,
 }
 
-/// An answer, of each kind of inquiry.
+/// An answer as it came, of each kind of inquiry.
+#[derive(Clone, Debug)]
+pub(super) enum Answered {
+    Introspection(Answer),
+    StatusList(Box<list_inquiry::ListAnswer>),
+}
+
+/// An answer that may be believed, of each kind of inquiry.
 #[derive(Clone, Debug)]
 pub(crate) enum Found {
     Introspection(Answer),
+    StatusList(VerifiedList),
+}
+
+/// A list that its issuer signed.
+#[derive(Clone, Debug)]
+pub(crate) struct VerifiedList {
+    pub(crate) verified: VerifiedStatusList,
+    /// How long its response says that it is fresh.
+    pub(crate) stated: Option<Duration>,
 }
 
 impl InquiryReading {
@@ -293,14 +326,24 @@ impl InquiryReading {
         &self.checks
     }
 
+    /// The key that the answer is signed with, where nobody knows it.
+    pub(crate) fn unknown_kid(&self) -> Option<String> {
+        self.unknown_kid.clone()
+    }
+
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         self.retry_after
     }
 
     /// The answer, with the host's verdicts on the checks; one that is missing is that the signature is not valid.
     pub(crate) fn conclude(self, verdicts: &[bool]) -> Result<Found, InquiryError> {
-        let valid = self.checks.len() == verdicts.len() && verdicts.iter().all(|valid| *valid);
-        if valid { self.found } else { Err(InquiryError::Malformed) }
+        match self.found? {
+            Answered::Introspection(answer) => Ok(Found::Introspection(answer)),
+            Answered::StatusList(answer) => {
+                let verified = answer.verified(&self.checks, verdicts).map_err(InquiryError::StatusList)?;
+                Ok(Found::StatusList(VerifiedList { verified, stated: answer.stated }))
+            }
+        }
     }
 }
 

@@ -22,6 +22,7 @@ use serde_json::json;
 use super::answers::Source;
 use super::inquiry::{About, Inquiry, InquiryError, InquiryResponse, MAX_ANSWER_BYTES, Signing};
 use crate::crypto::{Algorithm, sha256_parts};
+use crate::delegation::ClaimNames;
 use crate::encoding::json::{self, Number, Object, Value};
 use crate::encoding::{base64url, form, structured};
 use crate::jose::jwt::{JwtError, Rules, VerifiedToken};
@@ -103,17 +104,26 @@ pub(crate) struct Introspection {
     pub(crate) needs_audience: bool,
     /// What active tokens must satisfy.
     pub(crate) rules: Rules,
+    /// Where its claims are written.
+    pub(crate) names: ClaimNames,
 }
 
 /// Which token an issuer was asked about, as far as the answer is concerned.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
-    introspection: Introspection,
+    introspection: Arc<Introspection>,
+    /// Whether the token is a JWT, which has said itself whom it is for.
+    is_jwt: bool,
 }
 
 impl Asked {
     pub(crate) fn introspection(&self) -> &Introspection {
         &self.introspection
+    }
+
+    /// What an answer comes to, and how long it may be kept.
+    pub(crate) fn verified(&self, answer: Answer, now: UnixMillis) -> (Introspected, Duration) {
+        self.introspection.verified(answer, self.is_jwt, now)
     }
 }
 
@@ -129,7 +139,7 @@ impl Introspection {
     }
 
     /// The question about a token (RFC 7662 §2.1). `id` is unique for each decision, and makes assertions single-use.
-    pub(crate) fn inquiry(&self, token: &str, id: &str, now: UnixSeconds) -> Inquiry {
+    pub(crate) fn inquiry(self: &Arc<Self>, token: &str, id: &str, now: UnixSeconds) -> Inquiry {
         let key = self.key(token);
         let mut body = String::new();
         form::push_pair(&mut body, "token", token);
@@ -157,7 +167,10 @@ impl Introspection {
             None => {}
         }
         Inquiry {
-            about: About::Introspection(Asked { introspection: Self { credential: None, ..self.clone() } }),
+            about: About::Introspection(Asked {
+                introspection: Arc::clone(self),
+                is_jwt: is_jws_shaped(token),
+            }),
             key,
             method: "POST",
             url: self.endpoint.clone(),
@@ -189,14 +202,13 @@ impl Introspection {
         format!("{}.{}", encode(&header), encode(&claims))
     }
 
-    /// What an answer comes to, and how long it may be kept.
-    pub(crate) fn verified(&self, answer: Answer, now: UnixMillis) -> (Introspected, Duration) {
+    fn verified(&self, answer: Answer, is_jwt: bool, now: UnixMillis) -> (Introspected, Duration) {
         let bad = |reason| (Err(reason), MAX_INACTIVE);
         let Answer::Active(members) = answer else { return bad(Reason::TokenInactive) };
         if !is_of_access_token(&members) {
             return bad(Reason::TokenTypeMismatch);
         }
-        match self.token(*members, now.seconds()) {
+        match self.token(*members, is_jwt, now.seconds()) {
             Ok(token) => {
                 let exp = token.claims().exp;
                 let keep_for = self.cache.min(exp.since(now.seconds()));
@@ -208,15 +220,20 @@ impl Introspection {
 
     /// The token, with what the standard lets an answer leave out (RFC 7662 §2.2): without `iss` it is the issuer's who
     /// answered, without `exp` it is known to be good for as long as the answer is kept. Without `aud` it is for nobody,
-    /// unless the operator says that it is for this gate.
-    fn token(&self, members: Object<'static>, now: UnixSeconds) -> Result<VerifiedToken, JwtError> {
+    /// unless the operator says that it is for this gate, or the token has said so itself.
+    fn token(
+        &self,
+        members: Object<'static>,
+        is_jwt: bool,
+        now: UnixSeconds,
+    ) -> Result<VerifiedToken, JwtError> {
         let text = |text: &str| Value::String(Cow::Owned(text.into()));
-        let audience = self.rules.audiences.first().filter(|_| !self.needs_audience);
+        let audience = self.rules.audiences.first().filter(|_| is_jwt || !self.needs_audience);
         let claims = members
             .or("iss", text(&self.rules.issuer))
             .or("exp", Value::Number(Number::Integer(now.plus(self.cache.max(Duration::from_secs(1))).0)))
             .or("aud", Value::Array(audience.map(|audience| text(audience)).into_iter().collect()));
-        VerifiedToken::of_active(&claims, &self.rules, now)
+        VerifiedToken::of_active(&claims, &self.names, &self.rules, now)
     }
 }
 

@@ -11,6 +11,7 @@
 //! - At most [`MAX_LISTS`] lists of together [`MAX_ALL_BYTES`] are held; what was not used for longest goes.
 
 use alloc::collections::BTreeMap;
+use alloc::string::String;
 use alloc::sync::Arc;
 use core::time::Duration;
 
@@ -19,19 +20,19 @@ use crate::state::rate::{Gcra, Quota};
 use crate::time::UnixMillis;
 
 /// Shortest time that a list counts as fresh, whatever it says, unless it expires: 10 s.
-pub const MIN_FRESH: Duration = Duration::from_secs(10);
+pub(crate) const MIN_FRESH: Duration = Duration::from_secs(10);
 /// How long a list is fresh where neither it nor its response says: 5 min.
-pub const DEFAULT_FRESH: Duration = Duration::from_mins(5);
+pub(crate) const DEFAULT_FRESH: Duration = Duration::from_mins(5);
 /// How long past its freshness a list serves while its source fails: 15 min, as the registry of agents.
-pub const MAX_STALE: Duration = Duration::from_mins(15);
+pub(crate) const MAX_STALE: Duration = Duration::from_mins(15);
 /// Most lists: 16.
-pub const MAX_LISTS: usize = 16;
+pub(crate) const MAX_LISTS: usize = 16;
 /// Most bytes of all lists together: 8 MiB.
-pub const MAX_ALL_BYTES: usize = 8 * 1024 * 1024;
+pub(crate) const MAX_ALL_BYTES: usize = 8 * 1024 * 1024;
 /// Most fetches of one list a minute, for whatever reason: 6.
-pub const FETCHES_PER_MINUTE: u32 = 6;
+pub(crate) const FETCHES_PER_MINUTE: u32 = 6;
 /// Longest pause after failures, or that a source can ask for: 1 min.
-pub const MAX_PAUSE: Duration = Duration::from_mins(1);
+pub(crate) const MAX_PAUSE: Duration = Duration::from_mins(1);
 /// How long a caller may take for a fetch before another may try: 10 s.
 const LEASE: Duration = Duration::from_secs(10);
 
@@ -74,6 +75,8 @@ struct Entry {
     retry_at: Option<UnixMillis>,
     failures: u32,
     spent: Gcra,
+    /// The key that the last list was signed with, and that nobody knew.
+    unknown_kid: Option<String>,
     last_used: u64,
 }
 
@@ -120,6 +123,7 @@ impl StatusLists {
         });
         let entry = self.entry(key);
         (entry.leased_until, entry.retry_at, entry.failures) = (None, None, 0);
+        entry.unknown_kid = None;
         entry.held = Some(Held {
             list: Arc::new(verified.list),
             fetched_at: now,
@@ -129,10 +133,23 @@ impl StatusLists {
         self.keep_within(MAX_ALL_BYTES);
     }
 
-    /// Takes in that no list could be had. `retry_after` is what the response asked for. What was there stays.
-    pub(crate) fn failed(&mut self, key: Key, retry_after: Option<Duration>, now: UnixMillis) {
+    /// The key that a list was signed with, and that was not among its issuer's: whoever asks next looks for it first.
+    pub(crate) fn unknown_kid(&self, key: &Key) -> Option<String> {
+        self.entries.get(key)?.unknown_kid.clone()
+    }
+
+    /// Takes in that no list could be had. `retry_after` is what the response asked for, `unknown_kid` the key that it
+    /// was signed with, where nobody knows that. What was there stays.
+    pub(crate) fn failed(
+        &mut self,
+        key: Key,
+        retry_after: Option<Duration>,
+        unknown_kid: Option<String>,
+        now: UnixMillis,
+    ) {
         let entry = self.entry(key);
         entry.leased_until = None;
+        entry.unknown_kid = unknown_kid;
         entry.failures = entry.failures.saturating_add(1);
         let backoff = Duration::from_secs(1 << entry.failures.min(6));
         entry.retry_at = Some(now.plus(retry_after.unwrap_or_default().max(backoff).min(MAX_PAUSE)));
@@ -280,16 +297,16 @@ mod tests {
     fn a_list_serves_while_its_source_fails_but_not_for_ever() {
         let mut lists = holding(Some(100), None);
         assert_eq!(lists.look_up(key(1), after(100)), Lookup::Ask);
-        lists.failed(key(1), None, after(100));
+        lists.failed(key(1), None, None, after(100));
         assert!(is_used(&lists.look_up(key(1), after(101))));
         assert_eq!(lists.look_up(key(1), after(102)), Lookup::Ask);
-        lists.failed(key(1), Some(MOST), after(102));
+        lists.failed(key(1), Some(MOST), None, after(102));
         assert!(
             is_used(&lists.look_up(key(1), after(161))),
             "no source is left alone for longer than a minute"
         );
         assert_eq!(lists.look_up(key(1), after(162)), Lookup::Ask);
-        lists.failed(key(1), Some(MOST), after(960));
+        lists.failed(key(1), Some(MOST), None, after(960));
         assert!(is_used(&lists.look_up(key(1), after(999))));
         assert_eq!(lists.look_up(key(1), after(1000)), Lookup::Unavailable);
     }
@@ -298,7 +315,7 @@ mod tests {
     fn nothing_serves_past_its_expiry() {
         let mut lists = holding(Some(100), Some(50));
         assert!(matches!(lists.look_up(key(1), after(49)), Lookup::Use { .. }));
-        lists.failed(key(1), None, after(49));
+        lists.failed(key(1), None, None, after(49));
         assert_eq!(lists.look_up(key(1), after(50)), Lookup::Unavailable);
     }
 
@@ -324,7 +341,7 @@ mod tests {
         for secs in 0..200 {
             if lists.look_up(key(1), after(secs)) == Lookup::Ask {
                 asked.push(secs);
-                lists.failed(key(1), None, after(secs));
+                lists.failed(key(1), None, None, after(secs));
             }
         }
         assert_eq!(asked, [0, 2, 6, 14, 30, 62, 122, 182]);

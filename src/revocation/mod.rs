@@ -20,6 +20,7 @@ pub mod deny_list;
 mod inquiry;
 pub mod introspection;
 pub mod ledger;
+pub(crate) mod list_inquiry;
 pub(crate) mod lists;
 pub mod status_list;
 

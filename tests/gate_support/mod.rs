@@ -318,6 +318,15 @@ impl World {
         let (status, answer) = answer.unwrap_or_else(|| (200, "{\"active\":false}".into()));
         if *self.is_silent.borrow() {
             memory.inquiry_failed(&inquiry, self.now);
+        } else if inquiry.method() == "GET" {
+            let document = self.documents.get(inquiry.url()).map(Vec::as_slice);
+            let status = if document.is_some() { 200 } else { 404 };
+            let response = InquiryResponse::new(status, document.or(Some(b"")))
+                .with("content-type", "application/statuslist+jwt");
+            let reading = inquiry.read(&response, self.now.seconds());
+            let verdicts: Vec<_> =
+                reading.checks().iter().map(|check| check.verify() == Verdict::Valid).collect();
+            memory.inquiry_answered(&inquiry, reading, &verdicts, self.now);
         } else {
             let response = InquiryResponse::new(status, Some(answer.as_bytes()))
                 .with("content-type", "application/json;charset=UTF-8");
