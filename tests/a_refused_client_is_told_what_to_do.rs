@@ -42,6 +42,10 @@ require = ["token"]
 scope = ["status:read"]
 
 [[routes]]
+match = "GET /mcp/internal/keys"
+require = ["token", "mtls"]
+
+[[routes]]
 match = "POST /transfer"
 require = ["token"]
 acr_values = ["urn:acr:mfa", "urn:acr:phr"]
@@ -268,7 +272,9 @@ fn each_resource_has_its_own_metadata() {
     assert_eq!(mcp["resource_name"], "Orders over MCP");
     assert_eq!(mcp["scopes_supported"], json!(["mcp:connect", "order:refund", "tools:call"]));
     assert_eq!(mcp["dpop_bound_access_tokens_required"], false);
+    assert_eq!(mcp.get("tls_client_certificate_bound_access_tokens"), None);
     let internal = metadata("/.well-known/oauth-protected-resource/mcp/internal").unwrap();
+    assert_eq!(internal["tls_client_certificate_bound_access_tokens"], true);
     assert_eq!(internal["scopes_supported"], json!(["status:read"]));
     for path in
         ["/.well-known/oauth-protected-resource/", "/.well-known/oauth-protected-resource/orders", "/mcp"]

@@ -521,7 +521,7 @@ fn with_policy(more: &str) -> String {
     let types = "[[authorization_details]]\ntype = \"payment\"\namount = \"amount\"\ncurrency = \"currency\"\n\
         [[authorization_details]]\ntype = \"account\"\n";
     let route = GOOD.replace("POST /orders", "POST /orders/{order}");
-    format!("{}{more}\n{types}", route)
+    format!("{route}{more}\n{types}")
 }
 
 #[track_caller]
@@ -677,6 +677,14 @@ fn a_rule_is_refused_for_what_it_cannot_mean() {
         &at("parameters[0].not[0]"),
         "1 to 1024",
     );
+}
+
+#[test]
+fn what_a_rule_asks_of_a_request_must_be_something_that_requests_have() {
+    let when = |condition: &str| {
+        format!("[[routes.rules]]\nname = \"r\"\nthen = \"deny\"\nwhen = {{ {condition} }}")
+    };
+    let at = |name: &str| format!("routes[0].rules[0].when.{name}");
     policy_refused(&when("method = [\"post\"]"), &at("method"), "case-sensitive");
     policy_refused(&when("scope = [\"a b\"]"), &at("scope"), "RFC 6749");
     policy_refused(&when("agent = {}"), &at("agent"), "asks nothing");

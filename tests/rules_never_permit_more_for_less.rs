@@ -94,8 +94,11 @@ fn rule(then: impl Strategy<Value = &'static str>) -> impl Strategy<Value = Valu
         if when.is_none() && unless.is_none() {
             rule["when"] = json!({ "method": ["POST"] });
         }
-        when.into_iter().for_each(|when| rule["when"] = when);
-        unless.into_iter().for_each(|unless| rule["unless"] = unless);
+        for (name, conditions) in [("when", when), ("unless", unless)] {
+            if let Some(conditions) = conditions {
+                rule[name] = conditions;
+            }
+        }
         rule
     })
 }

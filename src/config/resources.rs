@@ -93,13 +93,15 @@ impl Gate {
         let issuers = self.issuers().iter().filter(|issuer| issues_for(issuer, public, resource));
         let identifier = resource.map_or_else(|| public.url(), |resource| resource.identifier(public));
         let always_dpop = !routes.is_empty() && routes.iter().all(|route| route.dpop);
-        let members: [(&str, Option<Value>); 8] = [
+        let takes_certificates = routes.iter().any(|route| route.mtls);
+        let members: [(&str, Option<Value>); 9] = [
             ("resource", Some(identifier.into())),
             ("authorization_servers", Some(issuers.map(Issuer::name).collect())),
             ("scopes_supported", (!scopes.is_empty()).then(|| scopes.into_iter().cloned().collect())),
             ("bearer_methods_supported", Some(Vec::from(["header"]).into())),
             ("dpop_signing_alg_values_supported", Some(algorithms.into())),
             ("dpop_bound_access_tokens_required", Some(always_dpop.into())),
+            ("tls_client_certificate_bound_access_tokens", takes_certificates.then(|| true.into())),
             ("resource_name", resource.and_then(|resource| resource.name.clone()).map(Value::from)),
             (
                 "resource_documentation",

@@ -65,7 +65,6 @@ fn bits(address: IpAddr) -> u128 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::string::ToString;
     use alloc::vec::Vec;
     use core::net::{Ipv4Addr, Ipv6Addr};
     use proptest::prelude::*;
@@ -144,7 +143,7 @@ mod tests {
             let address = if near { first ^ (1 << flip) } else { other };
             let (first, address) = (Ipv6Addr::from_bits(first), Ipv6Addr::from_bits(address));
             prop_assume!(first.to_ipv4_mapped().is_none() && address.to_ipv4_mapped().is_none());
-            let network = Network::parse(&alloc::format!("{}/{prefix}", first.to_string())).unwrap();
+            let network = Network::parse(&alloc::format!("{first}/{prefix}")).unwrap();
             let expected = naive(&first.octets(), prefix as usize, &address.octets());
             prop_assert_eq!(network.contains(address.into()), expected);
         }

@@ -39,3 +39,24 @@ for (const { name, refused, verified } of read('directories').filter(({ name }) 
   const { method, url, lines } = head(verified.request)
   seed('gate', name, `${[`${method} ${url}`, ...lines].join('\n')}\n\n${documents[0]}`)
 }
+
+// Of tokens: as sent; claims alone; a proof's header and claims, on two lines.
+const readTokens = (topic) => JSON.parse(readFileSync(new URL(`../tokens/${topic}.json`, import.meta.url), 'utf8'))
+const decoded = (part = '') => Buffer.from(part, 'base64url').toString()
+for (const topic of ['serialisation', 'headers', 'signatures', 'claims']) {
+  const { keys, vectors } = readTokens(topic)
+  for (const { name, refused, verified } of some(vectors.filter(({ name }) => !/kibi|thousand|hundred/.test(name)), 12)) {
+    seed('jws', name, refused.token)
+    if (topic === 'claims') seed('claims', name, decoded(refused.token.split('.')[1]))
+    if (verified.keys) seed('jwk_set', name, JSON.stringify((refused.keys ?? verified.keys)))
+  }
+  const [{ verified }] = vectors
+  seed('jws', `${topic}-verified`, verified.token)
+  seed('claims', `${topic}-verified`, decoded(verified.token.split('.')[1]))
+  seed('jwk_set', topic, JSON.stringify(verified.keys ?? keys))
+}
+for (const { name, refused, verified } of some(readTokens('proofs').vectors.filter(({ name }) => !/kibi|hundred/.test(name)), 16)) {
+  const [header, payload] = refused.proof.split('.').map(decoded)
+  seed('dpop', name, `${header}\n${payload ?? ''}`)
+  seed('dpop', `${name}-sent`, verified.proof)
+}

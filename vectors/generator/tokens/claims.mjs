@@ -33,6 +33,8 @@ for (const [claim, cases] of Object.entries(types)) {
       name: `claim-${claim}-is-${name}`,
       description: `\`${claim}\` is ${JSON.stringify(value)}.`,
       source: { cnf: 'RFC 7800 §3.1', scope: 'RFC 8693 §4.2', client_id: 'RFC 8693 §4.3' }[claim] ?? 'RFC 7519 §4.1',
+      // An empty name is a string, and names nobody.
+      basis: name === 'empty' && claim !== 'iss' ? 'policy' : 'standard',
       code: 'token.claim_invalid',
       fault: { claims: { [claim]: value } },
     })

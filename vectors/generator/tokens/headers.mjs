@@ -209,7 +209,8 @@ for (const [name, header, fault] of [
   vectors.push(token({
     name: `b64-${name}`,
     description: 'The header says how the payload is encoded, which a JWT never does.',
-    source: 'RFC 7797 §7: not to be used in JWTs',
+    source: name === 'true' ? 'RFC 7797 §7: legal, and better left out' : 'RFC 7797 §3, §6, §7: a boolean, named in crit, and never false in JWTs',
+    basis: name === 'true' ? 'policy' : 'standard',
     code: 'token.critical_header',
     fault: { header, ...fault },
   }))

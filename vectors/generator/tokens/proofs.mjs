@@ -2,17 +2,17 @@ import { createHmac } from 'node:crypto'
 
 import { KEYS, ed25519, sha256 } from '../keys.mjs'
 import { NOW } from '../message.mjs'
-import { accessToken, b64, compact, raw } from './jws.mjs'
-import { proof } from './vector.mjs'
+import { b64, raw } from './jws.mjs'
+import { PROOF_KEYS, ath, boundTo, proof } from './vector.mjs'
 
 export const title = 'DPoP proofs: whose key, which request, which token, when'
+
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
 
 const vectors = []
 const add = (definition) => vectors.push(proof(definition))
 
-const bound = (jkt) => compact({ header: { alg: 'EdDSA', typ: 'at+jwt', kid: 'other' }, key: KEYS.other, claims: accessToken({ cnf: { jkt } }) }).value
-const TOKEN = bound(KEYS.ed25519.thumbprint)
-const ath = (token) => b64(sha256(token))
+const TOKEN = boundTo(KEYS.ed25519.thumbprint)
 
 // The header.
 for (const typ of ['jwt', 'at+jwt', 'dpop', 'dpop+jwtx', 'jwt+dpop', '']) {
@@ -109,13 +109,61 @@ add({ name: 'proof-b64-false', description: 'The header has `b64`.', source: 'RF
 const texts = [
   ['in-two-parts', (t) => t.split('.').slice(0, 2).join('.')], ['with-a-dot-at-the-end', (t) => `${t}.`], ['two-with-a-comma', (t) => `${t}, ${t}`],
   ['in-json', (t) => { const [header, payload, signature] = t.split('.'); return JSON.stringify({ payload, protected: header, signature }) }],
-  ['padded', (t) => `${t}=`],
+  ['padded', (t) => `${t}==`],
 ]
 for (const [name, text] of texts) {
   add({ name: `proof-${name}`, description: `The proof is ${name.replaceAll('-', ' ')}.`, source: 'RFC 9449 §4.3 checks 1 and 2: one well-formed JWT', code: 'dpop.malformed', fault: { text } })
 }
-add({ name: 'proof-with-htm-twice', description: 'The claims have `htm` twice.', source: 'RFC 7519 §4', code: 'dpop.malformed', fault: { claims: { htm: raw('"GET","htm":"POST"') } } })
-add({ name: 'proof-with-a-duplicate-in-its-key', description: '`jwk` has `x` twice.', source: 'RFC 7517 §4: names must be unique', code: 'dpop.malformed', fault: { headerText: JSON.stringify({ typ: 'dpop+jwt', alg: 'EdDSA', jwk: KEYS.ed25519.public }).replace('"x":', '"x":"AA","x":') } })
+const respelt = (part) => part.slice(0, -1) + ALPHABET[ALPHABET.indexOf(part.at(-1)) + 1]
+for (const [name, parts] of [
+  ['header', (header, payload, signature) => [respelt(header), payload, signature]],
+  ['payload', (header, payload, signature) => [header, respelt(payload), signature]],
+  ['signature', (header, payload, signature) => [header, payload, respelt(signature)]],
+]) {
+  add({
+    name: `proof-${name}-in-another-spelling`,
+    description: `The ${name} ends with a character whose unused bits are set: the same bytes, written otherwise.`,
+    source: 'RFC 4648 §3.5: a decoder may refuse them; a replayed proof would look like another',
+    basis: 'policy',
+    code: 'dpop.malformed',
+    sound: { header: { x: 'pad' }, claims: { note: 'pads' } },
+    // What is signed is signed as it is written.
+    fault: name === 'signature' ? { parts } : { spell: (header, payload) => parts(header, payload).slice(0, 2) },
+  })
+}
+const stranger = ed25519('stranger')
+for (const [name, header] of [
+  ['jku', { jku: 'https://evil.example/jwks.json' }], ['x5u', { x5u: 'https://evil.example/chain.pem' }], ['kid', { kid: '../../dev/null' }],
+]) {
+  add({
+    name: `proof-by-a-stranger-with-${name}`,
+    description: `A stranger signed the proof; its \`jwk\` is the token's key, and its header has \`${name}\` too.`,
+    source: 'RFC 9449 §4.3 check 6: by the key in jwk, and no other',
+    code: 'dpop.signature_invalid',
+    sound: { header },
+    fault: { key: stranger, accessToken: TOKEN, header: { ...header, jwk: KEYS.ed25519.public } },
+  })
+}
+add({
+  name: 'proof-nested-a-hundred-deep',
+  description: 'A claim is nested a hundred levels deep.',
+  source: 'RFC 8259 §9: limits on the depth of nesting',
+  basis: 'policy',
+  code: 'dpop.malformed',
+  fault: { claims: { note: raw(`${'['.repeat(100)}${']'.repeat(100)}`) } },
+})
+add({
+  name: 'proof-of-nine-kibibytes',
+  description: 'The proof is longer than a field may be on many servers.',
+  source: 'RFC 8725 §3: limits; 8 KiB here',
+  basis: 'policy',
+  code: 'dpop.too_large',
+  sound: { claims: { note: 'x'.repeat(5000) } },
+  fault: { claims: { note: 'x'.repeat(7000) } },
+})
+add({ name: 'proof-with-typ-twice', description: 'The header has `typ` twice.', source: 'RFC 7515 §4', basis: 'policy', code: 'dpop.malformed', fault: { headerText: JSON.stringify({ typ: 'dpop+jwt', alg: 'EdDSA', jwk: KEYS.ed25519.public }).replace('{', '{"typ":"at+jwt",') } })
+add({ name: 'proof-with-htm-twice', description: 'The claims have `htm` twice.', source: 'RFC 7519 §4', basis: 'policy', code: 'dpop.malformed', fault: { claims: { htm: raw('"GET","htm":"POST"') } } })
+add({ name: 'proof-with-a-duplicate-in-its-key', description: '`jwk` has `x` twice.', source: 'RFC 7517 §4: names must be unique', basis: 'policy', code: 'dpop.malformed', fault: { headerText: JSON.stringify({ typ: 'dpop+jwt', alg: 'EdDSA', jwk: KEYS.ed25519.public }).replace('"x":', '"x":"AA","x":') } })
 
 // The claims.
 for (const claim of ['htm', 'htu', 'iat', 'jti']) {
@@ -126,7 +174,7 @@ for (const claim of ['htm', 'htu', 'iat', 'jti']) {
 }
 add({ name: 'proof-jti-empty', description: '`jti` is empty.', source: 'RFC 9449 §4.2: at least 96 bits of randomness', basis: 'policy', code: 'dpop.claim_invalid', fault: { claims: { jti: '' } } })
 add({ name: 'proof-jti-of-a-kibibyte', description: '`jti` is longer than who keeps it would want to keep.', source: 'RFC 9449 §11.1: servers may bound it', basis: 'policy', code: 'dpop.claim_invalid', fault: { claims: { jti: 'j'.repeat(1024) } } })
-for (const [name, text] of [['a-string', `"${NOW - 1}"`], ['fractional', `${NOW - 1}.5`], ['with-an-exponent', '1.79e9']]) {
+for (const [name, text] of [['a-string', `"${NOW - 1}"`], ['fractional', `${NOW - 1}.5`], ['with-an-exponent', '1.79e9'], ['with-a-fraction-of-zero', `${NOW - 1}.0`], ['minus-zero', '-0'], ['beyond-64-bits', '18446744073709551616']]) {
   add({ name: `proof-iat-is-${name}`, description: `\`iat\` is \`${text}\`.`, source: 'RFC 7519 §2', basis: text.startsWith('"') ? 'standard' : 'policy', code: 'dpop.claim_invalid', fault: { claims: { iat: raw(text) } } })
 }
 for (const htm of ['post', 'Post', 'GET', 'POST ', '']) {
@@ -143,6 +191,8 @@ for (const [name, htu] of urls) {
     name: `proof-for-url-${name}`,
     description: `\`htu\` is ${JSON.stringify(htu)}.`,
     source: 'RFC 9449 §4.3 check 9, compared after RFC 3986 §6.2.2 and §6.2.3',
+    // Which would remove dot segments; servers disagree on them, so no request here has any.
+    basis: name.includes('dots') ? 'policy' : 'standard',
     code: 'dpop.url_mismatch',
     // As written by a client that does not strip the query and writes the host otherwise: the same URL.
     sound: { claims: { htu: 'HTTPS://SHOP.example:443/%6frders?page=2#top' } },
@@ -157,23 +207,29 @@ for (const [name, iat, sound, code] of ages) {
   add({ name: `proof-iat-${name}`, description: `\`iat\` is ${iat - NOW} seconds from now; a proof may be a minute old, and clocks may differ by 30 seconds.`, source: 'RFC 9449 §4.3 check 11', code, sound: { claims: { iat: sound } }, fault: { claims: { iat } } })
 }
 
-// The token that it goes with.
-const withToken = { accessToken: TOKEN, claims: { ath: ath(TOKEN) } }
-add({ name: 'proof-ath-absent', description: 'The proof comes with a token and has no `ath`.', source: 'RFC 9449 §4.2, §4.3 check 12', code: 'dpop.token_hash_missing', sound: withToken, fault: { claims: { ath: undefined } } })
+// The token that it goes with. One that is asked for has none yet (§5).
+add({
+  name: 'proof-without-a-token-for-another-url',
+  description: 'No token comes with the proof, as at a token endpoint, and `htu` is another URL.',
+  source: 'RFC 9449 §5, §4.3 check 9',
+  code: 'dpop.url_mismatch',
+  sound: { accessToken: null },
+  fault: { claims: { htu: 'https://shop.example/token' } },
+})
+add({ name: 'proof-ath-absent', description: 'The proof comes with a token and has no `ath`.', source: 'RFC 9449 §4.2, §4.3 check 12', code: 'dpop.token_hash_missing', fault: { claims: { ath: undefined } } })
 const hashes = [
-  ['of-another-token', ath(bound(KEYS.other.thumbprint))], ['in-hexadecimal', sha256(TOKEN).toString('hex')], ['padded', `${ath(TOKEN)}=`], ['of-the-other-alphabet', sha256(TOKEN).toString('base64')], ['half', b64(sha256(TOKEN).subarray(0, 16))], ['empty', ''], ['the-token', TOKEN],
+  ['of-another-token', ath(boundTo(KEYS.other.thumbprint))], ['in-hexadecimal', sha256(TOKEN).toString('hex')], ['padded', `${ath(TOKEN)}=`], ['of-the-other-alphabet', sha256(TOKEN).toString('base64')], ['half', b64(sha256(TOKEN).subarray(0, 16))], ['empty', ''], ['the-token', TOKEN],
 ]
 for (const [name, value] of hashes) {
-  add({ name: `proof-ath-${name}`, description: `\`ath\` is ${name.replaceAll('-', ' ')}.`, source: 'RFC 9449 §4.2: base64url of the SHA-256 of the token in ASCII', code: 'dpop.token_hash_mismatch', sound: withToken, fault: { claims: { ath: value } } })
+  add({ name: `proof-ath-${name}`, description: `\`ath\` is ${name.replaceAll('-', ' ')}.`, source: 'RFC 9449 §4.2: base64url of the SHA-256 of the token in ASCII', code: 'dpop.token_hash_mismatch', fault: { claims: { ath: value } } })
 }
-add({ name: 'proof-ath-is-a-number', description: '`ath` is a number.', source: 'RFC 9449 §4.2', code: 'dpop.claim_invalid', sound: withToken, fault: { claims: { ath: 7 } } })
-const stolen = bound(KEYS.other.thumbprint)
+add({ name: 'proof-ath-is-a-number', description: '`ath` is a number.', source: 'RFC 9449 §4.2', code: 'dpop.claim_invalid', fault: { claims: { ath: 7 } } })
+const stolen = boundTo(KEYS.other.thumbprint)
 add({
   name: 'proof-by-another-key-than-the-tokens',
   description: 'The token is bound to another key than the one that made the proof: it was stolen.',
   source: 'RFC 9449 §4.3 check 12, §7.1',
   code: 'dpop.key_mismatch',
-  sound: withToken,
   fault: { accessToken: stolen, claims: { ath: ath(stolen) } },
 })
 const thief = ed25519('thief')
@@ -182,8 +238,7 @@ add({
   description: 'The token was stolen, and the thief made a proof with a key of his own.',
   source: 'RFC 9449 §7.1',
   code: 'dpop.key_mismatch',
-  sound: withToken,
-  fault: { key: thief, header: { jwk: thief.public } },
+  fault: { key: thief, accessToken: TOKEN, header: { jwk: thief.public } },
 })
 // The nonce.
 const NONCE = 'a-nonce-of-the-servers'
@@ -191,4 +246,4 @@ for (const [name, nonce, code] of [['absent', undefined, 'dpop.nonce_missing'], 
   add({ name: `proof-nonce-${name}`, description: `The verifier gave a nonce, and the proof's is ${name.replaceAll('-', ' ')}.`, source: 'RFC 9449 §4.3 check 10, §9', code, sound: { nonce: NONCE, claims: { nonce: NONCE } }, fault: { claims: { nonce } } })
 }
 
-export { vectors }
+export { PROOF_KEYS as keys, vectors }

@@ -1,8 +1,8 @@
 // A vector of a token or of a proof: one fault, and the same without it.
 
-import { KEYS, setOf } from '../keys.mjs'
+import { KEYS, setOf, sha256 } from '../keys.mjs'
 import { NOW } from '../message.mjs'
-import { AUDIENCE, ISSUER, accessToken, compact } from './jws.mjs'
+import { AUDIENCE, ISSUER, accessToken, b64, compact } from './jws.mjs'
 
 const UNVERIFIED = ['token.key_unknown']
 
@@ -46,10 +46,21 @@ export const proofClaims = (changes = {}) => ({
   htm: METHOD, htu: 'https://shop.example/orders', iat: NOW - 1, jti: 'e1j3V_bKic8-LAEB', ...changes,
 })
 
-/** A vector of a DPoP proof. */
+/** The keys of the issuer of the tokens that proofs come with. */
+export const PROOF_KEYS = setOf(KEYS.other)
+
+/** An access token that is bound to the key of this thumbprint. */
+export const boundTo = (jkt) => compact({ header: { ...HEADER, kid: 'other' }, key: KEYS.other, claims: accessToken({ cnf: { jkt } }) }).value
+
+/** What `ath` must be. */
+export const ath = (text) => b64(sha256(text))
+
+/** A vector of a DPoP proof. It comes with a token that is bound to its key, or with `accessToken`, which may be `null`: none. */
 export const proof = (definition) => vector(definition, (spec) => {
-  const { now = NOW, method = METHOD, url = URL_OF_REQUEST, accessToken: bound, nonce, algorithms = ALGORITHMS, key = KEYS.ed25519 } = spec
+  const { now = NOW, method = METHOD, url = URL_OF_REQUEST, nonce, algorithms = ALGORITHMS, key = KEYS.ed25519 } = spec
+  const { accessToken: bound = boundTo(key.thumbprint) } = spec
   const header = { typ: 'dpop+jwt', alg: 'EdDSA', jwk: key.public, ...spec.header }
-  const made = compact({ ...spec, key, header, claims: proofClaims(spec.claims) })
+  const claims = proofClaims({ ...(bound && { ath: ath(bound) }), ...spec.claims })
+  const made = compact({ ...spec, key, header, claims })
   return { made, fields: { now, proof: made.value, method, url, ...(bound && { token: bound }), ...(nonce && { nonce }), algorithms } }
 })
