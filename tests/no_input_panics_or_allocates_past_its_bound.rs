@@ -85,6 +85,20 @@ const PIECES: &[&str] = &[
     "\"d\":null",
     "1e9",
     "\\u0000",
+    "\"alg\":\"EdDSA\",",
+    "\"typ\":\"dpop+jwt\",",
+    "\"kid\":\"k\",",
+    "\"jwk\":{\"kty\":\"OKP\"},",
+    "\"crit\":[]",
+    "\"iss\":\"https://auth.shop.example\",",
+    "\"aud\":[\"https://shop.example\"],",
+    "\"exp\":1790000060,",
+    "\"act\":{\"sub\":\"a\"},",
+    "\"htu\":\"https://shop.example/orders\",",
+    "eyJhbGciOiJFZERTQSJ9",
+    ".",
+    "AA",
+    "==",
 ];
 
 /// What costs most for its length: many short members, parameters, components, lines, values.
@@ -106,6 +120,10 @@ const DENSE: &[(&str, &str, &str)] = &[
         "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"},",
         "{}]}",
     ),
+    ("{\"iss\":\"a\",\"aud\":\"b\",\"exp\":1,\"scope\":\"", "a ", "a\"}"),
+    ("{\"iss\":\"a\",\"exp\":1,\"aud\":[", "\"\",", "\"\"]}"),
+    ("{\"iss\":\"a\",\"aud\":\"b\",\"exp\":1,\"roles\":[", "\"a\",", "\"a\"]}"),
+    ("{\"typ\":\"dpop+jwt\",\"alg\":\"EdDSA\",\"x\":[", "1,", "1]}\n{}"),
     (
         "GET https://shop.example/\nSignature-Agent: ",
         "a=\"https://agents.example\",",
