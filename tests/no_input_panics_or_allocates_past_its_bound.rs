@@ -13,6 +13,7 @@ use std::path::PathBuf;
 
 use bodies::{BODIES, Body};
 use cap::Cap;
+use countersign::encoding::base64url;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest::test_runner::{Config, TestRunner};
@@ -146,6 +147,12 @@ fn a_dictionary_parsed_for_each_component() -> Vec<u8> {
     format!("GET https://a/\n({})\n{fields}", components.join(" ")).into_bytes()
 }
 
+/// A token whose header has as many values as fit.
+fn a_header_of_many_values() -> Vec<u8> {
+    let header = format!(r#"{{"alg":"EdDSA","x":[{}1]}}"#, "1,".repeat(2900));
+    format!("{}.e30.AA", base64url::encode(header.as_bytes())).into_bytes()
+}
+
 fn input(seeds: Vec<Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
     let changed =
         (select(seeds), any::<Index>(), any::<Index>(), prop::collection::vec(select(PIECES), 0..3));
@@ -201,6 +208,7 @@ fn no_input_panics_or_allocates_past_its_bound() {
             check(seed);
         }
         check(&a_dictionary_parsed_for_each_component());
+        check(&a_header_of_many_values());
         let config = Config { cases: 800, failure_persistence: None, ..Config::default() };
         let result = TestRunner::new(config).run(&input(seeds.clone()), |input| {
             check(&input);
