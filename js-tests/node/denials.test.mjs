@@ -74,7 +74,8 @@ test("without a reader, and with one that fails, no proof passes", async () => {
 test("what the configuration denies needs no store", () =>
   staged({ revocation: { deny: [{ kind: "task", value: "root" }] } }, {}, async (code) => {
     assert.equal(await code({ task_id: "leaf", parent_task_id: "root" }), "token.task_revoked");
-    assert.equal(await code({ task_id: "leaf" }), "ok");
+    assert.equal(await code({ task_id: "another" }), "ok");
+    assert.equal(await code({ task_id: "leaf" }), "token.task_revoked", "its token before said where it came from");
   }));
 
 test("a token is good while its issuer's status list says so", () =>

@@ -238,7 +238,7 @@ impl Segments {
 pub(crate) fn methods(segments: &[&str]) -> Option<&'static str> {
     match segments {
         ["audit"] | ["revocations", "audit"] => Some("GET, HEAD"),
-        ["agents"] | ["revocations"] => Some("GET, HEAD, POST"),
+        ["agents" | "revocations"] => Some("GET, HEAD, POST"),
         ["agents", _] => Some("GET, HEAD, PATCH"),
         ["agents", _, "keys" | "suspend" | "resume" | "revoke"] => Some("POST"),
         ["agents", _, "keys", _] => Some("DELETE"),
