@@ -91,7 +91,13 @@ impl Session {
         }
         let granted = self.verified.scope();
         let covered = self.gate.scope_grammar().covers_all(&granted, &demanded);
-        let refusal = (!covered).then_some(Reason::PolicyScopeMissing);
+        // What is done is held to the levels, too, whatever way the scopes that permit it are written.
+        let is_below =
+            || self.verified.claims().is_none_or(|claims| self.is_below_ceilings(claims, &demanded));
+        let refusal = match covered {
+            false => Some(Reason::PolicyScopeMissing),
+            true => (!is_below()).then_some(Reason::DelegationScopeLevelExceeded),
+        };
         self.evidence.push(evidence("scope", refusal, None));
         refusal.map_or(Ok(()), Err)
     }
