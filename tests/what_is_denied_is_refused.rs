@@ -89,6 +89,56 @@ fn an_agent_is_denied_by_each_of_its_names() {
 }
 
 #[test]
+fn an_agent_is_denied_by_the_names_that_stand_for_its_identity() {
+    use gate_support::{AGENT, DIRECTORY};
+    let denying = |value: &str| {
+        with(&format!(
+            "[delegation]\nagents = {{ \"urn:a\" = \"{DIRECTORY}\", \"urn:b\" = \"{AGENT}\", \"urn:c\" = \"other\" }}\n\
+             [revocation]\ndeny = [{{ kind = \"agent\", value = \"{value}\" }}]\n"
+        ))
+    };
+    for value in [DIRECTORY, AGENT] {
+        let world = denying(value);
+        for name in ["urn:a", "urn:b", AGENT, DIRECTORY] {
+            let draft = orders(&world, |claims| claims["agent_id"] = name.into());
+            assert_eq!(world.code(&draft), "agent.revoked", "{value} {name}");
+            let draft = orders(&world, |claims| claims["client_id"] = name.into());
+            assert_eq!(world.code(&draft), "agent.revoked", "{value} {name}");
+        }
+        assert_eq!(world.code(&Draft::new("GET", "/signed").signed(&world.agent)), "agent.revoked");
+        for name in ["urn:c", "urn:d", "https://agents.example.com", "https://agents.example/x"] {
+            let draft = orders(&world, |claims| claims["agent_id"] = name.into());
+            assert_eq!(world.code(&draft), "ok", "{value} {name}");
+        }
+    }
+}
+
+#[test]
+fn a_token_in_a_chain_is_read_where_its_issuer_writes() {
+    let names =
+        "[issuers.claims]\ntask = \"tid\"\nparent_task = \"ptid\"\nparent_token = \"ptoken\"\n\n[signatures]";
+    let config = CONFIG.replacen("[signatures]", names, 1);
+    let world = World::with(&format!(
+        "{config}\n[delegation]\nlineage = \"off\"\n[revocation]\ndeny = [{{ kind = \"task\", value = \"bad\" }}, \
+         {{ kind = \"jti\", value = \"stolen\", issuer = \"{ISSUER}\" }}]\n"
+    ));
+    let code = |claim: &str, value: &str| {
+        let step = world.token(|claims| (claims["jti"], claims[claim]) = ("p".into(), value.into()));
+        world.code(&orders(&world, |claims| {
+            claims["tid"] = "leaf".into();
+            claims["delegation_chain"] = json!([step]);
+        }))
+    };
+    assert_eq!(code("tid", "bad"), "token.task_revoked");
+    assert_eq!(code("ptid", "bad"), "token.task_revoked");
+    assert_eq!(code("ptoken", "stolen"), "token.revoked");
+    assert_eq!(code("jti", "stolen"), "token.revoked");
+    for (claim, value) in [("tid", "good"), ("task_id", "bad"), ("parent_task_id", "bad"), ("ptoken", "p")] {
+        assert_eq!(code(claim, value), "ok", "{claim}");
+    }
+}
+
+#[test]
 fn a_key_that_signs_is_denied_too() {
     let world = denying(&[(Kind::Key, &gate_support::Key::of(2).thumbprint())]);
     let decision = world.decide(&Draft::new("GET", "/signed").signed(&world.agent));
