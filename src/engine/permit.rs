@@ -34,10 +34,9 @@ impl Session {
             if is_json(fields) { Operation::read(content, fields, mcp.legacy) } else { Err(McpError::Body) };
         let read = read.map_err(Reason::from);
         let may = |operation: &Operation| mcp.lists(operation) && self.grants(operation);
-        let read = read.and_then(|operation| match may(&operation) {
-            true => Ok(operation),
-            false => Err(Reason::PolicyNotGranted),
-        });
+        let read = read.and_then(
+            |operation| if may(&operation) { Ok(operation) } else { Err(Reason::PolicyNotGranted) },
+        );
         self.evidence.push(evidence("mcp", read.as_ref().err().copied(), None));
         self.operation = Some(read?);
         Ok(())
