@@ -118,11 +118,13 @@ fn a_token_in_a_chain_is_read_where_its_issuer_writes() {
     let names =
         "[issuers.claims]\ntask = \"tid\"\nparent_task = \"ptid\"\nparent_token = \"ptoken\"\n\n[signatures]";
     let config = CONFIG.replacen("[signatures]", names, 1);
-    let world = World::with(&format!(
+    let config = format!(
         "{config}\n[delegation]\nlineage = \"off\"\n[revocation]\ndeny = [{{ kind = \"task\", value = \"bad\" }}, \
          {{ kind = \"jti\", value = \"stolen\", issuer = \"{ISSUER}\" }}]\n"
-    ));
+    );
     let code = |claim: &str, value: &str| {
+        // Another each time: what one token came from is remembered.
+        let world = World::with(&config);
         let step = world.token(|claims| (claims["jti"], claims[claim]) = ("p".into(), value.into()));
         world.code(&orders(&world, |claims| {
             claims["tid"] = "leaf".into();
