@@ -825,12 +825,12 @@ fn tokens_of_issuers_are_read_where_they_write() {
         ),
         // Entra ID, version 2 and version 1.
         (
-            r#"{ }"#,
+            r"{ }",
             json!({ "azp": "app", "scp": "Orders.Read Orders.Write", "roles": ["buyer"], "oid": "o", "tid": "t" }),
             (vec!["Orders.Read", "Orders.Write"], "app"),
         ),
         (
-            r#"{ }"#,
+            r"{ }",
             json!({ "appid": "app", "scp": "Orders.Read", "roles": "buyer" }),
             (vec!["Orders.Read"], "app"),
         ),

@@ -174,9 +174,7 @@ impl Faults {
         for (name, levels) in [("levels", &scopes.levels), ("level_names", &scopes.level_names)] {
             self.count(&format!("scopes.{name}"), levels.len(), 0, MAX_LEVELS);
         }
-        let is_rule = |scope: &str| {
-            is_scope(scope) && scope.strip_prefix("*:").is_none_or(|segment| is_segment(segment))
-        };
+        let is_rule = |scope: &str| is_scope(scope) && scope.strip_prefix("*:").is_none_or(is_segment);
         for scope in scopes.levels.keys().filter(|scope| !is_rule(scope)) {
             self.add(
                 format!("scopes.levels[{scope:?}]"),

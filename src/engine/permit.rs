@@ -93,9 +93,10 @@ impl Session {
         // What is done is held to the levels, too, whatever way the scopes that permit it are written.
         let is_below =
             || self.verified.claims().is_none_or(|claims| self.is_below_ceilings(claims, &demanded));
-        let refusal = match covered {
-            false => Some(Reason::PolicyScopeMissing),
-            true => (!is_below()).then_some(Reason::DelegationScopeLevelExceeded),
+        let refusal = if covered {
+            (!is_below()).then_some(Reason::DelegationScopeLevelExceeded)
+        } else {
+            Some(Reason::PolicyScopeMissing)
         };
         self.evidence.push(evidence("scope", refusal, None));
         refusal.map_or(Ok(()), Err)
