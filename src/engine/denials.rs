@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 
 use super::verify::{Context, Verification};
 use super::{Step, evidence};
-use crate::decision::Method;
+use crate::decision::{Agent, Method};
 use crate::delegation::ChainEntry;
 use crate::encoding::json::Value;
 use crate::jose::{Claims, DecodedToken};
@@ -99,6 +99,9 @@ impl Verification {
             .into_iter()
             .flat_map(|bound| [bound.jkt.as_deref(), bound.x5t_s256.as_deref()])
             .flatten()
+            // Whatever else the request is proven by, a certificate that was relied on is one of its keys.
+            .chain(self.verified.certificate.as_deref())
+            .chain(agent.and_then(|agent| agent.key.as_deref()))
             .collect();
         let agents: Vec<&str> = [
             agent.map(|agent| agent.id.as_str()),
@@ -108,13 +111,18 @@ impl Verification {
         .into_iter()
         .flatten()
         .collect();
-        let signature_key = agent.filter(|agent| matches!(agent.method, Method::Signature(_)));
+        // With a certificate alone, its key is what says who the agent is.
+        let is_agents_own = |agent: &&Agent| match agent.method {
+            Method::Signature(_) => true,
+            method => method == Method::Mtls && token.is_none(),
+        };
+        let agent_key = agent.filter(is_agents_own);
         let subjects = Subjects {
             lineage,
             sub: token.and_then(|claims| claims.sub.as_deref()),
             agents: &agents,
             token_keys: &token_keys,
-            signature_key: signature_key.and_then(|agent| agent.key.as_deref()),
+            agent_key: agent_key.and_then(|agent| agent.key.as_deref()),
         };
         memory.denials.refusal(list, &subjects, context.now.seconds())
     }

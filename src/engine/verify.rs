@@ -69,6 +69,8 @@ pub(super) struct Verified {
     pub(super) explanation: Option<Explanation>,
     pub(super) covers_authorization: bool,
     pub(super) token: Option<Arc<VerifiedToken>>,
+    /// The thumbprint of the connection's certificate, where anything was believed for it.
+    pub(super) certificate: Option<String>,
     /// The tokens that the token came from, as far as the request has them.
     pub(super) ancestors: Vec<Ancestor>,
     pub(super) subject: Option<String>,
