@@ -715,3 +715,72 @@ fn keys_of_each_kind_sign_as_they_can() {
     });
     assert_eq!(algorithm(ec), Algorithm::EcdsaP256Sha256);
 }
+
+/// A gate that reads parents and asks about JWTs, a parent's token and one that came from it, by the field and by its chain.
+fn delegated(more: &str) -> (World, String, [Draft; 2]) {
+    let lineage = "[delegation]\nparent_field = \"Parent-Token\"\nlineage = \"required\"\n";
+    let config =
+        format!("{}\n{lineage}", config("when = \"jwt\"").replacen("match = \"GET /orders\"", more, 1));
+    let world = world_with(&config, &json!({ ISSUER: { "client_secret": SECRET } }));
+    let parent = world.token(|c| (c["jti"], c["task_id"]) = ("parent".into(), "root".into()));
+    let child = world.token(|c| {
+        (c["jti"], c["task_id"], c["parent_token_id"]) = ("child".into(), "leaf".into(), "parent".into());
+    });
+    let by_chain = world.token(|c| {
+        (c["jti"], c["task_id"]) = ("chained".into(), "leaf".into());
+        c["delegation_chain"] = json!([parent]);
+    });
+    says(&world, &child, active(|_| {}));
+    says(&world, &by_chain, active(|_| {}));
+    let drafts = [orders(&child).field("parent-token", &parent), orders(&by_chain)];
+    (world, parent, drafts)
+}
+
+#[test]
+fn a_parent_that_is_not_active_carries_no_child() {
+    for which in 0..2 {
+        let (world, parent, drafts) = delegated("match = \"GET /orders\"");
+        assert_eq!(world.code(&orders(&parent)), "token.inactive");
+        let decision = world.decide(&drafts[which]);
+        assert_eq!((decision.code, decision.status), ("delegation.parent_invalid", 401));
+        let told = decision.evidence.iter().find(|e| e.result == CheckResult::Fail).unwrap();
+        assert_eq!((told.check, told.code), ("revocation", "token.inactive"));
+
+        let (good, ..) = delegated("match = \"GET /orders\"");
+        says(&good, &parent, active(|_| {}));
+        let decision = good.decide(&drafts[which]);
+        assert_eq!(decision.code, "ok", "{}", decision.to_json());
+        assert_eq!(revocation(&decision), (CheckResult::Pass, "ok"));
+        assert_eq!((calls(&good), decision.revocation.len()), (2, 1), "each is asked about, and told as one");
+    }
+}
+
+#[test]
+fn a_parent_about_which_nothing_is_known_is_as_a_token_about_which_nothing_is() {
+    let allows = "match = \"GET /orders\"\non_unavailable = { revocation = \"allow\" }";
+    for (more, code) in [("match = \"GET /orders\"", "revocation.unavailable"), (allows, "ok")] {
+        let (world, parent, drafts) = delegated(more);
+        says(&world, &parent, (503, String::new()));
+        for draft in &drafts {
+            assert_eq!(world.code(draft), code);
+        }
+    }
+}
+
+#[test]
+fn everything_is_asked_at_once() {
+    let (world, parent, [draft, _]) = delegated("match = \"GET /orders\"");
+    says(&world, &parent, active(|_| {}));
+    // So that the key set is there.
+    world.code(&orders("a.b.c"));
+    world.code(&orders(&world.token(|c| c["jti"] = "other".into())));
+    let mut session = Session::new(Arc::clone(&world.gate), draft.view(), world.now, [7; 10]);
+    let mut memory = world.memory.borrow_mut();
+    let Step::Fetch(inquiries) = session.step(&mut memory, world.now, &Answer::Ready) else { panic!() };
+    assert_eq!(inquiries.len(), 2);
+    for inquiry in inquiries {
+        world.answer(&mut memory, inquiry);
+    }
+    let Step::Done(conclusion) = session.step(&mut memory, world.now, &Answer::Ready) else { panic!() };
+    assert_eq!(conclusion.decision.code, "ok");
+}

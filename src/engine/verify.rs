@@ -208,7 +208,6 @@ enum Phase {
     Checks(Vec<Pending>),
     Done,
     Denials,
-    Status,
     Standing,
 }
 
@@ -397,13 +396,6 @@ impl Verification {
                 Phase::Denials => {
                     if let Some(step) = self.check_denials(context, memory)? {
                         self.phase = Phase::Denials;
-                        return Ok(Some(step));
-                    }
-                    self.phase = Phase::Status;
-                }
-                Phase::Status => {
-                    if let Some(step) = self.check_status(context, memory)? {
-                        self.phase = Phase::Status;
                         return Ok(Some(step));
                     }
                     self.phase = Phase::Standing;
