@@ -397,13 +397,13 @@ impl Memory {
         now: UnixMillis,
     ) -> InquiryTaken {
         let (key, retry_after) = (inquiry.key(), reading.retry_after());
-        let unknown_kid = reading.unknown_kid();
+        let (unknown_kid, bytes) = (reading.unknown_kid(), reading.bytes());
         match (inquiry.about(), reading.conclude(verdicts)) {
             (About::Introspection(asked), Ok(Found::Introspection(answer))) => {
                 let (introspected, keep_for) = asked.verified(answer, now);
                 let source = asked.introspection().source().name;
                 if introspected.is_ok() {
-                    self.introspected.good(key, source, introspected, keep_for, now);
+                    self.introspected.good(key, source, (introspected, bytes), keep_for, now);
                 } else {
                     self.introspected.bad(key, source, introspected, keep_for, now);
                 }

@@ -423,14 +423,59 @@ fn strangers_use_up_the_budget_for_unknown_tokens_only() {
     assert_eq!(world.code(&orders(OPAQUE)), "ok");
     for number in 0..20 {
         let code = world.code(&orders(&format!("random-{number}")));
-        assert_eq!(code, if number < 4 { "token.inactive" } else { "revocation.unavailable" });
+        assert_eq!(code, if number < 2 { "token.inactive" } else { "revocation.unavailable" });
     }
-    assert_eq!(calls(&world), 5);
+    assert_eq!(calls(&world), 3, "half of it, rounded up");
     assert_eq!(world.code(&orders(OPAQUE)), "ok");
     assert_eq!(world.code(&orders("random-0")), "token.inactive", "also that one is known to be bad");
-    later(&mut world, 12);
+    later(&mut world, 20);
     says(&world, "new", active(|_| {}));
     assert_eq!(world.code(&orders("new")), "ok");
+}
+
+#[test]
+fn strangers_keep_no_known_token_from_being_asked_about_again() {
+    let mut world = world("budget = 5");
+    says(&world, OPAQUE, active(|_| {}));
+    assert_eq!(world.code(&orders(OPAQUE)), "ok");
+    later(&mut world, 61);
+    for number in 0..20 {
+        world.code(&orders(&format!("random-{number}")));
+    }
+    assert_eq!(world.code(&orders("random-20")), "revocation.unavailable");
+    assert_eq!((world.code(&orders(OPAQUE)), calls(&world)), ("ok", 5), "its answer had ended");
+    // Once the issuer has said otherwise, it is one of them.
+    says(&world, OPAQUE, (200, "{\"active\":false}".into()));
+    later(&mut world, 61);
+    assert_eq!(world.code(&orders(OPAQUE)), "token.inactive");
+    says(&world, OPAQUE, active(|_| {}));
+    later(&mut world, 61);
+    for number in 30..50 {
+        world.code(&orders(&format!("random-{number}")));
+    }
+    assert_eq!(world.code(&orders(OPAQUE)), "revocation.unavailable");
+}
+
+#[test]
+fn an_opaque_token_is_denied_by_its_digest_where_its_issuer_names_it_not() {
+    use countersign::crypto::sha256_base64url;
+    for (denied, jti, code) in [
+        (sha256_base64url(OPAQUE.as_bytes()), None, "token.revoked"),
+        (sha256_base64url(b"another"), None, "ok"),
+        // By the name that it has, where it has one.
+        ("id-1".into(), Some("id-1"), "token.revoked"),
+        (sha256_base64url(OPAQUE.as_bytes()), Some("id-1"), "ok"),
+    ] {
+        let deny = format!("[revocation]\ndeny = [{{ kind = \"jti\", value = \"{denied}\" }}]");
+        let config = format!("{}\n{deny}", config(""));
+        let world = world_with(&config, &json!({ ISSUER: { "client_secret": SECRET } }));
+        says(
+            &world,
+            OPAQUE,
+            active(|a| a.as_object_mut().unwrap().extend(jti.map(|jti| ("jti".into(), json!(jti))))),
+        );
+        assert_eq!(world.code(&orders(OPAQUE)), code, "{jti:?}");
+    }
 }
 
 #[test]
