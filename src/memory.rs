@@ -397,13 +397,13 @@ impl Memory {
         now: UnixMillis,
     ) -> InquiryTaken {
         let (key, retry_after) = (inquiry.key(), reading.retry_after());
-        let unknown_kid = reading.unknown_kid();
+        let (unknown_kid, bytes) = (reading.unknown_kid(), reading.bytes());
         match (inquiry.about(), reading.conclude(verdicts)) {
             (About::Introspection(asked), Ok(Found::Introspection(answer))) => {
                 let (introspected, keep_for) = asked.verified(answer, now);
                 let source = asked.introspection().source().name;
                 if introspected.is_ok() {
-                    self.introspected.good(key, source, introspected, keep_for, now);
+                    self.introspected.good(key, source, (introspected, bytes), keep_for, now);
                 } else {
                     self.introspected.bad(key, source, introspected, keep_for, now);
                 }
@@ -415,11 +415,15 @@ impl Memory {
                 InquiryTaken { store: None, error: Some(error) }
             }
             (About::StatusList(asked), Ok(Found::StatusList(list))) => {
-                self.status_lists.fetched(key, list.verified, list.stated, asked.max_age(), now);
+                let fresh_for = (list.stated, asked.max_age());
+                self.status_lists.fetched(key, asked.issuer(), list.verified, fresh_for, now);
                 InquiryTaken::default()
             }
-            (About::StatusList(_), Err(error)) => {
-                self.status_lists.failed(key, retry_after, unknown_kid, now);
+            (About::StatusList(asked), Err(error)) => {
+                // One list that is not there says nothing about the others.
+                let of_source = error.is_of_source() && error != InquiryError::Status(404);
+                let told = (retry_after, unknown_kid);
+                self.status_lists.failed(key, asked.issuer(), of_source, told, now);
                 InquiryTaken { store: None, error: Some(error) }
             }
             // Another inquiry's answer is none to this.
@@ -438,7 +442,9 @@ impl Memory {
                 let source = asked.introspection().source().name;
                 self.introspected.failed(inquiry.key(), source, true, None, now);
             }
-            About::StatusList(_) => self.status_lists.failed(inquiry.key(), None, None, now),
+            About::StatusList(asked) => {
+                self.status_lists.failed(inquiry.key(), asked.issuer(), true, (None, None), now);
+            }
         }
     }
 

@@ -193,7 +193,7 @@ fn each_fault_of_the_claims_has_its_code() {
     }
     let twice = claims().to_string().replacen('{', r#"{"htm":"POST","#, 1);
     is_refused(&report(&sign_text(&header().to_string(), &twice), &expected()), "dpop.malformed");
-    let old = Expected { max_age: Duration::from_secs(300), ..expected() };
+    let old = Expected { max_age: Duration::from_mins(5), ..expected() };
     assert_eq!(report(&proof(&json!({"iat": NOW.0 - 300})), &old).code, "ok");
 }
 

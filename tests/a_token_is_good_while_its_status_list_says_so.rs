@@ -281,3 +281,49 @@ fn a_configuration_names_lists_as_they_are_fetched() {
     let unknown = Config::from_toml(&configured("{ url = \"https://auth.example/\" }"));
     assert_eq!(unknown.unwrap_err().path, "issuers[0].status_list.url");
 }
+
+#[test]
+fn a_parent_that_is_taken_back_carries_no_child() {
+    let config = format!("{CONFIG}\n[delegation]\nparent_field = \"Parent-Token\"\nlineage = \"required\"\n");
+    for (status, code) in [
+        (0, "ok"),
+        (1, "delegation.parent_invalid"),
+        (2, "delegation.parent_invalid"),
+        (9, "delegation.parent_invalid"),
+    ] {
+        let world = world(&config, &[0, status]);
+        let listed = |idx: u64| json!({ "status_list": { "idx": idx, "uri": URI } });
+        let parent = world.token(|c| {
+            (c["jti"], c["task_id"], c["status"]) = ("parent".into(), "root".into(), listed(1));
+        });
+        for of_child in [json!({}), listed(0)] {
+            let child = world.token(|c| {
+                (c["jti"], c["task_id"]) = ("child".into(), "leaf".into());
+                (c["parent_token_id"], c["status"]) = ("parent".into(), of_child);
+            });
+            let draft = Draft::new("GET", "/orders").bearer(&child).field("parent-token", &parent);
+            assert_eq!((world.code(&draft), asked(&world)), (code, 1), "{status}");
+        }
+    }
+}
+
+#[test]
+fn a_client_with_tokens_of_many_lists_makes_the_gate_fetch_so_often_and_no_more() {
+    for (lists, fetches) in [(1, 1), (16, 16), (17, 32)] {
+        let world = World::new();
+        let uri = |list: u64| format!("https://auth.example/statuslists/{list}");
+        let drafts: Vec<_> = (0..lists)
+            .map(|at| with_status(&world, &json!({ "status_list": { "idx": 0, "uri": uri(at) } })))
+            .collect();
+        let mut world = world;
+        for at in 0..lists {
+            let of = list(&world.issuer, &[0], |_, claims| claims["sub"] = uri(at).into());
+            world.documents.insert(uri(at), of);
+        }
+        assert!(drafts.iter().all(|draft| world.code(draft) == "ok"));
+        for draft in (0..20).flat_map(|_| &drafts) {
+            let _ = world.code(draft);
+        }
+        assert_eq!(asked(&world), fetches, "{lists}");
+    }
+}

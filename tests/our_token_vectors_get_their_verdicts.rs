@@ -72,7 +72,7 @@ fn judge_proof(side: &Value) -> (String, String) {
         target: dpop::verify::Expected::target_of(text(side, "url").unwrap()).unwrap(),
         token: text(side, "token").map(String::from),
         algorithms: algorithms(side),
-        max_age: Duration::from_secs(60),
+        max_age: Duration::from_mins(1),
         clock_skew: CLOCK_SKEW,
         nonce: text(side, "nonce").map(String::from),
     };

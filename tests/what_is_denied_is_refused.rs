@@ -6,6 +6,7 @@ mod gate_support;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use countersign::client::{Client, ClientCertificate};
 use countersign::config::{Config, ConfigError, Gate};
 use countersign::decision::CheckResult;
 use countersign::registry::admin::{Answer, MAX_BODY_BYTES, PREFIX, Request};
@@ -22,7 +23,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 /// What a configuration with an admin API has, and deep delegations.
-const ADMIN: &str = "[admin]\nissuer = \"https://auth.example\"\n[delegation]\nmax_depth = 8\n";
+const ADMIN: &str = "[admin]\nissuer = \"https://auth.example\"\ndpop = true\n[delegation]\nmax_depth = 8\n";
 
 fn with(more: &str) -> World {
     World::with(&format!("{CONFIG}\n{more}"))
@@ -145,6 +146,48 @@ fn a_key_that_signs_is_denied_too() {
     let world = denying(&[(Kind::Key, &gate_support::Key::of(2).thumbprint())]);
     let decision = world.decide(&Draft::new("GET", "/signed").signed(&world.agent));
     assert_eq!((decision.code, decision.status), ("agent.key_revoked", 403));
+}
+
+/// Whatever else a request is proven by, the certificate that it was believed for can be denied.
+#[test]
+fn a_certificate_is_denied_wherever_it_was_relied_on() {
+    let routes = "
+        [[routes]]
+        match = \"GET /cert\"
+        require = [\"mtls\"]
+        [[routes]]
+        match = \"GET /both\"
+        require = [\"token\", \"dpop\", \"mtls\"]
+        [[routes]]
+        match = \"GET /signed-cert\"
+        require = [\"signature\", \"mtls\"]
+    ";
+    let der = b"a certificate".to_vec();
+    let x5t = countersign::mtls::x5t_s256(&der);
+    let certificate = ClientCertificate { der, verified: true, revoked: false };
+    let client = Client { certificate: Some(certificate), ..Client::default() };
+    let code = |denied: &str, make: &dyn Fn(&World) -> Draft| {
+        let deny = format!("[revocation]\ndeny = [{{ kind = \"key\", value = \"{denied}\" }}]");
+        let world = with(&format!("{routes}\n{deny}"));
+        let decision = world.decide(&make(&world).client(client.clone()));
+        (decision.code, decision.status)
+    };
+    let bound = |world: &World| world.token(|claims| claims["cnf"] = json!({ "x5t#S256": x5t }));
+    let cases: [(&dyn Fn(&World) -> Draft, _); 4] = [
+        (&|_| Draft::new("GET", "/cert"), ("agent.key_revoked", 403)),
+        (&|world| Draft::new("GET", "/orders").bearer(&bound(world)), ("token.key_revoked", 401)),
+        (&|world| Draft::new("GET", "/both").dpop(&world.bound(), &world.holder), ("token.key_revoked", 401)),
+        (&|world| Draft::new("GET", "/signed-cert").signed(&world.agent), ("token.key_revoked", 401)),
+    ];
+    for (make, refusal) in cases {
+        assert_eq!(code(&x5t, make), refusal);
+        assert_eq!(code(&countersign::mtls::x5t_s256(b"another"), make), ("ok", 200));
+    }
+    // One that nothing was believed for is nobody's.
+    assert_eq!(
+        code(&x5t, &|world| Draft::new("GET", "/bound").dpop(&world.bound(), &world.holder)),
+        ("ok", 200)
+    );
 }
 
 #[test]
@@ -428,6 +471,30 @@ fn a_denial_lives_from_post_to_delete() {
     assert_eq!(ask(gate, &mut ledger, "DELETE", &path, "").unwrap_err(), Error::RevocationNotFound);
     assert_eq!(ask(gate, &mut ledger, "GET", &path, "").unwrap_err(), Error::RevocationNotFound);
     assert_eq!(ledger.revision(), 2);
+}
+
+/// Who has stolen an administrator's token could undo what was done about it.
+#[test]
+fn a_denial_is_lifted_only_where_administrators_prove_their_keys() {
+    let digest = Digest::of(Kind::Sub, ISSUER, "person-1");
+    let path = format!("/revocations/{}", digest.to_text());
+    let body = json!({ "kind": "sub", "value": "person-1" }).to_string();
+    for (dpop, lifted) in [
+        ("", Err(Error::LiftingNeedsProof)),
+        ("dpop = false", Err(Error::LiftingNeedsProof)),
+        ("dpop = true", Ok(200)),
+    ] {
+        let world = with(&format!("[admin]\nissuer = \"https://auth.example\"\n{dpop}"));
+        let mut ledger = Ledger::default();
+        assert_eq!(ask(&world.gate, &mut ledger, "POST", "/revocations", &body).unwrap().0.status, 201);
+        let answer = ask(&world.gate, &mut ledger, "DELETE", &path, "");
+        assert_eq!(answer.map(|(answer, _)| answer.status), lifted, "{dpop}");
+        assert_eq!(ledger.deny_list().denies(&digest, AT.seconds()), lifted.is_err());
+    }
+    assert_eq!(
+        (Error::LiftingNeedsProof.code(), Error::LiftingNeedsProof.status()),
+        ("admin.lifting_needs_proof", 403)
+    );
 }
 
 #[test]

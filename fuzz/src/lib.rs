@@ -355,7 +355,7 @@ pub fn dpop(data: &[u8]) {
         method: "POST",
         target: &target,
         token: "token",
-        max_age: Duration::from_secs(60),
+        max_age: Duration::from_mins(1),
         clock_skew: Duration::from_secs(30),
     };
     if let Ok(parsed) = Proof::parse(&proof, Algorithm::ALL) {

@@ -23,7 +23,7 @@ const PATIENCE = 120_000;
  * @param {(world: World) => Promise<void>} body
  * @param {object} [change] what is otherwise in the configuration
  */
-const withAdmin = (name, body, change = { admin: { issuer: ISSUER } }) =>
+const withAdmin = (name, body, change = { admin: { issuer: ISSUER, dpop: true } }) =>
   test(name, async () => {
     const start = (/** @type {import("../lib/gate.mjs").GateOptions} */ { config, ...options }) =>
       startGate({ ...options, config: { ...config, agents: [], ...change } });
@@ -43,7 +43,7 @@ const withAdmin = (name, body, change = { admin: { issuer: ISSUER } }) =>
  */
 async function admin(world, method, path, body) {
   const text = body === undefined ? undefined : JSON.stringify(body);
-  const answer = await send(await make(world, { method, path: PREFIX + path, body: text, token: ADMIN }));
+  const answer = await send(await make(world, { method, path: PREFIX + path, body: text, token: ADMIN, dpop: true }));
   return { status: answer.status, headers: answer.headers, body: json(answer) };
 }
 
@@ -149,6 +149,13 @@ withAdmin("what is no denial is refused, and changes nothing", async (world) => 
   }
   assert.deepEqual((await admin(world, "GET", "/revocations")).body, { revision: 0, revocations: [] });
 });
+
+withAdmin("without proofs of administrators' keys nothing is lifted", async (world) => {
+  const denied = await admin(world, "POST", "/revocations", { kind: "sub", value: "user-8" });
+  const lifted = await admin(world, "DELETE", `/revocations/${denied.body.digest}`);
+  assert.deepEqual([lifted.status, lifted.body.code], [403, "admin.lifting_needs_proof"]);
+  assert.equal(await code(world, token({ sub: "user-8" })), "401 token.subject_revoked");
+}, { admin: { issuer: ISSUER } });
 
 withAdmin("a deny list that cannot be read lets no proof through", async (world) => {
   const kv = await world.gate.kv();

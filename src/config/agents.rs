@@ -85,7 +85,8 @@ pub struct AdminConfig {
     #[serde(default = "default_scope")]
     #[cfg_attr(feature = "schema", schemars(default = "default_scope"))]
     pub scope: String,
-    /// Such a token must be bound to a key, and come with a DPoP proof. A token that is bound needs its proof in any
+    /// Such a token must be bound to a key, and come with a DPoP proof. Without that no denial is lifted: who has stolen a
+    /// token could undo a revocation, also that of the token itself. A token that is bound needs its proof in any
     /// case.
     #[serde(default)]
     pub dpop: bool,
@@ -109,6 +110,12 @@ impl Admin {
     #[must_use]
     pub fn is_asked_by(decision: &Decision) -> bool {
         decision.route.as_deref() == Some(ROUTE)
+    }
+
+    /// Whether no request to the admin API passes without a proof of the key that its token is bound to.
+    #[must_use]
+    pub fn needs_proof(&self) -> bool {
+        self.dpop
     }
 
     /// Who asks, where the token that was verified is of the issuer that administers.

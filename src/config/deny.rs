@@ -32,7 +32,7 @@ pub struct RevocationConfig {
 pub struct DenyConfig {
     /// `jti` (a token), `sub` (a person), `agent`, `task` (and the tasks that came from it) or `key`.
     pub kind: Kind,
-    /// The `jti` or `sub` as in tokens; the agent's id as in decisions, or as tokens name it; the task's id; a key's
+    /// The `jti` or `sub` as in tokens, for an opaque token whose issuer tells no `jti` its SHA-256 in base64url; the agent's id as in decisions, or as tokens name it; the task's id; a key's
     /// thumbprint (RFC 7638), or that of a certificate (`x5t#S256`). Range: 1 to 2048 bytes; a thumbprint 43 characters.
     pub value: String,
     /// The issuer that gave the `jti` or `sub`; none for other kinds. Default: the issuer of the gate, where it has one only.

@@ -69,7 +69,8 @@ pub struct IntrospectionConfig {
     #[serde(default)]
     pub audience: AudienceConfig,
     /// Most questions a minute from one isolate, or one process. Anyone can send tokens that nobody knows; beyond this,
-    /// tokens that are not known from before are refused with 503. Default: 600, ten a second. Range: 1 to 60000.
+    /// tokens that are not known from before are refused with 503. Where opaque tokens are asked about, half of it is kept
+    /// for those that were good within the last ten minutes. Default: 600, ten a second. Range: 1 to 60000.
     #[serde(default = "default_budget")]
     #[cfg_attr(feature = "schema", schemars(default = "default_budget"))]
     pub budget: u32,

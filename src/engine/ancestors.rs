@@ -34,6 +34,8 @@ pub(super) enum Place {
 pub(super) struct Ancestor {
     pub(super) place: Place,
     pub(super) token: Arc<VerifiedToken>,
+    /// As it was sent, for its issuer to be asked about it.
+    pub(super) text: String,
 }
 
 /// Those of a request, once its token has verified.
@@ -143,7 +145,8 @@ impl Verification {
         ancestor.state = TokenState::Settled;
         let until = token.claims().exp.plus(context.gate.clock_skew);
         self.verified.deadlines.push((until, Reason::DelegationParentInvalid));
-        self.verified.ancestors.push(Ancestor { place: ancestor.place, token });
+        let text = core::mem::take(&mut ancestor.token.text);
+        self.verified.ancestors.push(Ancestor { place: ancestor.place, token, text });
     }
 }
 

@@ -94,6 +94,7 @@ impl Verification {
         }
         if let Some(answers_for) = bound.certificate {
             self.evidence.push(evidence("mtls", None, Some(answers_for.to_owned())));
+            self.verified.certificate = Some(Presented::of(context.view.client())?.x5t_s256());
         }
         if self.verified.agent.is_none() {
             let id =
@@ -144,6 +145,7 @@ impl Verification {
         }
         let key = Presented::of(context.view.client())?.verified()?.x5t_s256();
         self.evidence.push(evidence("mtls", None, Some(VERIFIED.to_owned())));
+        self.verified.certificate = Some(key.clone());
         if self.verified.agent.is_none() {
             // One space: subjects by token have two or more.
             self.verified.subject = Some(format!("certificate {key}"));

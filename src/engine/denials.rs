@@ -12,7 +12,7 @@ use super::delegation::WELL_KNOWN_DIRECTORY;
 use super::verify::{Context, Verification};
 use super::{Step, evidence};
 use crate::config::Gate;
-use crate::decision::Method;
+use crate::decision::{Agent, Method};
 use crate::delegation::{ChainEntry, ClaimNames, ClaimPaths};
 use crate::jose::{Claims, DecodedToken};
 use crate::memory::Memory;
@@ -100,6 +100,9 @@ impl Verification {
             .into_iter()
             .flat_map(|bound| [bound.jkt.as_deref(), bound.x5t_s256.as_deref()])
             .flatten()
+            // Whatever else the request is proven by, a certificate that was relied on is one of its keys.
+            .chain(self.verified.certificate.as_deref())
+            .chain(agent.and_then(|agent| agent.key.as_deref()))
             .collect();
         let agents = [
             agent.map(|agent| agent.id.as_str()),
@@ -109,13 +112,18 @@ impl Verification {
         let agents: Vec<String> =
             agents.into_iter().flatten().flat_map(|name| names_of_agent(context.gate, name)).collect();
         let agents: Vec<&str> = agents.iter().map(String::as_str).collect();
-        let signature_key = agent.filter(|agent| matches!(agent.method, Method::Signature(_)));
+        // With a certificate alone, its key is what says who the agent is.
+        let is_agents_own = |agent: &&Agent| match agent.method {
+            Method::Signature(_) => true,
+            method => method == Method::Mtls && token.is_none(),
+        };
+        let agent_key = agent.filter(is_agents_own);
         let subjects = Subjects {
             lineage,
             sub: token.and_then(|claims| claims.sub.as_deref()),
             agents: &agents,
             token_keys: &token_keys,
-            signature_key: signature_key.and_then(|agent| agent.key.as_deref()),
+            agent_key: agent_key.and_then(|agent| agent.key.as_deref()),
         };
         memory.denials.refusal(list, &subjects, context.now.seconds())
     }

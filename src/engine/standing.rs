@@ -4,6 +4,11 @@
 //! An opaque token is the exception, as only its issuer's answer says what it is bound to: it is asked about before
 //! token and proof are held together, and after the signatures of the request and of the proof have verified.
 //!
+//! What is asked about the request's token is asked about each token that it came from, too, as far as the request has
+//! them: a token that is taken back takes with it all that came from it. That is wrong with the delegation, as everything
+//! about those tokens is (`delegation.parent_invalid`), and counts against no agent: whoever has seen a request can put
+//! another parent beside it.
+//!
 //! Where nothing can be found out, the request is refused, unless its route says otherwise of tokens that are good by
 //! their own signature.
 
@@ -39,12 +44,26 @@ pub(super) struct Standing {
     /// What to ask after the response: whoever has the lease must ask, also for a request that is refused, or everyone
     /// else waits for it.
     pub(super) later: Vec<Inquiry>,
-    introspected: bool,
+    /// Which tokens nothing more is asked about, and of whom.
+    settled: Vec<(usize, &'static str)>,
 }
 
-/// What has to be asked, or waited for, before a token is known to be good.
+/// The place of the request's own token among those that are asked about.
+const OWN: usize = 0;
+
+impl Standing {
+    pub(super) fn is_settled(&self, place: usize, source: &'static str) -> bool {
+        self.settled.contains(&(place, source))
+    }
+
+    pub(super) fn settle(&mut self, place: usize, source: &'static str) {
+        self.settled.push((place, source));
+    }
+}
+
+/// What has to be asked, or waited for, before the tokens are known to be good.
 #[derive(Debug, Default)]
-struct Open {
+pub(super) struct Open {
     fetch: Vec<Inquiry>,
     wait: bool,
     /// Who is asked, for the decision.
@@ -75,8 +94,12 @@ impl Verification {
         }
         let introspection = issuer(context, index)?.introspection().ok_or(Reason::TokenMalformed)?;
         let mut open = Open::default();
-        let token = match self.introspect(context, memory, introspection, &mut open) {
-            Known::This(introspected) => introspected?,
+        let text = self.token.as_ref().map(|token| token.text.clone()).unwrap_or_default();
+        let token = match self.introspect(context, memory, introspection, &text, &mut open) {
+            Known::This(introspected) => {
+                self.standing.settle(OWN, INTROSPECTION);
+                introspected?
+            }
             Known::NotYet if self.is_patient(context) => return Ok(Some(open.step())),
             Known::NotYet | Known::Unavailable => {
                 self.standing.later.append(&mut open.fetch);
@@ -105,19 +128,27 @@ impl Verification {
         Ok(())
     }
 
-    /// Finds out whether the token still is good. Asks for everything at once, so that a request waits for the slowest
-    /// answer only.
+    /// Finds out whether the token still is good, and each that it came from. Asks for everything at once, so that a
+    /// request waits for the slowest answer only.
     pub(super) fn check_standing(
         &mut self,
         context: &Context<'_>,
         memory: &mut Memory,
     ) -> Result<Option<Step>, Reason> {
+        let lists = match self.find_lists(context, memory)? {
+            Ok(lists) => lists,
+            Err(step) => return Ok(Some(step)),
+        };
         let mut open = Open::default();
-        // Further sources of revocation are looked into here, by `and_then`.
-        let judged = self.introspect_jwt(context, memory, &mut open);
+        let judged = lists
+            .iter()
+            .try_for_each(|listed| self.check_list(context, memory, listed, &mut open))
+            .and_then(|()| self.introspect_jwts(context, memory, &mut open));
         if judged.is_ok() && open.is_empty() {
             return Ok(None);
         }
+        // Whoever waits for a list alone has been waiting since now.
+        self.standing.since.get_or_insert(context.now);
         if judged.is_ok() && self.is_patient(context) {
             return Ok(Some(open.step()));
         }
@@ -126,71 +157,126 @@ impl Verification {
         self.unavailable(context, open.source).map(|()| None)
     }
 
-    /// Whether the issuer of a JWT says that it is active, where the configuration has it asked.
-    fn introspect_jwt(
+    /// The places of the tokens that are asked about: the request's own, and those that it came from.
+    pub(super) fn places(&self) -> core::ops::RangeInclusive<usize> {
+        OWN..=self.verified.ancestors.len()
+    }
+
+    /// The token at a place, and as it was sent.
+    pub(super) fn holds(&self, place: usize) -> Option<(&Arc<VerifiedToken>, &str)> {
+        match place.checked_sub(1) {
+            None => Some((self.verified.token.as_ref()?, &self.token.as_ref()?.text)),
+            Some(index) => {
+                self.verified.ancestors.get(index).map(|ancestor| (&ancestor.token, &*ancestor.text))
+            }
+        }
+    }
+
+    /// Whether the issuers of JWTs say that they are active, where the configuration has them asked.
+    fn introspect_jwts(
         &mut self,
         context: &Context<'_>,
         memory: &mut Memory,
         open: &mut Open,
     ) -> Result<(), Reason> {
-        let Some(token) = self.verified.token.clone().filter(|_| !self.standing.introspected) else {
-            return Ok(());
-        };
-        let by_name = |issuer: &&crate::config::Issuer| issuer.name() == token.claims().iss;
-        let introspection =
-            context.gate.issuers().iter().find(by_name).and_then(|issuer| issuer.introspection());
-        let Some(introspection) = introspection.filter(|introspection| introspection.of_jwts) else {
-            return Ok(());
-        };
-        match self.introspect(context, memory, introspection, open) {
-            Known::NotYet => Ok(()),
-            Known::This(introspected) => introspected.map(|_| ()),
-            Known::Unavailable => {
-                self.standing.introspected = true;
-                self.unavailable(context, INTROSPECTION)
+        for place in self.places() {
+            let Some((token, text)) =
+                self.holds(place).filter(|_| !self.standing.is_settled(place, INTROSPECTION))
+            else {
+                continue;
+            };
+            let by_name = |issuer: &&crate::config::Issuer| issuer.name() == token.claims().iss;
+            let introspection =
+                context.gate.issuers().iter().find(by_name).and_then(|issuer| issuer.introspection());
+            let Some(introspection) = introspection.filter(|introspection| introspection.of_jwts) else {
+                continue;
+            };
+            let text = text.to_owned();
+            match self.introspect(context, memory, introspection, &text, open) {
+                Known::NotYet => {}
+                Known::This(introspected) => {
+                    self.standing.settle(place, INTROSPECTION);
+                    introspected.map_err(|reason| of_place(place, reason))?;
+                }
+                Known::Unavailable => self.cannot_be_found_out(context, place, INTROSPECTION)?,
             }
         }
+        Ok(())
     }
 
-    /// What is known of the request's token by introspection; else what to do for it.
+    /// What is known of a token by introspection; else what to do for it.
     fn introspect(
         &mut self,
         context: &Context<'_>,
         memory: &mut Memory,
         introspection: &Arc<Introspection>,
+        text: &str,
         open: &mut Open,
     ) -> Known<Introspected> {
-        let Some(token) = &self.token else { return Known::Unavailable };
         let since = *self.standing.since.get_or_insert(context.now);
-        let (key, source) = (introspection.key(&token.text), introspection.source());
+        let (key, source) = (introspection.key(text), introspection.source());
         match memory.introspected.look_up(key, source, since, context.now) {
             Lookup::Known { answer, at } => {
-                self.standing.introspected = true;
-                if answer.is_ok() {
-                    let age_secs = context.now.since(at).as_secs();
-                    self.verified.revocation.push(Freshness { source: INTROSPECTION, age_secs });
-                    let until = context.now.seconds().plus(ACTED_UPON_WITHIN);
-                    self.verified.deadlines.push((until, Reason::RequestBodyUnreadable));
-                }
-                // What else an answer says against a token is no matter of revocation.
-                let inactive =
-                    answer.as_ref().err().copied().filter(|reason| *reason == Reason::TokenInactive);
-                if answer.is_ok() || inactive.is_some() {
-                    self.evidence.push(evidence("revocation", inactive, Some(INTROSPECTION.to_owned())));
+                match &answer {
+                    Ok(_) => {
+                        self.is_known(context, INTROSPECTION, at);
+                        self.holds_by(INTROSPECTION);
+                    }
+                    // What else an answer says against a token is no matter of revocation.
+                    Err(Reason::TokenInactive) => {
+                        let inactive = Some(Reason::TokenInactive);
+                        self.evidence.push(evidence("revocation", inactive, Some(INTROSPECTION.to_owned())));
+                    }
+                    Err(_) => {}
                 }
                 Known::This(answer)
             }
             Lookup::Ask => {
-                open.source = INTROSPECTION;
-                open.fetch.push(introspection.inquiry(&token.text, context.id, context.now.seconds()));
+                open.ask(INTROSPECTION, introspection.inquiry(text, context.id, context.now.seconds()));
                 Known::NotYet
             }
             Lookup::Wait => {
-                (open.wait, open.source) = (true, INTROSPECTION);
+                open.wait(INTROSPECTION);
                 Known::NotYet
             }
             Lookup::Unavailable => Known::Unavailable,
         }
+    }
+
+    /// An answer of that time was acted upon. Of several of one source the oldest is told.
+    pub(super) fn is_known(&mut self, context: &Context<'_>, source: &'static str, at: UnixMillis) {
+        let age_secs = context.now.since(at).as_secs();
+        match self.verified.revocation.iter_mut().find(|known| known.source == source) {
+            Some(known) => known.age_secs = known.age_secs.max(age_secs),
+            None => self.verified.revocation.push(Freshness { source, age_secs }),
+        }
+        let until = context.now.seconds().plus(ACTED_UPON_WITHIN);
+        self.verified.deadlines.push((until, Reason::RequestBodyUnreadable));
+    }
+
+    /// A token is good by what a source said, which is told once for all of them.
+    pub(super) fn holds_by(&mut self, source: &'static str) {
+        let evidence = evidence("revocation", None, Some(source.to_owned()));
+        if !self.evidence.contains(&evidence) {
+            self.evidence.push(evidence);
+        }
+    }
+
+    /// A source said this against the token at a place.
+    pub(super) fn told(&mut self, place: usize, source: &'static str, reason: Reason) -> Reason {
+        self.evidence.push(evidence("revocation", Some(reason), Some(source.to_owned())));
+        of_place(place, reason)
+    }
+
+    /// Nothing can be found out about the token at a place.
+    pub(super) fn cannot_be_found_out(
+        &mut self,
+        context: &Context<'_>,
+        place: usize,
+        source: &'static str,
+    ) -> Result<(), Reason> {
+        self.standing.settle(place, source);
+        self.unavailable(context, source)
     }
 
     /// Whether the request may wait longer for answers.
@@ -205,7 +291,10 @@ impl Verification {
         }
         let code = Reason::RevocationUnavailable.code();
         let detail = Some(source.to_owned());
-        self.evidence.push(Evidence { check: "revocation", result: CheckResult::Skipped, code, detail });
+        let skipped = Evidence { check: "revocation", result: CheckResult::Skipped, code, detail };
+        if !self.evidence.contains(&skipped) {
+            self.evidence.push(skipped);
+        }
         Ok(())
     }
 
@@ -216,7 +305,21 @@ impl Verification {
     }
 }
 
+/// What is wrong with a token that the request's own came from is wrong with the delegation.
+fn of_place(place: usize, reason: Reason) -> Reason {
+    if place == OWN { reason } else { Reason::DelegationParentInvalid }
+}
+
 impl Open {
+    pub(super) fn ask(&mut self, source: &'static str, inquiry: Inquiry) {
+        self.source = source;
+        self.fetch.push(inquiry);
+    }
+
+    pub(super) fn wait(&mut self, source: &'static str) {
+        (self.wait, self.source) = (true, source);
+    }
+
     fn is_empty(&self) -> bool {
         self.fetch.is_empty() && !self.wait
     }

@@ -69,6 +69,8 @@ pub(super) struct Verified {
     pub(super) explanation: Option<Explanation>,
     pub(super) covers_authorization: bool,
     pub(super) token: Option<Arc<VerifiedToken>>,
+    /// The thumbprint of the connection's certificate, where anything was believed for it.
+    pub(super) certificate: Option<String>,
     /// The tokens that the token came from, as far as the request has them.
     pub(super) ancestors: Vec<Ancestor>,
     pub(super) subject: Option<String>,
@@ -206,7 +208,6 @@ enum Phase {
     Checks(Vec<Pending>),
     Done,
     Denials,
-    Status,
     Standing,
 }
 
@@ -395,13 +396,6 @@ impl Verification {
                 Phase::Denials => {
                     if let Some(step) = self.check_denials(context, memory)? {
                         self.phase = Phase::Denials;
-                        return Ok(Some(step));
-                    }
-                    self.phase = Phase::Status;
-                }
-                Phase::Status => {
-                    if let Some(step) = self.check_status(context, memory)? {
-                        self.phase = Phase::Status;
                         return Ok(Some(step));
                     }
                     self.phase = Phase::Standing;

@@ -115,6 +115,8 @@ kinds! {
     RevocationNotFound = "admin.revocation_not_found", 404;
     /// The deny list has no room for more: lift what need not be denied any more.
     DenyListFull = "admin.deny_list_full", 409;
+    /// A denial is lifted only where administrators must prove their keys: set `dpop = true` in `[admin]`.
+    LiftingNeedsProof = "admin.lifting_needs_proof", 403;
 }
 
 /// Why a change, or a request to the admin API, was refused, and which member is at fault.

@@ -6,7 +6,7 @@
 //! | `GET /revocations?after={revision}` | lists the entries after a revision, oldest first |
 //! | `POST /revocations` | denies: `kind`, `value`, `issuer`, `until` and `reason`, or a whole `token` by its `jti` |
 //! | `GET /revocations/{digest}` | shows an entry |
-//! | `DELETE /revocations/{digest}` | lifts it |
+//! | `DELETE /revocations/{digest}` | lifts it, where administrators prove their keys (`[admin] dpop`) |
 //! | `GET /revocations/audit?after={revision}` | lists the changes after a revision, oldest first |
 //!
 //! Entries show digests: who asks must know whom they are about. As for agents, whether the request may be made at all is
@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 
 use super::deny_list::{self, Digest, Kind};
 use super::ledger::{Changed, Denial, Denying, Ledger};
-use crate::config::{Gate, Issuer};
+use crate::config::{Admin, Gate, Issuer};
 use crate::jose::DecodedToken;
 use crate::registry::admin::{
     Answer, MAX_BODY_BYTES, PREFIX, Request, Segments, after, body, methods, no_body,
@@ -93,6 +93,10 @@ impl Command {
             (["revocations", "audit"], _) => Ok(Self::Audit { after: after(request.query)? }),
             (["revocations", text], "DELETE") => {
                 no_body(request)?;
+                // A token that was stolen must not undo what was done about it.
+                if !gate.admin().is_some_and(Admin::needs_proof) {
+                    return Err(Error::LiftingNeedsProof.into());
+                }
                 Ok(Self::Lift(digest(text)?, request.actor.clone()))
             }
             (["revocations", text], _) => Ok(Self::Read(digest(text)?)),

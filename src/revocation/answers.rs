@@ -7,8 +7,10 @@
 //! - A failure is told to everyone who was waiting. A source that fails [`PATIENCE`] times in a row, or that asks for a
 //!   pause, is left alone for up to [`MAX_PAUSE`], growing.
 //! - Questions to each source are counted: strangers decide what is asked. Over its budget nothing new is asked, and
-//!   what is known goes on to serve. Good answers are kept apart from all else, so that no number of bad ones pushes
-//!   them out.
+//!   what is known goes on to serve. Part of the budget is kept for what was good within the last [`KNOWN_FOR`]: no number
+//!   of questions about what nobody knows keeps those from being renewed.
+//! - Good answers are kept apart from all else, so that no number of bad ones pushes them out. At most [`MAX_BYTES`] of
+//!   them are kept; what was not used for longest goes.
 
 use alloc::borrow::ToOwned as _;
 use alloc::string::String;
@@ -24,6 +26,15 @@ const LEASE: Duration = Duration::from_secs(10);
 const PATIENCE: u32 = 2;
 /// Longest pause after failures, or that a source can ask for: 30 s. Nothing that is not known passes meanwhile.
 pub(crate) const MAX_PAUSE: Duration = Duration::from_secs(30);
+/// How long a thing counts as known after its good answer has ended: 10 min. Clients that come less often than that wait
+/// among the strangers.
+const KNOWN_FOR: Duration = Duration::from_mins(10);
+/// How many things are known to have been good, for each whose answer is kept: 4. A digest and a time take less than a
+/// tenth of an answer.
+const KNOWN: usize = 4;
+/// Most bytes of all good answers together, as they came: 2 MiB. Read, they take several times that. It is 2 KiB for each
+/// of 1024, and few answers have half of it.
+const MAX_BYTES: usize = 2 * 1024 * 1024;
 /// How many sources: as many as a configuration may have issuers.
 const SOURCES: usize = 64;
 
@@ -52,12 +63,18 @@ pub(crate) enum Lookup<A> {
 pub(crate) struct Source<'a> {
     pub(crate) name: &'a str,
     pub(crate) budget: Quota,
+    /// How much of the budget there is for what is not known to have been good.
+    pub(crate) of_strangers: Quota,
 }
 
 /// Answers by what they are about.
 #[derive(Clone, Debug)]
 pub(crate) struct Answers<A> {
     good: Bounded<Key, Answered<A>>,
+    /// Of all those in `good`.
+    bytes: usize,
+    /// Until when things count as known, whether their answers are kept or not.
+    known: Bounded<Key, UnixMillis>,
     /// Bad answers, failures, and what is being asked.
     other: Bounded<Key, Other<A>>,
     sources: Bounded<String, State>,
@@ -66,6 +83,7 @@ pub(crate) struct Answers<A> {
 #[derive(Clone, Debug)]
 struct Answered<A> {
     answer: A,
+    bytes: usize,
     at: UnixMillis,
     until: UnixMillis,
 }
@@ -80,6 +98,7 @@ struct Other<A> {
 #[derive(Clone, Copy, Debug, Default)]
 struct State {
     spent: Gcra,
+    spent_by_strangers: Gcra,
     failures: u32,
     paused_until: Option<UnixMillis>,
 }
@@ -87,7 +106,13 @@ struct State {
 impl<A: Clone> Answers<A> {
     /// None yet. Of good answers as of all others, at most `capacity` are kept.
     pub(crate) fn new(capacity: usize) -> Self {
-        Self { good: Bounded::new(capacity), other: Bounded::new(capacity), sources: Bounded::new(SOURCES) }
+        Self {
+            good: Bounded::new(capacity),
+            bytes: 0,
+            known: Bounded::new(capacity.saturating_mul(KNOWN)),
+            other: Bounded::new(capacity),
+            sources: Bounded::new(SOURCES),
+        }
     }
 
     /// What to do about a thing, for somebody who began to ask `since`.
@@ -123,6 +148,13 @@ impl<A: Clone> Answers<A> {
         if !outcome.allowed {
             return Lookup::Unavailable;
         }
+        if self.known.touch(&key).is_none_or(|until| now >= *until) {
+            let (spent, outcome) = state.spent_by_strangers.count(source.of_strangers, now);
+            if !outcome.allowed {
+                return Lookup::Unavailable;
+            }
+            state.spent_by_strangers = spent;
+        }
         state.spent = spent;
         self.sources.insert(source.name.to_owned(), state);
         other.leased_until = Some(now.plus(LEASE));
@@ -130,17 +162,38 @@ impl<A: Clone> Answers<A> {
         Lookup::Ask
     }
 
-    /// A good answer, to be kept for so long.
-    pub(crate) fn good(&mut self, key: Key, source: &str, answer: A, keep_for: Duration, now: UnixMillis) {
+    /// A good answer of so many bytes, to be kept for so long.
+    pub(crate) fn good(
+        &mut self,
+        key: Key,
+        source: &str,
+        (answer, bytes): (A, usize),
+        keep_for: Duration,
+        now: UnixMillis,
+    ) {
         self.other.remove(&key);
-        self.good.insert(key, Answered { answer, at: now, until: now.plus(keep_for) });
+        self.let_go_of(&key);
+        while self.good.is_full() || self.bytes.saturating_add(bytes) > MAX_BYTES {
+            let Some(oldest) = self.good.pop_oldest() else { break };
+            self.bytes = self.bytes.saturating_sub(oldest.bytes);
+        }
+        let until = now.plus(keep_for);
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.good.insert(key, Answered { answer, bytes, at: now, until });
+        self.known.insert(key, until.plus(KNOWN_FOR));
         self.answered(source);
+    }
+
+    fn let_go_of(&mut self, key: &Key) {
+        let bytes = self.good.remove(key).map_or(0, |answered| answered.bytes);
+        self.bytes = self.bytes.saturating_sub(bytes);
     }
 
     /// A bad answer, to be kept for so long.
     pub(crate) fn bad(&mut self, key: Key, source: &str, answer: A, keep_for: Duration, now: UnixMillis) {
-        self.good.remove(&key);
-        let bad = Some(Answered { answer, at: now, until: now.plus(keep_for) });
+        self.let_go_of(&key);
+        self.known.remove(&key);
+        let bad = Some(Answered { answer, bytes: 0, at: now, until: now.plus(keep_for) });
         self.other.insert(key, Other { leased_until: None, failed_at: None, bad });
         self.answered(source);
     }
@@ -160,7 +213,7 @@ impl<A: Clone> Answers<A> {
         retry_after: Option<Duration>,
         now: UnixMillis,
     ) {
-        self.good.remove(&key);
+        self.let_go_of(&key);
         self.other.insert(key, Other { leased_until: None, failed_at: Some(now), bad: None });
         if !of_source {
             return;
@@ -197,7 +250,8 @@ mod tests {
     const SOURCE: Source<'static> = source("https://auth.example", 3);
 
     const fn source(name: &str, a_minute: u32) -> Source<'_> {
-        Source { name, budget: Quota { limit: a_minute, burst: a_minute, window: Duration::from_mins(1) } }
+        let budget = Quota { limit: a_minute, burst: a_minute, window: Duration::from_mins(1) };
+        Source { name, budget, of_strangers: budget }
     }
 
     fn key(number: u8) -> Key {
@@ -219,7 +273,7 @@ mod tests {
         for _ in 0..50 {
             assert_eq!(look(&mut answers, 1, after(1)), Lookup::Wait);
         }
-        answers.good(key(1), SOURCE.name, "yes", CACHE, after(2));
+        answers.good(key(1), SOURCE.name, ("yes", 8), CACHE, after(2));
         assert_eq!(look(&mut answers, 1, after(61)), Lookup::Known { answer: "yes", at: after(2) });
         assert_eq!(look(&mut answers, 1, after(62)), Lookup::Ask, "there is no stale answer");
     }
@@ -236,7 +290,7 @@ mod tests {
     fn an_answer_that_is_not_kept_serves_those_who_waited_for_it_and_nobody_else() {
         let mut answers = Answers::new(8);
         assert_eq!(look(&mut answers, 1, NOW), Lookup::Ask);
-        answers.good(key(1), SOURCE.name, "yes", Duration::ZERO, after(1));
+        answers.good(key(1), SOURCE.name, ("yes", 8), Duration::ZERO, after(1));
         let waited = answers.look_up(key(1), SOURCE, NOW, after(2));
         assert_eq!(waited, Lookup::Known { answer: "yes", at: after(1) });
         assert_eq!(look(&mut answers, 1, after(2)), Lookup::Ask);
@@ -245,17 +299,17 @@ mod tests {
     #[test]
     fn a_bad_answer_takes_the_place_of_a_good_one() {
         let mut answers = Answers::new(8);
-        answers.good(key(1), SOURCE.name, "yes", CACHE, NOW);
+        answers.good(key(1), SOURCE.name, ("yes", 8), CACHE, NOW);
         answers.bad(key(1), SOURCE.name, "no", CACHE, after(1));
         assert_eq!(look(&mut answers, 1, after(2)), Lookup::Known { answer: "no", at: after(1) });
-        answers.good(key(1), SOURCE.name, "yes", CACHE, after(3));
+        answers.good(key(1), SOURCE.name, ("yes", 8), CACHE, after(3));
         assert_eq!(look(&mut answers, 1, after(4)), Lookup::Known { answer: "yes", at: after(3) });
     }
 
     #[test]
     fn a_failure_is_told_to_those_who_waited_and_the_next_may_ask() {
         let mut answers = Answers::new(8);
-        answers.good(key(1), SOURCE.name, "yes", Duration::from_secs(1), NOW);
+        answers.good(key(1), SOURCE.name, ("yes", 8), Duration::from_secs(1), NOW);
         assert_eq!(look(&mut answers, 1, after(2)), Lookup::Ask);
         answers.failed(key(1), SOURCE.name, true, None, after(3));
         assert_eq!(answers.look_up(key(1), SOURCE, after(2), after(4)), Lookup::Unavailable);
@@ -266,7 +320,7 @@ mod tests {
     fn a_source_that_keeps_failing_is_left_alone() {
         let mut answers: Answers<&str> = Answers::new(8);
         let (plenty, another) = (source(SOURCE.name, 100), source("https://other.example", 100));
-        let mut look =
+        let look =
             |answers: &mut Answers<_>, number, source, now| answers.look_up(key(number), source, now, now);
         for number in 1..=3 {
             assert_eq!(look(&mut answers, number, plenty, NOW), Lookup::Ask, "{number}");
@@ -275,7 +329,7 @@ mod tests {
         assert_eq!(look(&mut answers, 4, plenty, NOW), Lookup::Unavailable);
         assert_eq!(look(&mut answers, 4, another, NOW), Lookup::Ask);
         assert_eq!(look(&mut answers, 5, plenty, after(1)), Lookup::Ask);
-        answers.good(key(5), SOURCE.name, "yes", CACHE, after(1));
+        answers.good(key(5), SOURCE.name, ("yes", 8), CACHE, after(1));
         answers.failed(key(6), SOURCE.name, true, None, after(1));
         assert_eq!(
             look(&mut answers, 7, plenty, after(1)),
@@ -311,7 +365,7 @@ mod tests {
     #[test]
     fn over_its_budget_only_what_is_known_serves() {
         let mut answers = Answers::new(8);
-        answers.good(key(9), SOURCE.name, "yes", CACHE, NOW);
+        answers.good(key(9), SOURCE.name, ("yes", 8), CACHE, NOW);
         for number in 1..=3 {
             assert_eq!(look(&mut answers, number, NOW), Lookup::Ask, "{number}");
             answers.bad(key(number), SOURCE.name, "no", CACHE, NOW);
@@ -325,12 +379,63 @@ mod tests {
     #[test]
     fn no_number_of_bad_answers_pushes_a_good_one_out() {
         let mut answers = Answers::new(4);
-        answers.good(key(0), SOURCE.name, "yes", CACHE, NOW);
+        answers.good(key(0), SOURCE.name, ("yes", 8), CACHE, NOW);
         for number in 1..=200 {
             answers.bad(key(number), SOURCE.name, "no", CACHE, NOW);
             answers.failed(key(number), SOURCE.name, false, None, NOW);
         }
         assert_eq!(look(&mut answers, 0, NOW), Lookup::Known { answer: "yes", at: NOW });
         assert_eq!((answers.good.len(), answers.other.len()), (1, 4));
+    }
+
+    #[test]
+    fn strangers_leave_room_for_what_was_good() {
+        let mut answers = Answers::new(64);
+        let half = Quota { limit: 5, burst: 5, window: Duration::from_mins(1) };
+        let source = Source { of_strangers: half, ..source("https://auth.example", 10) };
+        for number in 1..=5 {
+            answers.good(key(number), source.name, ("yes", 8), CACHE, NOW);
+        }
+        let later = after(60);
+        let asked =
+            (50..=250).filter(|number| answers.look_up(key(*number), source, later, later) == Lookup::Ask);
+        assert_eq!(asked.count(), 5);
+        for number in 1..=5 {
+            assert_eq!(answers.look_up(key(number), source, later, later), Lookup::Ask, "{number}");
+        }
+        assert_eq!(answers.look_up(key(6), source, later, later), Lookup::Unavailable);
+
+        // A failure does not make a stranger of it, a bad answer does, and so does time.
+        let stands = |answers: &mut Answers<&'static str>, number, now| {
+            for stranger in 50..=250 {
+                answers.look_up(key(stranger), source, now, now);
+            }
+            answers.look_up(key(number), source, now, now)
+        };
+        answers.failed(key(1), source.name, false, None, later);
+        answers.bad(key(2), source.name, "no", Duration::from_secs(1), later);
+        assert_eq!(stands(&mut answers, 1, after(180)), Lookup::Ask);
+        assert_eq!(stands(&mut answers, 2, after(180)), Lookup::Unavailable);
+        assert_eq!(stands(&mut answers, 3, after(659)), Lookup::Ask);
+        assert_eq!(stands(&mut answers, 4, after(860)), Lookup::Unavailable);
+    }
+
+    #[test]
+    fn good_answers_are_bounded_in_bytes() {
+        let mut answers = Answers::new(255);
+        for number in 0..=255 {
+            answers.good(key(number), SOURCE.name, ("yes", 64 * 1024), CACHE, NOW);
+            answers.good(key(number), SOURCE.name, ("yes", 64 * 1024), CACHE, NOW);
+            assert_eq!(answers.bytes, answers.good.len() * 64 * 1024);
+            assert!(answers.bytes <= MAX_BYTES);
+            assert_eq!(look(&mut answers, number, NOW), Lookup::Known { answer: "yes", at: NOW });
+        }
+        assert_eq!(answers.good.len(), 32);
+        assert!(matches!(look(&mut answers, 224, NOW), Lookup::Known { .. }));
+        assert_eq!(look(&mut answers, 223, NOW), Lookup::Ask);
+        for number in 0..=255 {
+            answers.bad(key(number), SOURCE.name, "no", CACHE, NOW);
+        }
+        assert_eq!((answers.bytes, answers.good.len()), (0, 0));
     }
 }

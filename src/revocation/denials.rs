@@ -24,10 +24,10 @@ pub(crate) struct Subjects<'a> {
     pub(crate) sub: Option<&'a str>,
     /// The names of its agent: what it proved to be, and what its token calls it.
     pub(crate) agents: &'a [&'a str],
-    /// The keys that its token is bound to.
+    /// The keys that its token is bound to, and all others that it is proven by.
     pub(crate) token_keys: &'a [&'a str],
-    /// The key that it signed with.
-    pub(crate) signature_key: Option<&'a str>,
+    /// The key that it signed with, or of the certificate that it is known by.
+    pub(crate) agent_key: Option<&'a str>,
 }
 
 /// What one isolate knows of denials.
@@ -108,13 +108,12 @@ impl Denials {
             let is_denied = names.iter().any(|name| is_denied(&Digest::of(kind, "", name)));
             is_denied.then(|| kind.refusal())
         };
-        let of_signature =
-            subjects.signature_key.is_some_and(|key| is_denied(&Digest::of(Kind::Key, "", key)));
+        let of_agent_key = subjects.agent_key.is_some_and(|key| is_denied(&Digest::of(Kind::Key, "", key)));
         let iss = subjects.lineage.map_or("", |lineage| lineage.iss);
         let of_sub = subjects.sub.is_some_and(|sub| is_denied(&Digest::of(Kind::Sub, iss, sub)));
         // What is about the agent comes first: it says most about what the client may do.
         names(Kind::Agent, subjects.agents)
-            .or_else(|| of_signature.then_some(Reason::AgentKeyRevoked))
+            .or_else(|| of_agent_key.then_some(Reason::AgentKeyRevoked))
             .or_else(|| names(Kind::Key, subjects.token_keys))
             .or_else(|| of_sub.then(|| Kind::Sub.refusal()))
             .or_else(|| {

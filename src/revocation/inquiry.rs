@@ -204,17 +204,20 @@ impl Inquiry {
     pub fn read(&self, response: &InquiryResponse<'_>, now: UnixSeconds) -> InquiryReading {
         let retry_after = response.fields.combined("retry-after");
         let retry_after = retry_after.and_then(|value| key_set::retry_after(&value, now));
+        let bytes = response.body.map_or(0, <[u8]>::len);
         match &self.about {
             About::Introspection(_) => InquiryReading {
                 found: introspection::read(response).map(Answered::Introspection),
                 checks: Vec::new(),
                 unknown_kid: None,
                 retry_after,
+                bytes,
             },
             About::StatusList(asked) => {
                 let list_inquiry::Read { answer, checks, unknown_kid } =
                     list_inquiry::read(asked, response, now);
-                InquiryReading { found: answer.map(Answered::StatusList), checks, unknown_kid, retry_after }
+                let found = answer.map(Answered::StatusList);
+                InquiryReading { found, checks, unknown_kid, retry_after, bytes }
             }
         }
     }
@@ -294,6 +297,7 @@ pub struct InquiryReading {
     pub(super) checks: Vec<SignatureCheck>,
     pub(super) unknown_kid: Option<String>,
     pub(super) retry_after: Option<Duration>,
+    pub(super) bytes: usize,
 }
 
 /// An answer as it came, of each kind of inquiry.
@@ -329,6 +333,11 @@ impl InquiryReading {
     /// The key that the answer is signed with, where nobody knows it.
     pub(crate) fn unknown_kid(&self) -> Option<String> {
         self.unknown_kid.clone()
+    }
+
+    /// How long the answer was.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     pub(crate) fn retry_after(&self) -> Option<Duration> {

@@ -21,7 +21,7 @@ use serde_json::json;
 
 use super::answers::Source;
 use super::inquiry::{About, Inquiry, InquiryError, InquiryResponse, MAX_ANSWER_BYTES, Signing};
-use crate::crypto::{Algorithm, sha256_parts};
+use crate::crypto::{Algorithm, sha256_base64url, sha256_parts};
 use crate::delegation::ClaimNames;
 use crate::encoding::json::{self, Number, Object, Value};
 use crate::encoding::{base64url, form, structured};
@@ -112,8 +112,9 @@ pub(crate) struct Introspection {
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
     introspection: Arc<Introspection>,
-    /// Whether the token is a JWT, which has said itself whom it is for.
-    is_jwt: bool,
+    /// What an opaque token is known by where the answer does not say: its digest. A JWT, which says itself what it is
+    /// known by and whom it is for, has none.
+    digest: Option<String>,
 }
 
 impl Asked {
@@ -123,7 +124,7 @@ impl Asked {
 
     /// What an answer comes to, and how long it may be kept.
     pub(crate) fn verified(&self, answer: Answer, now: UnixMillis) -> (Introspected, Duration) {
-        self.introspection.verified(answer, self.is_jwt, now)
+        self.introspection.verified(answer, self.digest.as_deref(), now)
     }
 }
 
@@ -135,7 +136,10 @@ impl Introspection {
 
     /// Who is asked, and how often.
     pub(crate) fn source(&self) -> Source<'_> {
-        Source { name: &self.rules.issuer, budget: self.budget }
+        // JWTs have proven themselves before; what is opaque may be anything that anyone has made up.
+        let limit = if self.of_opaque { self.budget.limit.div_ceil(2) } else { self.budget.limit };
+        let of_strangers = Quota { limit, burst: limit, ..self.budget };
+        Source { name: &self.rules.issuer, budget: self.budget, of_strangers }
     }
 
     /// The question about a token (RFC 7662 §2.1). `id` is unique for each decision, and makes assertions single-use.
@@ -169,7 +173,7 @@ impl Introspection {
         Inquiry {
             about: About::Introspection(Asked {
                 introspection: Arc::clone(self),
-                is_jwt: is_jws_shaped(token),
+                digest: (!is_jws_shaped(token)).then(|| sha256_base64url(token.as_bytes())),
             }),
             key,
             method: "POST",
@@ -202,13 +206,13 @@ impl Introspection {
         format!("{}.{}", encode(&header), encode(&claims))
     }
 
-    fn verified(&self, answer: Answer, is_jwt: bool, now: UnixMillis) -> (Introspected, Duration) {
+    fn verified(&self, answer: Answer, digest: Option<&str>, now: UnixMillis) -> (Introspected, Duration) {
         let bad = |reason| (Err(reason), MAX_INACTIVE);
         let Answer::Active(members) = answer else { return bad(Reason::TokenInactive) };
         if !is_of_access_token(&members) {
             return bad(Reason::TokenTypeMismatch);
         }
-        match self.token(*members, is_jwt, now.seconds()) {
+        match self.token(*members, digest, now.seconds()) {
             Ok(token) => {
                 let exp = token.claims().exp;
                 let keep_for = self.cache.min(exp.since(now.seconds()));
@@ -220,15 +224,17 @@ impl Introspection {
 
     /// The token, with what the standard lets an answer leave out (RFC 7662 §2.2): without `iss` it is the issuer's who
     /// answered, without `exp` it is known to be good for as long as the answer is kept. Without `aud` it is for nobody,
-    /// unless the operator says that it is for this gate, or the token has said so itself.
+    /// unless the operator says that it is for this gate, or the token has said so itself. An opaque token without `jti` has
+    /// its SHA-256 for one, so that it can be denied.
     fn token(
         &self,
         members: Object<'static>,
-        is_jwt: bool,
+        digest: Option<&str>,
         now: UnixSeconds,
     ) -> Result<VerifiedToken, JwtError> {
         let text = |text: &str| Value::String(Cow::Owned(text.into()));
-        let audience = self.rules.audiences.first().filter(|_| is_jwt || !self.needs_audience);
+        let audience = self.rules.audiences.first().filter(|_| digest.is_none() || !self.needs_audience);
+        let members = digest.into_iter().fold(members, |members, digest| members.or("jti", text(digest)));
         let claims = members
             .or("iss", text(&self.rules.issuer))
             .or("exp", Value::Number(Number::Integer(now.plus(self.cache.max(Duration::from_secs(1))).0)))

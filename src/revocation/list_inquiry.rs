@@ -88,6 +88,11 @@ pub(crate) fn inquiry(issuer: &Issuer, reference: &Reference, keys: Arc<JwkSet>)
 }
 
 impl Asked {
+    /// Whose list it is.
+    pub(crate) fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
     /// How long the configuration lets a list be used.
     pub(crate) fn max_age(&self) -> Duration {
         self.max_age

@@ -60,6 +60,18 @@ impl<K: Ord + Clone, V> Bounded<K, V> {
         self.entries.insert(key, (self.tick, value));
     }
 
+    /// Whether another entry would push one out.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.entries.len() >= self.capacity
+    }
+
+    /// Takes the least recently used entry out.
+    pub fn pop_oldest(&mut self) -> Option<V> {
+        let (_, oldest) = self.by_use.pop_first()?;
+        self.entries.remove(&oldest).map(|(_, value)| value)
+    }
+
     /// Takes an entry out.
     pub fn remove(&mut self, key: &K) -> Option<V> {
         let (used, value) = self.entries.remove(key)?;
@@ -84,6 +96,19 @@ mod tests {
         assert_eq!(map.len(), 2);
         assert_eq!(map.remove(&"a"), Some(4));
         assert_eq!(map.len(), 1);
+    }
+
+    #[test]
+    fn the_least_recently_used_entry_is_taken_out_first() {
+        let mut map = Bounded::new(3);
+        for (key, value) in [("a", 1), ("b", 2), ("c", 3)] {
+            assert!(!map.is_full());
+            map.insert(key, value);
+        }
+        map.touch(&"a");
+        assert!(map.is_full());
+        assert_eq!([map.pop_oldest(), map.pop_oldest(), map.pop_oldest()], [Some(2), Some(3), Some(1)]);
+        assert_eq!((map.pop_oldest(), map.len(), map.by_use.len()), (None, 0, 0));
     }
 
     #[test]
