@@ -53,19 +53,35 @@ pub struct Operation {
 }
 
 /// The member of `params` that names what a method is about, where there is one.
-fn named_by(method: &str) -> Option<&'static str> {
+pub(crate) fn named_by(method: &str) -> Option<&'static str> {
     match method {
         "tools/call" | "prompts/get" => Some("name"),
-        "resources/read" => Some("uri"),
+        "resources/read" | "resources/subscribe" | "resources/unsubscribe" => Some("uri"),
         _ => None,
     }
 }
+
+/// Whether requests of a method repeat that name in a header field.
+fn repeats_name(method: &str) -> bool {
+    matches!(method, "tools/call" | "prompts/get" | "resources/read")
+}
+
+/// Members of a message and of its `params` that are read here or by whom it is for.
+const MEMBERS: [&str; 6] = ["jsonrpc", "id", "method", "params", "result", "error"];
+const PARAMS: [&str; 4] = ["name", "uri", "arguments", "_meta"];
 
 impl Operation {
     /// Reads a request's body and holds its fields against it. `legacy` takes requests of earlier revisions, which need
     /// not have the fields; those that are there are compared all the same.
     pub fn read(body: &[u8], fields: &Fields, legacy: bool) -> Result<Self, McpError> {
         let message = json::parse_object(body, body.len()).map_err(|_| McpError::Body)?;
+        let is_ambiguous =
+            |object: &Object<'_>, names: &[&str]| names.iter().any(|name| object.has_lookalike(name));
+        if is_ambiguous(&message, &MEMBERS)
+            || params(&message).is_some_and(|params| is_ambiguous(params, &PARAMS))
+        {
+            return Err(McpError::Body);
+        }
         let is_mirrored = match one(fields, "mcp-protocol-version")? {
             Some(version) if is_date(version) => version >= MIRRORED_SINCE,
             Some(_) => return Err(McpError::Header),
@@ -77,13 +93,18 @@ impl Operation {
         let operation = Self::of(&message, legacy && !is_mirrored)?;
         let stated = params(&message).and_then(|params| params.get("_meta")).and_then(Value::as_object);
         let stated = stated.and_then(|meta| meta.get(VERSION_MEMBER));
-        if let (Some(stated), Some(version)) = (stated, one(fields, "mcp-protocol-version")?)
-            && stated.as_str() != Some(version)
-        {
-            return Err(McpError::Header);
+        match (stated, one(fields, "mcp-protocol-version")?) {
+            (Some(stated), Some(version)) if stated.as_str() != Some(version) => {
+                return Err(McpError::Header);
+            }
+            // A revision of which the fields are part, without them.
+            (Some(stated), None) if stated.as_str().is_none_or(|version| version >= MIRRORED_SINCE) => {
+                return Err(McpError::Header);
+            }
+            _ => {}
         }
         agrees(one(fields, "mcp-method")?, operation.method.as_deref(), is_mirrored)?;
-        if operation.method.as_deref().and_then(named_by).is_some() {
+        if operation.method.as_deref().is_some_and(repeats_name) {
             let name = one(fields, "mcp-name")?.map(plain).transpose()?;
             agrees(name.as_deref(), operation.name.as_deref(), is_mirrored)?;
         }
@@ -249,6 +270,11 @@ mod tests {
         );
         assert_eq!(read(CALL, &[("mcp-name", "balance")], true), Err(McpError::Header));
         assert_eq!(read(CALL, &[MODERN], true), Err(McpError::Header));
+        let subscribe =
+            r#"{"jsonrpc":"2.0","id":1,"method":"resources/subscribe","params":{"uri":"file:///a"}}"#;
+        assert_eq!(read(subscribe, &[], true), Ok(operation("resources/subscribe", Some("file:///a"))));
+        let new = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}}"#;
+        assert_eq!(read(new, &[], true), Err(McpError::Header));
         let answer = r#"{"jsonrpc":"2.0","id":1,"result":{}}"#;
         assert_eq!(read(answer, &[], true), Ok(Operation::default()));
         assert_eq!(read(answer, &[("mcp-method", "tools/list")], true), Err(McpError::Header));
@@ -271,6 +297,10 @@ mod tests {
             r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":1}}"#,
             r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","method":"tools/call"}"#,
             r#"{"jsonrpc":"2.0","id":1,"result":{},"error":{}}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","Method":"tools/call"}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","Name":"b"}}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a"},"PARAMS":{"name":"b"}}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"resources/subscribe","params":{}}"#,
             long.as_str(),
         ] {
             assert_eq!(read(body, &[], true), Err(McpError::Body), "{body}");

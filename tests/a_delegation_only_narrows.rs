@@ -23,7 +23,7 @@ agents = { "urn:agents:shopper" = "https://agents.example/.well-known/http-messa
 
 [scopes]
 matching = "hierarchical"
-levels = { "files" = 1, "files:write" = 2, "*:admin" = 3 }
+levels = { "files" = 1, "files:write" = 2, "users:admin" = 3 }
 level_names = { restricted = 1, full = 3 }
 
 [[authorization_details]]
@@ -55,7 +55,22 @@ task = { field = "Task-Id" }
 [[routes]]
 match = "POST /task"
 require = ["token"]
-task = { body = "params.task_id" }
+task = { body = "/params/task_id" }
+
+[[routes]]
+match = "POST /files"
+require = ["token"]
+scope = ["files:write"]
+
+[[routes]]
+match = "POST /users"
+require = ["token"]
+scope = ["files:admin/users"]
+
+[[routes]]
+match = "POST /mcp"
+require = ["token"]
+mcp = { legacy = true, operations = [{ method = "tools/call", name = "write", scope = ["files:write"] }] }
 "#;
 
 fn config(change: impl Fn(String) -> String) -> World {
@@ -283,7 +298,7 @@ fn a_request_is_of_its_tokens_task() {
     assert_eq!(decision.task.unwrap().id.as_deref(), Some("t1"));
 
     let post = |body: Option<&str>| {
-        let draft = Draft::new("POST", "/task").bearer(&token);
+        let draft = Draft::new("POST", "/task").bearer(&token).field("content-type", "application/json");
         body.map_or(draft.clone(), |body| draft.body(body))
     };
     for body in [
@@ -299,6 +314,29 @@ fn a_request_is_of_its_tokens_task() {
     }
     refused(&world, &post(Some("{\"params\":{\"task_id\":\"t2\"}}")), "delegation.task_mismatch");
     assert_eq!(world.code(&post(Some("{\"params\":{\"task_id\":\"t1\"}}"))), "ok");
+    // A member whose name has dots is another one.
+    let dotted = r#"{"params.task_id":"t1","params":{"task_id":"t2"}}"#;
+    refused(&world, &post(Some(dotted)), "delegation.task_mismatch");
+    refused(&world, &post(Some(r#"{"/params/task_id":"t1"}"#)), "delegation.task_missing");
+    let dotted = r#"{"params.task_id":"t2","params":{"task_id":"t1"}}"#;
+    assert_eq!(world.code(&post(Some(dotted))), "ok");
+}
+
+#[test]
+fn a_task_is_read_from_content_that_is_called_json() {
+    let world = world();
+    let token = world.token(|claims| claims["task_id"] = json!("t1"));
+    let polyglot = r#"{"params":{"task_id":"t1","x":"&task_id=t2&"}}"#;
+    let post = || Draft::new("POST", "/task").bearer(&token).body(polyglot);
+    for kind in ["application/x-www-form-urlencoded", "text/plain", "application/json; charset=utf-16"] {
+        refused(&world, &post().field("content-type", kind), "delegation.task_missing");
+    }
+    refused(&world, &post(), "delegation.task_missing");
+    let json = || post().field("content-type", "application/json");
+    refused(&world, &json().field("content-encoding", "gzip"), "delegation.task_missing");
+    refused(&world, &json().field("content-type", "text/plain"), "delegation.task_missing");
+    assert_eq!(world.code(&json()), "ok");
+    assert_eq!(world.code(&post().field("content-type", "application/vnd.x+json")), "ok");
 }
 
 #[test]
@@ -309,16 +347,22 @@ fn scopes_stay_below_their_level() {
     for (level, scope) in [
         (json!(1), "files:write"),
         (json!(1), "files:write/a"),
-        (json!(2), "files files:admin"),
+        (json!(1), "files"),
+        (json!(2), "files users:admin"),
+        (json!(2), "users:admin/a"),
+        (json!(9), "users"),
         (json!("restricted"), "users:admin"),
         (json!("unknown"), "files"),
         (json!(9), "unknown"),
     ] {
         refused(&world, &with_level(level, scope), "delegation.scope_level_exceeded");
     }
-    for (level, scope) in
-        [(json!(1), "files:read"), (json!("full"), "files:write users:admin"), (json!(0), "")]
-    {
+    for (level, scope) in [
+        (json!(1), "files:read"),
+        (json!(2), "files"),
+        (json!("full"), "files:write users:admin"),
+        (json!(0), ""),
+    ] {
         assert_eq!(world.code(&with_level(level, scope)), "ok", "{scope}");
     }
     let chain = json!({ "scope": "files:write", "max_scope_level": 3, "delegation_chain": [{ "max_scope_level": 1 }] });
@@ -326,6 +370,41 @@ fn scopes_stay_below_their_level() {
     // A gate that does not know the levels cannot tell.
     let plain = World::with(&format!("{CONFIG}\n[[routes]]\nmatch = \"GET /any\"\nrequire = [\"token\"]\n"));
     refused(&plain, &any_token(&plain, &json!({ "max_scope_level": 1 })), "delegation.scope_level_exceeded");
+}
+
+#[test]
+fn no_level_is_passed_by_a_scope_that_is_written_wider() {
+    let with_level = |world: &World, draft: Draft, level: u32, scope: &str| {
+        draft.bearer(&world.token(with(&json!({ "max_scope_level": level, "scope": scope }))))
+    };
+    let files = || Draft::new("POST", "/files");
+    let world = world();
+    for scope in ["files", "files:write"] {
+        refused(&world, &with_level(&world, files(), 1, scope), "delegation.scope_level_exceeded");
+        assert_eq!(world.code(&with_level(&world, files(), 2, scope)), "ok", "{scope}");
+    }
+    let call = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"write"}}"#;
+    let call = || Draft::new("POST", "/mcp").field("content-type", "application/json").body(call);
+    refused(&world, &with_level(&world, call(), 1, "files"), "delegation.scope_level_exceeded");
+    assert_eq!(world.code(&with_level(&world, call(), 2, "files")), "ok");
+
+    // Below a scope with segments may lie one with any segment; a scope that stands for itself alone has what it says.
+    let ending = config(|config| config.replace("\"users:admin\" = 3", "\"*:admin\" = 3"));
+    let users = || Draft::new("POST", "/users");
+    for scope in ["files:admin/users", "files:admin", "files"] {
+        refused(&ending, &with_level(&ending, users(), 2, scope), "delegation.scope_level_exceeded");
+        assert_eq!(ending.code(&with_level(&ending, users(), 3, scope)), "ok", "{scope}");
+    }
+    refused(&ending, &with_level(&ending, files(), 2, "files"), "delegation.scope_level_exceeded");
+    let exact = config(|config| {
+        config.replace("\"users:admin\" = 3", "\"*:admin\" = 3").replace("\"hierarchical\"", "\"exact\"")
+    });
+    assert_eq!(exact.code(&with_level(&exact, files(), 2, "files files:write")), "ok");
+    refused(
+        &exact,
+        &with_level(&exact, files(), 2, "files:write files:admin"),
+        "delegation.scope_level_exceeded",
+    );
 }
 
 #[test]
@@ -512,6 +591,102 @@ fn a_parent_token_is_a_valid_token_of_the_same_issuer_that_the_child_names() {
 }
 
 #[test]
+fn no_token_is_its_own_parent() {
+    let world = config(|config| config.replace("parent_field", "lineage = \"required\"\nparent_field"));
+    let beside =
+        |token: &str, parent: &str| Draft::new("GET", "/any").bearer(token).field("parent-token", parent);
+    // A task that came from itself came from nothing: it demands no parent, and none can be shown for it.
+    let of_itself = world.token(with(&json!({ "task_id": "t", "parent_task_id": "t" })));
+    assert_eq!(world.code(&Draft::new("GET", "/any").bearer(&of_itself)), "ok");
+    refused(&world, &beside(&of_itself, &of_itself), "delegation.parent_invalid");
+    let sibling = world.token(with(&json!({ "jti": "other", "task_id": "t" })));
+    refused(&world, &beside(&of_itself, &sibling), "delegation.parent_invalid");
+
+    let of_itself = world.token(with(&json!({ "jti": "j", "parent_token_id": "j" })));
+    refused(&world, &Draft::new("GET", "/any").bearer(&of_itself), "delegation.parent_missing");
+    refused(&world, &beside(&of_itself, &of_itself), "delegation.parent_invalid");
+    let same_jti = world.token(with(&json!({ "jti": "j", "iat": NOW - 20 })));
+    refused(&world, &beside(&of_itself, &same_jti), "delegation.parent_invalid");
+    let same_jti = json!({ "jti": "j", "parent_token_id": "j", "delegation_chain": [same_jti] });
+    refused(&world, &any_token(&world, &same_jti), "delegation.parent_missing");
+    // Within a task, a token may come from another that is named.
+    let child = world.token(with(
+        &json!({ "jti": "c", "task_id": "t", "parent_task_id": "t", "parent_token_id": "other" }),
+    ));
+    refused(&world, &Draft::new("GET", "/any").bearer(&child), "delegation.parent_missing");
+    assert_eq!(world.code(&beside(&child, &sibling)), "ok");
+}
+
+#[test]
+fn a_parent_that_is_named_by_its_task_is_of_the_same_person() {
+    let world = config(|config| config.replace("parent_field", "lineage = \"required\"\nparent_field"));
+    let parent = |sub: &str| world.token(with(&json!({ "jti": "p", "task_id": "t1", "sub": sub })));
+    let child = |more: &Value| {
+        world.token(|claims| {
+            with(&json!({ "jti": "c", "task_id": "t2", "parent_task_id": "t1" }))(claims);
+            with(more)(claims);
+        })
+    };
+    let beside = |more: &Value, sub: &str| {
+        Draft::new("GET", "/any").bearer(&child(more)).field("parent-token", &parent(sub))
+    };
+    refused(&world, &beside(&json!({}), "person-2"), "delegation.parent_invalid");
+    refused(
+        &world,
+        &beside(&json!({ "delegator_sub": "person-3" }), "person-2"),
+        "delegation.parent_invalid",
+    );
+    assert_eq!(world.code(&beside(&json!({}), "person-1")), "ok");
+    assert_eq!(world.code(&beside(&json!({ "delegator_sub": "person-2" }), "person-2")), "ok");
+    assert_eq!(world.code(&beside(&json!({ "parent_token_id": "p" }), "person-2")), "ok");
+    let chained =
+        |sub: &str| Draft::new("GET", "/any").bearer(&child(&json!({ "delegation_chain": [parent(sub)] })));
+    refused(&world, &chained("person-2"), "delegation.parent_missing");
+    assert_eq!(world.code(&chained("person-1")), "ok");
+}
+
+#[test]
+fn what_a_token_came_from_is_held_to_its_own_rules() {
+    let world = world();
+    let inside = |ancestor: Value, own: Value| {
+        let mut root = json!({ "jti": "root" });
+        with(&ancestor)(&mut root);
+        let mut own = own;
+        own["delegation_chain"] = json!([world.token(with(&root))]);
+        any_token(&world, &own)
+    };
+    let beside = |parent: Value, own: Value| child(&world, &parent, &own);
+    let cases: [&dyn Fn(Value, Value) -> Draft; 2] = [&inside, &beside];
+    for draft in cases {
+        let widened = json!({ "scope": "a b", "delegation_chain": [{ "scope": "a" }] });
+        refused(&world, &draft(widened, json!({ "scope": "a" })), "delegation.scope_widened");
+        let narrow = json!({ "scope": "a", "delegation_chain": [{ "scope": "a" }] });
+        assert_eq!(world.code(&draft(narrow, json!({ "scope": "a" }))), "ok");
+
+        let unlinked = json!({ "delegation_chain": [{ "aud": "a" }, { "sub": "b" }] });
+        refused(&world, &draft(unlinked, json!({})), "delegation.parent_invalid");
+        let linked = json!({ "delegation_chain": [{ "aud": "a" }, { "sub": "a" }] });
+        assert_eq!(world.code(&draft(linked, json!({}))), "ok");
+
+        let level = json!({ "scope": "files", "delegation_chain": [{ "max_scope_level": 1 }] });
+        let write = json!({ "scope": "files:write" });
+        refused(&world, &draft(level.clone(), write), "delegation.scope_level_exceeded");
+        assert_eq!(world.code(&draft(level, json!({ "scope": "files:read" }))), "ok");
+
+        let steps = |count: usize| json!({ "delegation_chain": vec!["step"; count] });
+        refused(&world, &draft(steps(4), json!({})), "delegation.too_deep");
+        assert_eq!(world.code(&draft(steps(3), json!({}))), "ok");
+        let actors = |count: usize| json!({ "act": (1..count).fold(json!({ "sub": "a" }), |act, _| json!({ "sub": "a", "act": act })) });
+        refused(&world, &draft(actors(5), json!({})), "delegation.too_deep");
+        assert_eq!(world.code(&draft(actors(4), json!({}))), "ok");
+    }
+    // The steps after a token of the chain count with those before it.
+    let root = world.token(with(&json!({ "jti": "root", "delegation_chain": ["a", "b", "c"] })));
+    let later = json!({ "delegation_chain": [root, "d"] });
+    refused(&world, &any_token(&world, &later), "delegation.too_deep");
+}
+
+#[test]
 fn a_parent_that_was_verified_before_is_checked_for_its_time_and_keys_again() {
     let mut world = world();
     let draft = child(&world, &json!({ "exp": NOW + 60 }), &json!({ "exp": NOW + 60 }));
@@ -650,12 +825,12 @@ fn tokens_of_issuers_are_read_where_they_write() {
         ),
         // Entra ID, version 2 and version 1.
         (
-            r#"{ }"#,
+            r"{ }",
             json!({ "azp": "app", "scp": "Orders.Read Orders.Write", "roles": ["buyer"], "oid": "o", "tid": "t" }),
             (vec!["Orders.Read", "Orders.Write"], "app"),
         ),
         (
-            r#"{ }"#,
+            r"{ }",
             json!({ "appid": "app", "scp": "Orders.Read", "roles": "buyer" }),
             (vec!["Orders.Read"], "app"),
         ),
@@ -747,7 +922,18 @@ fn a_configuration_of_delegations_is_checked() {
         ("{ field = \"Task-Id\" }", "{ }", "routes[11].task: names no one place"),
         ("{ field = \"Task-Id\" }", "{ field = \"a\", body = \"b\" }", "routes[11].task: names no one place"),
         ("{ field = \"Task-Id\" }", "{ field = \"a b\" }", "routes[11].task.field: is not a field name"),
-        ("{ body = \"params.task_id\" }", "{ body = \"\" }", "routes[12].task.body: is not a claim"),
+        (
+            "{ body = \"/params/task_id\" }",
+            "{ body = \"\" }",
+            "routes[12].task.body: is no JSON Pointer (RFC 6901); write it as /task_id",
+        ),
+        (
+            "{ body = \"/params/task_id\" }",
+            "{ body = \"params.task_id\" }",
+            "routes[12].task.body: is no JSON Pointer",
+        ),
+        ("\"users:admin\" = 3", "\"*:\" = 3", "scopes.levels"),
+        ("\"users:admin\" = 3", "\"*:users:admin\" = 3", "scopes.levels"),
         (
             issuer,
             &format!("{issuer}\nclaims = {{ scopes = \"a\" }}"),

@@ -93,7 +93,8 @@ fn an_invalid_token_is_named_under_the_scheme_that_it_came_by() {
     let unbound = world.token(|_| {});
     let decision = world.decide(&Draft::new("GET", "/orders").dpop(&unbound, &world.holder));
     assert_eq!((decision.status, decision.code), (401, "token.not_bound"));
-    let fault = r#"error="invalid_token", error_description="The token was sent under the DPoP scheme, and is not bound to a key.", "#;
+    let title = Reason::TokenNotBound.title();
+    let fault = format!(r#"error="invalid_token", error_description="{title}", "#);
     let expected = [
         format!(r#"Bearer scope="order:read", {METADATA}"#),
         format!(r#"DPoP {fault}scope="order:read", {DPOP}{METADATA}"#),
@@ -133,6 +134,7 @@ fn operation(path: &str, method: &str, params: &Value) -> Draft {
     let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
     Draft::new("POST", path)
         .body(&body.to_string())
+        .field("content-type", "application/json")
         .field("mcp-protocol-version", "2026-07-28")
         .field("mcp-method", method)
 }
@@ -166,6 +168,13 @@ fn what_header_and_body_of_an_mcp_request_say_must_agree() {
     let decision = world.decide(&lie.bearer(&token));
     assert_eq!((decision.status, decision.code), (400, "mcp.header_mismatch"));
     assert!(challenges(&decision).is_empty());
+    let form = call("balance").bearer(&token);
+    let as_form = |(name, value): (String, String)| match name.as_str() {
+        "content-type" => (name, "application/x-www-form-urlencoded".to_owned()),
+        _ => (name, value),
+    };
+    let form = Draft { fields: form.fields.iter().cloned().map(as_form).collect(), ..form };
+    assert_eq!(world.code(&form), "mcp.body_malformed");
     let broken = call("balance").bearer(&token);
     let broken = Draft { body: Some(b"[]".to_vec()), ..broken };
     assert_eq!(world.code(&broken), "mcp.body_malformed");
@@ -348,6 +357,10 @@ fn what_cannot_be_is_refused_at_load() {
         (
             "[[routes]]\nmatch = \"GET /x\"\nrequire = [\"token\"]\nacr_values = [\"a b\"]",
             "routes[8].acr_values: has a value with a space",
+        ),
+        (
+            "[[routes]]\nmatch = \"POST /x\"\nrequire = [\"token\"]\nmcp = { operations = [{ method = \"tools/list\", name = \"a\" }] }",
+            "routes[8].mcp.operations[0].name: is of no such method",
         ),
         (
             "[[routes]]\nmatch = \"* /x\"\nrequire = [\"token\"]\nmcp = {}",

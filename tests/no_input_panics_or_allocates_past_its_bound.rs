@@ -13,6 +13,7 @@ use std::path::PathBuf;
 
 use bodies::{BODIES, Body};
 use cap::Cap;
+use countersign::encoding::base64url;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest::test_runner::{Config, TestRunner};
@@ -85,6 +86,20 @@ const PIECES: &[&str] = &[
     "\"d\":null",
     "1e9",
     "\\u0000",
+    "\"alg\":\"EdDSA\",",
+    "\"typ\":\"dpop+jwt\",",
+    "\"kid\":\"k\",",
+    "\"jwk\":{\"kty\":\"OKP\"},",
+    "\"crit\":[]",
+    "\"iss\":\"https://auth.shop.example\",",
+    "\"aud\":[\"https://shop.example\"],",
+    "\"exp\":1790000060,",
+    "\"act\":{\"sub\":\"a\"},",
+    "\"htu\":\"https://shop.example/orders\",",
+    "eyJhbGciOiJFZERTQSJ9",
+    ".",
+    "AA",
+    "==",
 ];
 
 /// What costs most for its length: many short members, parameters, components, lines, values.
@@ -106,6 +121,10 @@ const DENSE: &[(&str, &str, &str)] = &[
         "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"},",
         "{}]}",
     ),
+    ("{\"iss\":\"a\",\"aud\":\"b\",\"exp\":1,\"scope\":\"", "a ", "a\"}"),
+    ("{\"iss\":\"a\",\"exp\":1,\"aud\":[", "\"\",", "\"\"]}"),
+    ("{\"iss\":\"a\",\"aud\":\"b\",\"exp\":1,\"roles\":[", "\"a\",", "\"a\"]}"),
+    ("{\"typ\":\"dpop+jwt\",\"alg\":\"EdDSA\",\"x\":[", "1,", "1]}\n{}"),
     (
         "GET https://shop.example/\nSignature-Agent: ",
         "a=\"https://agents.example\",",
@@ -126,6 +145,12 @@ fn a_dictionary_parsed_for_each_component() -> Vec<u8> {
     let members: Vec<_> = (0..120).map(|i| format!("a{i}=1")).collect();
     let fields = format!("x-a: {}", members.join(","));
     format!("GET https://a/\n({})\n{fields}", components.join(" ")).into_bytes()
+}
+
+/// A token whose header has as many values as fit.
+fn a_header_of_many_values() -> Vec<u8> {
+    let header = format!(r#"{{"alg":"EdDSA","x":[{}1]}}"#, "1,".repeat(2900));
+    format!("{}.e30.AA", base64url::encode(header.as_bytes())).into_bytes()
 }
 
 fn input(seeds: Vec<Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
@@ -183,6 +208,7 @@ fn no_input_panics_or_allocates_past_its_bound() {
             check(seed);
         }
         check(&a_dictionary_parsed_for_each_component());
+        check(&a_header_of_many_values());
         let config = Config { cases: 800, failure_persistence: None, ..Config::default() };
         let result = TestRunner::new(config).run(&input(seeds.clone()), |input| {
             check(&input);

@@ -298,8 +298,8 @@ fn agents_are_those_that_were_proven() {
     let route = "match = \"GET /who\"\nrequire = [\"signature\"]\n[[routes.rules]]\nname = \"r\"\n";
     let directory = gate_support::DIRECTORY;
     for (agent, is_it) in [
-        (format!("id = [\"{directory}\"]"), true),
-        ("id = [\"https://agents.example\"]".into(), false),
+        (format!("id = [\"{directory}\"], method = [\"web-bot-auth\"]"), true),
+        ("id = [\"https://agents.example\"], method = [\"web-bot-auth\"]".into(), false),
         ("operator = [\"https://agents.example\"]".into(), true),
         ("operator = [\"https://other.example\"]".into(), false),
         ("method = [\"web-bot-auth\"]".into(), true),
@@ -311,7 +311,7 @@ fn agents_are_those_that_were_proven() {
         assert_eq!(code == "policy.rule_denied", is_it, "{agent}");
     }
     // A token names its client, and nobody answers for it.
-    let shopper = denying("when = { agent = { id = [\"shopper\"] } }");
+    let shopper = denying("when = { agent = { id = [\"shopper\"], method = [\"token\"] } }");
     assert_eq!(code(&shopper, |_| {}), "policy.rule_denied");
     assert_eq!(code(&shopper, |claims| claims["client_id"] = json!("other")), "ok");
     let operator = "when = { agent = { operator = [\"https://agents.example\"] } }";

@@ -78,7 +78,8 @@ fn each_vector_and_its_twin() {
                 let (wanted, found) = verdict(topic, input, keys.as_ref().unwrap_or(&common));
                 asked += 1;
                 if wanted != found {
-                    wrong.push(format!("{topic}/{} ({side}): wanted {wanted}; found {found}", vector["name"]));
+                    wrong
+                        .push(format!("{topic}/{} ({side}): wanted {wanted}; found {found}", vector["name"]));
                 }
             }
         }

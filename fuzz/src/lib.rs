@@ -12,10 +12,14 @@ use std::time::Duration;
 
 use countersign::config::{Config, Gate};
 use countersign::crypto::{Algorithm, Verdict};
-use countersign::encoding::json;
+use countersign::delegation::{ClaimNames, ClaimPaths};
+use countersign::dpop::{self, Proof, ProofRules};
 use countersign::encoding::structured::{Dictionary, Item, List};
+use countersign::encoding::{base64url, json};
 use countersign::engine::{Answer, Session, Step};
-use countersign::jose::jwk::{Jwk, JwkSet, MAX_SET_BYTES};
+use countersign::jose::jwk::{Jwk, JwkSet, MAX_CANDIDATES, MAX_SET_BYTES};
+use countersign::jose::jws::{Jws, MAX_JWS_BYTES};
+use countersign::jose::jwt::{DecodedToken, Profile, Rules};
 use countersign::keys::{DIRECTORY_MEDIA_TYPE, KeyResponse};
 use countersign::memory::Memory;
 use countersign::request::{Fields, RequestView, Target};
@@ -40,7 +44,7 @@ pub struct Body {
 }
 
 /// Every body.
-pub const BODIES: [Body; 11] = [
+pub const BODIES: [Body; 15] = [
     // Parsed as three types, twice each, and serialised. A parameter of two bytes is an entry of some 64.
     Body { name: "structured_fields", run: structured_fields, bytes: 8 << 10, bytes_per_byte: 600 },
     // A constant, as a message's bounds are: each of some 64 components can have one Dictionary of 16 KiB and 128 members
@@ -57,6 +61,12 @@ pub const BODIES: [Body; 11] = [
     Body { name: "deny_list", run: deny_list, bytes: 16 << 10, bytes_per_byte: 500 },
     // A whole decision, with a memory of its own.
     Body { name: "gate", run: gate, bytes: 32 << 20, bytes_per_byte: 1000 },
+    // Parsed twice, and its header by another parser too.
+    Body { name: "jws", run: jws, bytes: 16 << 10, bytes_per_byte: 500 },
+    // Decoded twice, named twice, judged by two profiles. Each naming keeps a copy of every claim.
+    Body { name: "claims", run: claims, bytes: 32 << 10, bytes_per_byte: 2000 },
+    Body { name: "dpop", run: dpop, bytes: 32 << 10, bytes_per_byte: 1000 },
+    Body { name: "jwk_set", run: jwk_set, bytes: 16 << 10, bytes_per_byte: 1000 },
 ];
 
 /// As a token: what is read is prechecked without panic. As the width of a status and a `lst`: every status that the list
@@ -247,6 +257,156 @@ pub fn introspection_answer(data: &[u8]) {
     }
 }
 
+/// A token of any kind. What is taken has one spelling, which is the text; and its header says the same to another
+/// parser.
+pub fn jws(data: &[u8]) {
+    let Some(text) = lossless(data) else { return };
+    let jws = Jws::parse(text);
+    assert_eq!(jws, Jws::parse(text), "two readings agree");
+    let Ok(jws) = jws else { return };
+    assert!(text.len() <= MAX_JWS_BYTES);
+    let header = text.split('.').next().unwrap_or_default();
+    let header = base64url::decode(header).expect("the header was decoded");
+    let parts = [header.as_slice(), jws.payload(), jws.signature()].map(base64url::encode);
+    assert_eq!(parts.join("."), text, "there is no other spelling");
+    assert_eq!(text.strip_prefix(jws.signing_input()), Some(format!(".{}", parts[2]).as_str()));
+    assert!(!jws.header().contains("crit") && !jws.header().contains("b64"));
+    // A number that is no `f64` is good JSON, and nothing that is read here.
+    if let Ok(peer) = serde_json::from_slice::<serde_json::Value>(&header) {
+        let peer = |name: &str| peer.get(name).and_then(serde_json::Value::as_str);
+        assert_eq!(
+            (peer("alg"), peer("typ"), peer("kid")),
+            (Some(jws.algorithm_name()), jws.typ(), jws.kid())
+        );
+    }
+}
+
+/// A text between the parts of a JWS and its signature, for what is signed to be reached by who cannot sign.
+fn token_of(header: &str, payload: &str) -> String {
+    format!("{}.{}.{}", base64url::encode(header.as_bytes()), base64url::encode(payload.as_bytes()), "AA")
+}
+
+/// The time of the vectors, at which what they have is good.
+const NOW: UnixSeconds = UnixSeconds(1_790_000_000);
+
+static RENAMED: LazyLock<ClaimNames> = LazyLock::new(|| ClaimNames {
+    scope: ClaimPaths::new(&["scp", "permissions.scope"]),
+    client_id: ClaimPaths::new(&["azp", "cid"]),
+    roles: ClaimPaths::new(&["realm_access.roles", "roles"]),
+    ..ClaimNames::default()
+});
+
+/// The claims of a token of either profile. What passes satisfies its rules, read by another parser; naming claims
+/// again changes nothing, nor does an earlier naming.
+pub fn claims(data: &[u8]) {
+    let Some(payload) = lossless(data) else { return };
+    for (profile, header) in
+        [(Profile::AtJwt, r#"{"alg":"EdDSA","typ":"at+jwt"}"#), (Profile::Jwt, r#"{"alg":"EdDSA"}"#)]
+    {
+        let token = token_of(header, payload);
+        let decoded = DecodedToken::decode(&token);
+        assert_eq!(decoded, DecodedToken::decode(&token), "two readings agree");
+        let Ok(decoded) = decoded else { return };
+        let renamed = decoded.clone().named(&RENAMED);
+        if let Ok(renamed) = &renamed {
+            assert_eq!(renamed.clone().named(&RENAMED).as_ref(), Ok(renamed), "once or twice is the same");
+        }
+        let usual =
+            renamed.as_ref().map_or(&decoded, |renamed| renamed).clone().named(&ClaimNames::default());
+        assert_eq!(usual, decoded.clone().named(&ClaimNames::default()), "no naming leaves a trace");
+        let rules = Rules {
+            issuer: "https://auth.shop.example".into(),
+            audiences: vec!["https://shop.example".into()],
+            algorithms: Algorithm::ALL.to_vec(),
+            profile,
+            clock_skew: Duration::from_secs(30),
+            max_lifetime: Some(Duration::from_hours(24)),
+        };
+        if decoded.precheck(&rules, NOW).is_ok() {
+            check_claims(payload, profile);
+        }
+    }
+}
+
+/// What holds of claims that passed, to a parser that is not ours.
+fn check_claims(payload: &str, profile: Profile) {
+    // A number that is good JSON and no `f64`: in a claim that is not read.
+    let Ok(peer) = serde_json::from_str::<serde_json::Value>(payload) else { return };
+    assert_eq!(peer["iss"], "https://auth.shop.example");
+    let audience = serde_json::Value::from("https://shop.example");
+    assert!(peer["aud"] == audience || peer["aud"].as_array().is_some_and(|all| all.contains(&audience)));
+    let exp = peer["exp"].as_i64().expect("it is an integer");
+    assert!(exp.saturating_add(30) > NOW.0);
+    let iat = peer.get("iat").map(|iat| iat.as_i64().expect("it is an integer"));
+    assert!(iat.is_none_or(|iat| iat <= NOW.0 + 30) && exp.saturating_sub(iat.unwrap_or(NOW.0)) <= 24 * 3600);
+    let has = |name: &str| peer[name].as_str().is_some_and(|text| !text.is_empty());
+    // The client has other names too.
+    assert!(profile == Profile::Jwt || (iat.is_some() && has("sub") && has("jti")));
+}
+
+/// A header, a line break, and claims; without one, a proof as it is sent. What fits the request says so to another
+/// parser too, and nothing holds without a signature.
+pub fn dpop(data: &[u8]) {
+    let Some(text) = lossless(data) else { return };
+    let split = text.split_once('\n');
+    let proof = split.map_or_else(|| text.to_owned(), |(header, payload)| token_of(header, payload));
+    let target = Target::parse("https://shop.example/orders?page=2").expect("it is a URL");
+    let rules = ProofRules {
+        method: "POST",
+        target: &target,
+        token: "token",
+        max_age: Duration::from_secs(60),
+        clock_skew: Duration::from_secs(30),
+    };
+    if let Ok(parsed) = Proof::parse(&proof, Algorithm::ALL) {
+        let _ = parsed.check();
+        if parsed.validate(&rules, NOW).is_ok()
+            && let Some((_, payload)) = split
+            && let Ok(peer) = serde_json::from_str::<serde_json::Value>(payload)
+        {
+            assert_eq!(peer["htm"], "POST");
+            let htu = peer["htu"].as_str().expect("it is a string");
+            assert!(htu.get(..20).is_some_and(|start| start.eq_ignore_ascii_case("https://shop.example")));
+            let iat = peer["iat"].as_i64().expect("it is an integer");
+            assert!((NOW.0 - 60..=NOW.0 + 30).contains(&iat));
+        }
+    }
+    let expected = dpop::verify::Expected {
+        method: rules.method.into(),
+        token: Some(rules.token.into()),
+        algorithms: Algorithm::ALL.to_vec(),
+        max_age: rules.max_age,
+        clock_skew: rules.clock_skew,
+        nonce: None,
+        target: target.clone(),
+    };
+    let report = dpop::verify::inspect(&proof, &expected, NOW).conclude(false);
+    assert!(report.reason.is_some() && report.jkt.is_none());
+}
+
+/// The keys of an issuer. Each that is kept is public, is found by its name, and is tried for what it permits only.
+pub fn jwk_set(data: &[u8]) {
+    let set = JwkSet::parse(data);
+    assert_eq!(set, JwkSet::parse(data), "two readings agree");
+    let Ok(set) = set else { return };
+    if let Ok(peer) = serde_json::from_slice::<serde_json::Value>(data) {
+        let all = peer["keys"].as_array().expect("it is a set to others too");
+        assert_eq!(all.len(), set.keys().len() + set.skipped().len(), "no key is lost");
+        let private =
+            all.iter().filter(|key| ["d", "p", "q", "k"].iter().any(|name| key.get(name).is_some()));
+        assert!(set.skipped().len() >= private.count(), "no private key is kept");
+    }
+    for key in set.keys() {
+        let name = key.kid().unwrap_or(key.thumbprint());
+        assert!(key.is_named(name) && set.by_thumbprint(key.thumbprint()).is_some());
+        let among = set.candidates(Some(name), None);
+        assert!(among.len() == MAX_CANDIDATES || among.contains(&key), "it is found by its name");
+        for &algorithm in Algorithm::ALL {
+            assert!(set.candidates(Some(name), algorithm).iter().all(|found| found.permits(algorithm)));
+        }
+    }
+}
+
 /// Strict JSON: what is taken is JSON to another parser too, and has the same members.
 pub fn json_document(data: &[u8]) {
     let value = json::parse(data, MAX_SET_BYTES);
@@ -338,7 +498,7 @@ pub fn gate(data: &[u8]) {
                 Answer::Ready
             }
             Step::Wait => {
-                now = now.plus(std::time::Duration::from_secs(1));
+                now = now.plus(Duration::from_secs(1));
                 Answer::Ready
             }
         };

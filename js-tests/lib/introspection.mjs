@@ -29,7 +29,7 @@ export class Introspection {
   asked = [];
   /** The answers 401, as the client did not prove who it is. */
   refused = 0;
-  /** Answers with this status instead, while it is set. @type {number | undefined} */
+  /** Answers with this status instead, and leads elsewhere, while it is set. @type {number | undefined} */
   failing = undefined;
   /** Never answers while it is set. */
   hanging = false;
@@ -71,7 +71,10 @@ export class Introspection {
     this.asked.push(token);
     if (this.hanging) return;
     if (this.delay > 0) await new Promise((resolve) => setTimeout(resolve, this.delay));
-    if (this.failing) return sendJson(response, this.failing, { active: true });
+    const elsewhere = "/elsewhere";
+    if (this.failing && request.url !== elsewhere) {
+      return sendJson(response, this.failing, { active: true }, { location: OPAQUE_ISSUER + elsewhere });
+    }
     const proper =
       request.method === "POST" &&
       request.headers["content-type"] === "application/x-www-form-urlencoded" &&

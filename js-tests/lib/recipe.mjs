@@ -25,7 +25,7 @@ import { prove } from "./proof.mjs";
 
 /**
  * @typedef {object} Verdict what the gate made of a request
- * @property {"allow" | "challenge" | "deny" | "throttle" | "unavailable" | "error"} outcome
+ * @property {"allow" | "challenge" | "approve" | "deny" | "throttle" | "unavailable" | "error"} outcome
  * @property {number} status
  * @property {string} code
  * @property {number} ms
@@ -90,14 +90,16 @@ export async function judge(wire, agent) {
     return { outcome: "allow", status, code: "ok", ms, answer, seen: json(answer) };
   }
   const code = json(answer)?.code ?? "(none)";
-  return { outcome: outcomeOf(status), status, code, ms, answer };
+  return { outcome: outcomeOf(status, code), status, code, ms, answer };
 }
 
 /**
  * @param {number} status
+ * @param {string} code
  * @returns {Verdict["outcome"]}
  */
-function outcomeOf(status) {
+function outcomeOf(status, code) {
+  if (code === "policy.approval_required") return "approve";
   if (status === 401) return "challenge";
   if (status === 429) return "throttle";
   if (status === 503) return "unavailable";

@@ -61,6 +61,14 @@ test("fifty requests at once ask once, and the decision says how fresh the answe
     assert.equal((await gate.check(orders("unknown"))).code, "token.inactive");
   }));
 
+test("a redirect is not followed", () =>
+  staged({}, async (gate, endpoint) => {
+    endpoint.failing = 307;
+    const token = endpoint.knows("opaque-1", API);
+    assert.equal((await gate.check(orders(token))).code, "revocation.unavailable");
+    assert.deepEqual(endpoint.asked, [token]);
+  }));
+
 test("a dead endpoint refuses, with a line for the log and without the token in it", () =>
   staged({}, async (gate, endpoint, lines) => {
     endpoint.failing = 503;

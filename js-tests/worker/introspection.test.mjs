@@ -142,7 +142,9 @@ staged("a dead endpoint lets a JWT through where the route says so, and an opaqu
 
 staged("a redirect is not followed", {}, async ({ url, endpoint, ask }) => {
   endpoint.failing = 307;
-  assert.equal(await ask(endpoint.knows("opaque-1", url)), "503 revocation.unavailable");
+  const token = endpoint.knows("opaque-1", url);
+  assert.equal(await ask(token), "503 revocation.unavailable");
+  assert.deepEqual(endpoint.asked, [token]);
 });
 
 staged("a bound token is held to its key", {}, async ({ url, endpoint }) => {

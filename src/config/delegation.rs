@@ -10,9 +10,9 @@ use serde::Deserialize;
 
 use super::gate::{Faults, is_scope};
 use super::{Config, MAX_ENTRIES};
-use crate::delegation::ClaimPaths;
 use crate::delegation::details::{AmountMembers, DetailsType, MAX_DECIMALS};
-use crate::delegation::scope::{Grammar, Levels};
+use crate::delegation::scope::{Grammar, Levels, is_segment};
+use crate::encoding::json::Pointer;
 use crate::request::is_token_byte;
 
 /// Most scopes with a level, and most names of levels.
@@ -33,8 +33,10 @@ pub struct ScopesConfig {
     /// When one scope stands for another, wherever scopes are compared. Default: `exact`.
     pub matching: MatchingConfig,
     /// Scopes by their level, from 0 up, for tokens with `max_scope_level`: `"files:write" = 2`. A scope gets the highest
-    /// level of those that cover it; `"*:write"` covers every scope with that last segment. A token with
-    /// `max_scope_level` and a scope without a level is refused. Default: none. Range: 0 to 256 entries.
+    /// level of those that cover it and of those that it covers; one that none covers has no level. `"*:write"` covers
+    /// every scope with that last segment. With `hierarchical` it covers those with that segment anywhere, and as one may
+    /// lie below any scope, no scope has a lower level: write such scopes out instead. A token with `max_scope_level` and
+    /// a scope without a level is refused. Default: none. Range: 0 to 256 entries.
     pub levels: BTreeMap<String, u32>,
     /// What tokens call a level by name in `max_scope_level`: `restricted = 1`. Default: none. Range: 0 to 256 entries.
     pub level_names: BTreeMap<String, u32>,
@@ -131,7 +133,8 @@ impl Default for DelegationConfig {
 pub struct TaskConfig {
     /// The request field, as `Task-Id`. Add it to `components`, so that the agent's signature covers it. Default: none.
     pub field: Option<String>,
-    /// The member of the body's JSON, as `task_id` or `params.task_id`. Default: none.
+    /// Where the body's JSON has it: a JSON Pointer (RFC 6901), as `/task_id` or `/params/task_id`. A body that is not
+    /// called JSON by its `Content-Type` names none. Default: none.
     pub body: Option<String>,
 }
 
@@ -140,8 +143,8 @@ pub struct TaskConfig {
 pub(crate) enum TaskSource {
     /// In this field, in lower case.
     Field(String),
-    /// In this member of its body.
-    Body(String),
+    /// Here in the JSON of its body.
+    Body(Pointer),
 }
 
 /// What a running gate knows of delegations.
@@ -171,10 +174,11 @@ impl Faults {
         for (name, levels) in [("levels", &scopes.levels), ("level_names", &scopes.level_names)] {
             self.count(&format!("scopes.{name}"), levels.len(), 0, MAX_LEVELS);
         }
-        for scope in scopes.levels.keys().filter(|scope| !is_scope(scope)) {
+        let is_rule = |scope: &str| is_scope(scope) && scope.strip_prefix("*:").is_none_or(is_segment);
+        for scope in scopes.levels.keys().filter(|scope| !is_rule(scope)) {
             self.add(
                 format!("scopes.levels[{scope:?}]"),
-                "is not a scope (RFC 6749 §3.3); write one, or \"*:\" and a last segment",
+                "is not a scope (RFC 6749 §3.3); write one, or \"*:\" and one segment",
             );
         }
         let levels = |levels: &BTreeMap<String, u32>| levels.iter().map(|(k, v)| (k.clone(), *v)).collect();
@@ -233,13 +237,18 @@ impl Faults {
                 Some(TaskSource::Field(self.request_field(&format!("{path}.field"), field)))
             }
             (None, Some(body)) => {
-                if let Some(fault) = ClaimPaths::new(&[body]).fault() {
+                let pointer = Pointer::parse(body);
+                if pointer.is_none() {
+                    let fault = "is no JSON Pointer (RFC 6901); write it as /task_id or /params/task_id";
                     self.add(format!("{path}.body"), fault);
                 }
-                Some(TaskSource::Body(body.clone()))
+                pointer.map(TaskSource::Body)
             }
             _ => {
-                self.add(path, "names no one place; write { field = \"Task-Id\" } or { body = \"task_id\" }");
+                self.add(
+                    path,
+                    "names no one place; write { field = \"Task-Id\" } or { body = \"/task_id\" }",
+                );
                 None
             }
         }

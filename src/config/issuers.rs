@@ -197,7 +197,7 @@ impl Faults {
             allow_loopback,
         );
         let (claims, agent) = (issuer.claims.clone(), issuer.agent);
-        Issuer { keys, claims, status_lists, agent, rules, introspection }
+        Issuer { keys, rules, claims, status_lists, agent, introspection }
     }
 
     fn issuer_keys(&mut self, path: &str, issuer: &IssuerConfig, allow_loopback: bool) -> IssuerKeys {

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use serde::Deserialize;
 
 use super::gate::{Faults, is_scope};
+use crate::mcp::named_by;
 use crate::policy::mcp::{Mcp, McpRule};
 
 /// Most operations of one route.
@@ -34,7 +35,8 @@ pub struct McpConfig {
 pub struct McpOperationConfig {
     /// The JSON-RPC method, as `tools/call`.
     pub method: String,
-    /// The tool or prompt, or the URI of the resource, compared byte for byte. Default: any.
+    /// The tool (`tools/call`), prompt (`prompts/get`) or URI (`resources/read`, `subscribe`, `unsubscribe`), compared byte
+    /// for byte. Default: any.
     #[serde(default)]
     pub name: Option<String>,
     /// The scopes that the token must have beside the route's, all of them. Default: none.
@@ -49,6 +51,12 @@ impl Faults {
         for (i, operation) in config.operations.iter().enumerate() {
             if operation.method.is_empty() {
                 self.add(format!("{operations}[{i}].method"), "is empty; write a method, as \"tools/call\"");
+            }
+            if operation.name.is_some() && named_by(&operation.method).is_none() {
+                self.add(
+                    format!("{operations}[{i}].name"),
+                    "is of no such method, so that the operation would never match; leave it out",
+                );
             }
             if operation.scope.iter().any(|scope| !is_scope(scope)) {
                 self.add(

@@ -236,7 +236,9 @@ pub struct NetworkConditionConfig {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct AgentConditionConfig {
-    /// Its identity, as `agent.id` of decisions has it. Default: any. Range: 0 to 256 entries.
+    /// Its identity, as `agent.id` of decisions has it, with `method` beside it: what is proven in different ways may be
+    /// called alike. Names of clients are unique for their issuer only; where there are several, ask for the claim `iss`
+    /// too. Default: any. Range: 0 to 256 entries.
     pub id: Vec<String>,
     /// Who answers for it, as `agent.operator` of decisions has it. Default: any. Range: 0 to 256 entries.
     pub operator: Vec<String>,
@@ -644,6 +646,12 @@ impl Faults {
     fn agent(&mut self, path: &str, agent: &AgentConditionConfig, context: &Context<'_>) -> Condition {
         for (name, values) in [("id", &agent.id), ("operator", &agent.operator), ("method", &agent.method)] {
             self.values(&format!("{path}.{name}"), values, 0);
+        }
+        if !agent.id.is_empty() && agent.method.is_empty() {
+            self.add(
+                format!("{path}.id"),
+                "could be the name of an agent that was proven in another way; write method = [\"web-bot-auth\"], or how else",
+            );
         }
         if *agent == AgentConditionConfig::default() {
             self.add(path, "asks nothing; write `id`, `operator` or `method`");

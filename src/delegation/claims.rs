@@ -136,10 +136,10 @@ impl Claims {
         })
     }
 
-    /// Whether the token says that it was derived from another.
+    /// Whether the token says that it was derived from another. A task that came from itself came from nothing.
     #[must_use]
     pub fn names_parent(&self) -> bool {
-        self.parent_token.is_some() || self.parent_task.is_some()
+        self.parent_token.is_some() || (self.parent_task.is_some() && self.parent_task != self.task)
     }
 }
 

@@ -44,6 +44,11 @@ impl Grammar {
 
 const SEPARATORS: [char; 2] = [':', '/'];
 
+/// Whether this is one segment of a scope.
+pub(crate) fn is_segment(text: &str) -> bool {
+    !text.is_empty() && !text.contains(SEPARATORS)
+}
+
 /// Whether the scope has segments, none of them empty.
 fn is_path(scope: &str) -> bool {
     scope.split(SEPARATORS).all(|segment| !segment.is_empty())
@@ -52,7 +57,7 @@ fn is_path(scope: &str) -> bool {
 /// The levels of scopes, for `max_scope_level`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Levels {
-    /// A scope, or `*:` and a last segment, with the level of what it covers.
+    /// A scope, or `*:` and a segment, with the level of what it covers.
     scopes: Vec<(String, u32)>,
     /// What tokens call a level by name.
     names: Vec<(String, u32)>,
@@ -64,14 +69,26 @@ impl Levels {
         Self { scopes, names }
     }
 
-    /// The level of a scope: the highest of all that speak about it, `None` where none does.
+    /// The level of a scope, `None` where no rule covers it. It is the highest of all rules that cover it or that it
+    /// covers: whoever has a scope may do what lies below it. What could lie below one with segments ends in anything,
+    /// so that each `*:` rule counts for it.
     #[must_use]
     pub fn of_scope(&self, grammar: Grammar, scope: &str) -> Option<u32> {
-        let speaks = |rule: &str| match rule.strip_prefix("*:") {
-            Some(last) => scope.rsplit(SEPARATORS).next() == Some(last),
+        let has_below = grammar == Grammar::Hierarchical && is_path(scope);
+        let has_segment = |segment: &str| scope.split(SEPARATORS).any(|own| own == segment);
+        let covers = |rule: &str| match rule.strip_prefix("*:") {
+            Some(segment) if has_below => has_segment(segment),
+            Some(segment) => scope.rsplit(SEPARATORS).next() == Some(segment),
             None => grammar.covers(rule, scope),
         };
-        self.scopes.iter().filter(|(rule, _)| speaks(rule)).map(|(_, level)| *level).max()
+        let is_touched = |rule: &str| match rule.strip_prefix("*:") {
+            Some(segment) => has_below || has_segment(segment),
+            None => grammar.covers(rule, scope) || grammar.covers(scope, rule),
+        };
+        if !self.scopes.iter().any(|(rule, _)| covers(rule)) {
+            return None;
+        }
+        self.scopes.iter().filter(|(rule, _)| is_touched(rule)).map(|(_, level)| *level).max()
     }
 
     /// The level with this name.
@@ -121,15 +138,30 @@ mod tests {
 
     #[test]
     fn the_highest_level_of_a_scope_counts() {
-        let rules = [("files", 1), ("files:write", 2), ("*:admin", 3)].map(|(s, l)| (String::from(s), l));
-        let levels = Levels::new(rules.to_vec(), alloc::vec![("restricted".into(), 1)]);
-        let of = |scope| levels.of_scope(Grammar::Hierarchical, scope);
+        let levels = |rules: &[(&str, u32)]| {
+            let rules = rules.iter().map(|(scope, level)| (String::from(*scope), *level)).collect();
+            Levels::new(rules, alloc::vec![("restricted".into(), 1)])
+        };
+        let named = levels(&[("files", 1), ("files:write", 2), ("users:admin", 4)]);
+        let of = |scope| named.of_scope(Grammar::Hierarchical, scope);
         assert_eq!((of("files:read"), of("files:write"), of("files:write/a")), (Some(1), Some(2), Some(2)));
-        assert_eq!(
-            (of("files/admin"), of("other:admin"), of("other"), of("filesystem")),
-            (Some(3), Some(3), None, None)
-        );
-        assert_eq!(levels.of_scope(Grammar::Exact, "files:read"), None);
-        assert_eq!((levels.named("restricted"), levels.named("full")), (Some(1), None));
+        // Whoever has the scope above has the one below.
+        assert_eq!((of("files"), of("users:admin/a")), (Some(2), Some(4)));
+        // To cover what has a level is not to have one.
+        assert_eq!((of("users"), of("other"), of("filesystem"), of("files:")), (None, None, None, None));
+        assert_eq!(named.of_scope(Grammar::Exact, "files"), Some(1));
+        assert_eq!(named.of_scope(Grammar::Exact, "files:read"), None);
+        assert_eq!((named.named("restricted"), named.named("full")), (Some(1), None));
+
+        let ending = levels(&[("files", 1), ("https://a", 1), ("*:admin", 3)]);
+        let of = |scope| ending.of_scope(Grammar::Hierarchical, scope);
+        for scope in ["files", "files:read", "files:admin", "files:admin/users", "other/admin", "admin:a"] {
+            assert_eq!(of(scope), Some(3), "{scope}");
+        }
+        assert_eq!((of("other"), of("files:administrator"), of("other:")), (None, Some(3), None));
+        // What has an empty segment has nothing below it.
+        assert_eq!((of("https://a"), of("https://a/admin")), (Some(1), Some(3)));
+        let of = |scope| ending.of_scope(Grammar::Exact, scope);
+        assert_eq!((of("files"), of("files:admin"), of("files:admin/users")), (Some(1), Some(3), None));
     }
 }

@@ -149,6 +149,10 @@ fn binding(token: &str) -> Binding {
     let Ok(claims) = jws.claims() else { return Binding::Unreadable(Reason::TokenMalformed) };
     let Some(cnf) = claims.get("cnf") else { return Binding::Unstated };
     let Some(cnf) = cnf.as_object() else { return Binding::Unreadable(Reason::TokenClaimInvalid) };
+    // A gate would not know how to check these; a certificate is another matter than the proof.
+    if cnf.iter().any(|(name, _)| !["jkt", "x5t#S256"].contains(&name)) {
+        return Binding::Unreadable(Reason::TokenBindingUnsupported);
+    }
     match cnf.get("jkt").map(Value::as_str) {
         Some(Some(jkt)) => Binding::Key(jkt.to_owned()),
         Some(None) => Binding::Unreadable(Reason::TokenClaimInvalid),

@@ -211,6 +211,14 @@ impl<'a> Object<'a> {
         self.get(name).is_some()
     }
 
+    /// Whether a member has this name but for its case. Binders that ignore case, as those of Go and .NET do, would take
+    /// it for the one that is meant, so that two readers would read two values. Letters outside ASCII count where they
+    /// fold to one inside: `ſ` and the Kelvin sign.
+    #[must_use]
+    pub fn has_lookalike(&self, name: &str) -> bool {
+        self.iter().any(|(other, _)| other != name && folded(other).eq(folded(name)))
+    }
+
     /// The same object with a member, unless it has one of this name: for what a standard lets a sender leave out.
     #[must_use]
     pub(crate) fn or(mut self, name: &'a str, value: Value<'a>) -> Self {
@@ -248,4 +256,13 @@ impl<'a> Object<'a> {
 
 fn owned_str(text: Cow<'_, str>) -> Cow<'static, str> {
     Cow::Owned(String::from(text))
+}
+
+/// A name without its case, as far as names of members go.
+fn folded(name: &str) -> impl Iterator<Item = char> + '_ {
+    name.chars().map(|c| match c {
+        '\u{17f}' => 's',
+        '\u{212a}' => 'k',
+        c => c.to_ascii_lowercase(),
+    })
 }

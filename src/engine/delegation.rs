@@ -14,10 +14,11 @@ use crate::delegation::lineage::{Step, Widened, narrows};
 use crate::delegation::{ChainEntry, Record, ScopeLevel};
 use crate::encoding::json;
 use crate::jose::jwt::Claims;
+use crate::policy::is_json;
 use crate::reason::Reason;
 
 /// Where the directory of an origin is, if it has but one (draft-ietf-webbotauth-http-message-signatures-directory).
-const WELL_KNOWN_DIRECTORY: &str = "/.well-known/http-message-signatures-directory";
+pub(super) const WELL_KNOWN_DIRECTORY: &str = "/.well-known/http-message-signatures-directory";
 
 impl Session {
     /// Each check in turn; the first that refuses says why. Evidence is given where there was anything to check.
@@ -41,11 +42,13 @@ impl Session {
     fn judge_delegation(&self, checked: &mut Vec<&'static str>) -> Result<(), Reason> {
         let Some(claims) = self.verified.claims() else { return Ok(()) };
         let rules = &self.gate.delegation;
-        let delegation = &claims.delegation;
-        if !delegation.actors.is_empty() || !delegation.chain.is_empty() {
-            checked.push("depth");
-            if delegation.actors.len().max(delegation.chain.len()) > rules.max_depth {
-                return Err(Reason::DelegationTooDeep);
+        match self.depth(claims) {
+            0 => {}
+            depth => {
+                checked.push("depth");
+                if depth > rules.max_depth {
+                    return Err(Reason::DelegationTooDeep);
+                }
             }
         }
         self.check_agent(claims, checked)?;
@@ -53,6 +56,22 @@ impl Session {
         self.details()?;
         self.check_lineage(claims, checked)?;
         self.check_levels(claims, checked)
+    }
+
+    /// Most actors, or steps of a chain, of the token and those that it came from; the steps of theirs go on with its own.
+    fn depth(&self, claims: &Claims) -> usize {
+        let of_ancestors = self.verified.ancestors.iter().map(|ancestor| {
+            let since = match ancestor.place {
+                Place::Field => 1,
+                Place::Chain(index) => claims.delegation.chain.len().saturating_sub(index),
+            };
+            (&ancestor.token.claims().delegation, since)
+        });
+        let depths = of_ancestors.chain([(&claims.delegation, 0)]).map(|(delegation, since)| {
+            let steps = delegation.chain.len();
+            delegation.actors.len().max(if steps == 0 { 0 } else { steps + since })
+        });
+        depths.max().unwrap_or(0)
     }
 
     /// The agent that the token is for is the one that was proven.
@@ -94,10 +113,14 @@ impl Session {
                 let task = lines.next().filter(|task| !task.is_empty()).ok_or(missing)?;
                 if lines.next().is_some() { Err(Reason::DelegationTaskMismatch) } else { Ok(task.to_owned()) }
             }
-            TaskSource::Body(path) => {
+            TaskSource::Body(pointer) => {
                 let content = self.content.as_deref().ok_or(missing)?;
-                let body = json::parse_object(content, self.gate.max_body_bytes()).map_err(|_| missing)?;
-                let task = crate::delegation::find(&body, path).and_then(|task| task.as_str());
+                // An origin that goes by `Content-Type` would read anything else in another way.
+                if !is_json(self.view.fields()) {
+                    return Err(missing);
+                }
+                let body = json::parse(content, self.gate.max_body_bytes()).map_err(|_| missing)?;
+                let task = pointer.find(&body).and_then(|task| task.as_str());
                 task.filter(|task| !task.is_empty()).map(str::to_owned).ok_or(missing)
             }
         }
@@ -141,11 +164,9 @@ impl Session {
                     let ancestors = &mut self.verified.ancestors.iter();
                     let ancestor = ancestors.find(|ancestor| ancestor.place == Place::Chain(index));
                     let ancestor = ancestor.ok_or(Reason::DelegationParentInvalid)?.token.claims();
-                    let delegation = &ancestor.delegation;
                     let of_issuer = ancestor.iss == claims.iss;
-                    last = Some(
-                        of_issuer && is_parent(claims, ancestor.jti.as_deref(), delegation.task.as_deref()),
-                    );
+                    self.judge_ancestor(ancestor, own.clone())?;
+                    last = Some(of_issuer && is_parent_token(claims, ancestor));
                     Step::of_token(ancestor, types)
                 }
             };
@@ -170,19 +191,24 @@ impl Session {
         let Some(parent) = parent.map(|parent| parent.token.claims()) else { return Ok(false) };
         checked.push("parent");
         // Identifiers are an issuer's own (RFC 7519 §4.1.7): another's token may have the same.
-        let delegation = &parent.delegation;
-        if parent.iss != claims.iss || !is_parent(claims, parent.jti.as_deref(), delegation.task.as_deref()) {
+        if parent.iss != claims.iss || !is_parent_token(claims, parent) {
             return Err(Reason::DelegationParentInvalid);
         }
+        self.judge_ancestor(parent, own).map(|()| true)
+    }
+
+    /// Holds a token that the request's own came from against the records of its own chain, and the request's against both.
+    fn judge_ancestor(&self, ancestor: &Claims, own: Step) -> Result<(), Reason> {
         let types = self.gate.details_types();
-        let records = delegation.chain.iter().filter_map(|entry| match entry {
-            ChainEntry::Record(record) => Some(Step::of_record(record, types)),
-            ChainEntry::Token(_) | ChainEntry::Name(_) => None,
-        });
-        let steps: Result<Vec<_>, _> = records.chain([Step::of_token(parent, types)]).collect();
-        let mut steps = steps.map_err(|_| Reason::DelegationParentInvalid)?;
+        let (mut steps, mut before) = (Vec::new(), None);
+        for record in records(ancestor) {
+            follows(before, record)?;
+            before = Some(record);
+            steps.push(Step::of_record(record, types).map_err(|_| Reason::DelegationParentInvalid)?);
+        }
+        steps.push(Step::of_token(ancestor, types).map_err(|_| Reason::DelegationParentInvalid)?);
         steps.push(own);
-        self.judge_steps(&steps).map(|()| true)
+        self.judge_steps(&steps)
     }
 
     fn judge_steps(&self, steps: &[Step]) -> Result<(), Reason> {
@@ -197,25 +223,43 @@ impl Session {
 
     /// No scope of the token is above the lowest level that it, or anything it came from, allows.
     fn check_levels(&self, claims: &Claims, checked: &mut Vec<&'static str>) -> Result<(), Reason> {
-        let rules = &self.gate.delegation;
-        let of_chain = claims.delegation.chain.iter().filter_map(|entry| match entry {
-            ChainEntry::Record(record) => record.max_scope_level.as_ref(),
-            ChainEntry::Token(_) | ChainEntry::Name(_) => None,
-        });
-        let of_ancestors = self.verified.ancestors.iter();
-        let of_ancestors = of_ancestors.filter_map(|a| a.token.claims().delegation.max_scope_level.as_ref());
-        let mut above = of_chain.chain(of_ancestors);
-        let above = above.by_ref().filter(|_| rules.reads_lineage());
-        for most in claims.delegation.max_scope_level.iter().chain(above) {
-            if checked.last() != Some(&"scope-level") {
-                checked.push("scope-level");
-            }
-            if !is_below(rules, most, &claims.scope) {
-                return Err(Reason::DelegationScopeLevelExceeded);
-            }
+        if self.ceilings(claims).next().is_some() {
+            checked.push("scope-level");
         }
-        Ok(())
+        if self.is_below_ceilings(claims, &claims.scope) {
+            Ok(())
+        } else {
+            Err(Reason::DelegationScopeLevelExceeded)
+        }
     }
+
+    /// Whether every scope is at most of the level that the token, and everything it came from, allows.
+    pub(super) fn is_below_ceilings(&self, claims: &Claims, scopes: &[String]) -> bool {
+        self.ceilings(claims).all(|most| is_below(&self.gate.delegation, most, scopes))
+    }
+
+    /// Every level that the token, or anything it came from, sets to its scopes.
+    fn ceilings<'a>(&'a self, claims: &'a Claims) -> impl Iterator<Item = &'a ScopeLevel> {
+        let of_ancestors = self.verified.ancestors.iter().flat_map(|ancestor| {
+            let claims = ancestor.token.claims();
+            records(claims).filter_map(|record| record.max_scope_level.as_ref()).chain(own_ceiling(claims))
+        });
+        let of_chain = records(claims).filter_map(|record| record.max_scope_level.as_ref());
+        let above = of_chain.chain(of_ancestors).filter(|_| self.gate.delegation.reads_lineage());
+        own_ceiling(claims).chain(above)
+    }
+}
+
+fn own_ceiling(claims: &Claims) -> impl Iterator<Item = &ScopeLevel> {
+    claims.delegation.max_scope_level.iter()
+}
+
+/// The records of a token's chain.
+fn records(claims: &Claims) -> impl Iterator<Item = &Record> {
+    claims.delegation.chain.iter().filter_map(|entry| match entry {
+        ChainEntry::Record(record) => Some(record),
+        ChainEntry::Token(_) | ChainEntry::Name(_) => None,
+    })
 }
 
 /// Whether every scope has a level, and none above `most`.
@@ -233,6 +277,18 @@ fn is_below(rules: &Delegation, most: &ScopeLevel, scopes: &[String]) -> bool {
 fn is_agent(claimed: &str, agent: &Agent) -> bool {
     let origin = agent.id.strip_suffix(WELL_KNOWN_DIRECTORY);
     agent.id == claimed || agent.key.as_deref() == Some(claimed) || origin == Some(claimed)
+}
+
+/// Whether this token of the same issuer is the parent that the token names, and not itself. A task may have tokens of
+/// several people: where it alone is named, the parent is of the same person, or of the one who delegated.
+fn is_parent_token(claims: &Claims, parent: &Claims) -> bool {
+    let child = &claims.delegation;
+    // Without a `jti` it cannot be itself: the task that it names is then another than its own.
+    let is_same = parent.jti.is_some() && parent.jti == claims.jti;
+    let is_of_person = parent.sub.is_some() && (parent.sub == claims.sub || parent.sub == child.delegator);
+    !is_same
+        && (child.parent_token.is_some() || is_of_person)
+        && is_parent(claims, parent.jti.as_deref(), parent.delegation.task.as_deref())
 }
 
 /// Whether these are the identifiers of the parent that the token names.

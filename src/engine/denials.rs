@@ -8,11 +8,12 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use super::delegation::WELL_KNOWN_DIRECTORY;
 use super::verify::{Context, Verification};
 use super::{Step, evidence};
+use crate::config::Gate;
 use crate::decision::{Agent, Method};
-use crate::delegation::ChainEntry;
-use crate::encoding::json::Value;
+use crate::delegation::{ChainEntry, ClaimNames, ClaimPaths};
 use crate::jose::{Claims, DecodedToken};
 use crate::memory::Memory;
 use crate::reason::Reason;
@@ -76,9 +77,9 @@ impl Verification {
     fn denied(&self, context: &Context<'_>, memory: &mut Memory, list: &Arc<DenyList>) -> Option<Reason> {
         let agent = self.verified.agent.as_ref();
         let token = self.verified.token.as_ref().map(|token| token.claims());
-        let mut named = token.map(Named::read).unwrap_or_default();
+        let mut named = token.map(|token| Named::read(context.gate, token)).unwrap_or_default();
         for ancestor in &self.verified.ancestors {
-            named.add(ancestor.token.claims());
+            named.add(context.gate, ancestor.token.claims());
         }
         let delegation = token.map(|claims| &claims.delegation);
         let tasks: Vec<&str> = named.ancestor_tasks.iter().map(String::as_str).collect();
@@ -103,14 +104,14 @@ impl Verification {
             .chain(self.verified.certificate.as_deref())
             .chain(agent.and_then(|agent| agent.key.as_deref()))
             .collect();
-        let agents: Vec<&str> = [
+        let agents = [
             agent.map(|agent| agent.id.as_str()),
             token.and_then(|claims| claims.client_id.as_deref()),
             delegation.and_then(|delegation| delegation.agent.as_deref()),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
+        ];
+        let agents: Vec<String> =
+            agents.into_iter().flatten().flat_map(|name| names_of_agent(context.gate, name)).collect();
+        let agents: Vec<&str> = agents.iter().map(String::as_str).collect();
         // With a certificate alone, its key is what says who the agent is.
         let is_agents_own = |agent: &&Agent| match agent.method {
             Method::Signature(_) => true,
@@ -128,6 +129,22 @@ impl Verification {
     }
 }
 
+/// Everything by which an agent of this name may be denied: the name, the identity that the configuration maps it to, and
+/// for each an origin for the one directory that it has, and the other way round.
+fn names_of_agent(gate: &Gate, name: &str) -> Vec<String> {
+    let mapped = gate.delegation.agents.iter().find(|(known, _)| known == name);
+    let mut names = Vec::new();
+    for name in [Some(name), mapped.map(|(_, identity)| identity.as_str())].into_iter().flatten() {
+        names.push(name.to_owned());
+        match name.strip_suffix(WELL_KNOWN_DIRECTORY) {
+            Some(origin) => names.push(origin.to_owned()),
+            None if name.starts_with("https://") => names.push([name, WELL_KNOWN_DIRECTORY].concat()),
+            None => {}
+        }
+    }
+    names
+}
+
 /// The names in a token that say from what it is.
 #[derive(Default)]
 struct Named {
@@ -138,15 +155,15 @@ struct Named {
 
 impl Named {
     /// Takes in a token that the request's own came from, and where that came from.
-    fn add(&mut self, claims: &Claims) {
-        let Self { ancestor_tasks, ancestor_tokens } = Self::read(claims);
+    fn add(&mut self, gate: &Gate, claims: &Claims) {
+        let Self { ancestor_tasks, ancestor_tokens } = Self::read(gate, claims);
         self.ancestor_tasks.extend(claims.delegation.task.clone());
         self.ancestor_tasks.extend(ancestor_tasks);
         self.ancestor_tokens.extend(claims.jti.clone().map(|jti| (claims.iss.clone(), jti)));
         self.ancestor_tokens.extend(ancestor_tokens);
     }
 
-    fn read(claims: &Claims) -> Self {
+    fn read(gate: &Gate, claims: &Claims) -> Self {
         let mut named = Self::default();
         let of_issuer = |jti: &String| (claims.iss.clone(), jti.clone());
         named.ancestor_tasks.extend(claims.delegation.parent_task.clone());
@@ -161,9 +178,15 @@ impl Named {
                 ChainEntry::Token(token) => {
                     let Ok(decoded) = DecodedToken::decode(token) else { continue };
                     let step = decoded.unverified_claims();
-                    named.ancestor_tokens.extend(step.jti.clone().map(|jti| (step.iss.clone(), jti)));
-                    let task = step.raw.get("task_id").and_then(Value::as_str);
-                    named.ancestor_tasks.extend(task.map(str::to_owned));
+                    let issuer = gate.issuers().iter().find(|issuer| issuer.name() == step.iss);
+                    let default = ClaimNames::default();
+                    let names = issuer.map_or(&default, |issuer| &issuer.claims);
+                    let text = |paths: &ClaimPaths| paths.find(&step.raw)?.as_str().map(str::to_owned);
+                    let tokens = step.jti.clone().into_iter().chain(text(&names.parent_token));
+                    named.ancestor_tokens.extend(tokens.map(|jti| (step.iss.clone(), jti)));
+                    named
+                        .ancestor_tasks
+                        .extend(text(&names.task).into_iter().chain(text(&names.parent_task)));
                 }
                 ChainEntry::Name(_) => {}
             }

@@ -5,7 +5,8 @@ use alloc::vec::Vec;
 
 use super::{Session, evidence};
 use crate::encoding::json::Value;
-use crate::mcp::Operation;
+use crate::mcp::{McpError, Operation};
+use crate::policy::is_json;
 use crate::reason::Reason;
 use crate::time::{UnixMillis, UnixSeconds};
 
@@ -27,12 +28,15 @@ impl Session {
             return Ok(());
         };
         let content = self.content.as_deref().unwrap_or_default();
-        let read = Operation::read(content, self.view.fields(), mcp.legacy).map_err(Reason::from);
+        let fields = self.view.fields();
+        // By its own account, too: an origin that goes by the type could read another message.
+        let read =
+            if is_json(fields) { Operation::read(content, fields, mcp.legacy) } else { Err(McpError::Body) };
+        let read = read.map_err(Reason::from);
         let may = |operation: &Operation| mcp.lists(operation) && self.grants(operation);
-        let read = read.and_then(|operation| match may(&operation) {
-            true => Ok(operation),
-            false => Err(Reason::PolicyNotGranted),
-        });
+        let read = read.and_then(
+            |operation| if may(&operation) { Ok(operation) } else { Err(Reason::PolicyNotGranted) },
+        );
         self.evidence.push(evidence("mcp", read.as_ref().err().copied(), None));
         self.operation = Some(read?);
         Ok(())
@@ -43,7 +47,7 @@ impl Session {
         let Some(claims) = self.verified.claims() else { return true };
         let granted = match operation.method.as_deref() {
             Some("tools/call") => &claims.delegation.tools,
-            Some("resources/read") => &claims.delegation.resources,
+            Some("resources/read" | "resources/subscribe") => &claims.delegation.resources,
             _ => return true,
         };
         granted
@@ -86,7 +90,14 @@ impl Session {
         }
         let granted = self.verified.scope();
         let covered = self.gate.scope_grammar().covers_all(&granted, &demanded);
-        let refusal = (!covered).then_some(Reason::PolicyScopeMissing);
+        // What is done is held to the levels, too, whatever way the scopes that permit it are written.
+        let is_below =
+            || self.verified.claims().is_none_or(|claims| self.is_below_ceilings(claims, &demanded));
+        let refusal = if covered {
+            (!is_below()).then_some(Reason::DelegationScopeLevelExceeded)
+        } else {
+            Some(Reason::PolicyScopeMissing)
+        };
         self.evidence.push(evidence("scope", refusal, None));
         refusal.map_or(Ok(()), Err)
     }

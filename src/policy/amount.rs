@@ -83,7 +83,7 @@ fn only_line<'a>(fields: &'a Fields, name: &'a str) -> Option<&'a str> {
 
 /// Whether the content is JSON by its own account, in UTF-8 and as it is: an origin that goes by `Content-Type` would
 /// read anything else in another way.
-fn is_json(fields: &Fields) -> bool {
+pub(crate) fn is_json(fields: &Fields) -> bool {
     let Some(media_type) = only_line(fields, "content-type") else { return false };
     let mut parts = media_type.split(';').map(|part| part.trim_matches([' ', '\t']));
     let essence = parts.next().unwrap_or_default().to_ascii_lowercase();

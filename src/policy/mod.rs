@@ -14,6 +14,7 @@ mod rules;
 mod time_zone;
 mod window;
 
+pub(crate) use amount::is_json;
 pub use amount::{AmountPlace, MAX_MINOR_UNITS};
 pub(crate) use amount::{Currency, Place};
 pub use conditions::{ClaimTest, Condition, Literal, ParameterTest, Truth};

@@ -237,13 +237,11 @@ impl Segments {
 /// The methods that a path takes; `None` where nothing is there.
 pub(crate) fn methods(segments: &[&str]) -> Option<&'static str> {
     match segments {
-        ["audit"] => Some("GET, HEAD"),
-        ["agents"] => Some("GET, HEAD, POST"),
+        ["audit"] | ["revocations", "audit"] => Some("GET, HEAD"),
+        ["agents" | "revocations"] => Some("GET, HEAD, POST"),
         ["agents", _] => Some("GET, HEAD, PATCH"),
         ["agents", _, "keys" | "suspend" | "resume" | "revoke"] => Some("POST"),
         ["agents", _, "keys", _] => Some("DELETE"),
-        ["revocations"] => Some("GET, HEAD, POST"),
-        ["revocations", "audit"] => Some("GET, HEAD"),
         ["revocations", _] => Some("GET, HEAD, DELETE"),
         _ => None,
     }

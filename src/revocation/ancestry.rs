@@ -12,7 +12,7 @@ use crate::crypto::sha256;
 use crate::state::bounded::Bounded;
 
 /// How many tasks and tokens are remembered with their parents.
-pub const MAX_CHILDREN: usize = 8 * 1024;
+pub(crate) const MAX_CHILDREN: usize = 8 * 1024;
 /// How many parents of one are remembered.
 const MAX_PARENTS: usize = 8;
 /// How many ancestors are looked at for one request.
@@ -20,17 +20,17 @@ const MAX_ANCESTORS: usize = 64;
 
 /// What a verified token says of where it came from.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Lineage<'a> {
+pub(crate) struct Lineage<'a> {
     /// Its issuer.
-    pub iss: &'a str,
+    pub(crate) iss: &'a str,
     /// Its identifier.
-    pub jti: Option<&'a str>,
+    pub(crate) jti: Option<&'a str>,
     /// Its task.
-    pub task: Option<&'a str>,
+    pub(crate) task: Option<&'a str>,
     /// The tasks that it says its own came from, in any order.
-    pub ancestor_tasks: &'a [&'a str],
+    pub(crate) ancestor_tasks: &'a [&'a str],
     /// The tokens that it says it came from, by issuer and identifier, in any order.
-    pub ancestor_tokens: &'a [(&'a str, &'a str)],
+    pub(crate) ancestor_tokens: &'a [(&'a str, &'a str)],
 }
 
 /// A task or a token, as the deny list names it.

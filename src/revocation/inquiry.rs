@@ -272,7 +272,7 @@ impl InquiryError {
     /// Whether it says something about who was asked, rather than about what: the endpoint is overloaded, broken, or
     /// does not know the gate.
     pub(crate) fn is_of_source(self) -> bool {
-        matches!(self, Self::Status(401 | 403 | 404 | 429 | 500..) | Self::Status(..=399) | Self::MediaType)
+        matches!(self, Self::Status(..=399 | 401 | 403 | 404 | 429 | 500..) | Self::MediaType)
     }
 }
 

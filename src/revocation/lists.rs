@@ -283,7 +283,7 @@ impl Held {
     /// From when on it is fetched anew in the background: the last fifth of its freshness.
     fn refresh_from(&self) -> UnixMillis {
         let fresh_for = self.fresh_until.since(self.fetched_at);
-        self.fetched_at.plus(fresh_for - fresh_for / 5)
+        self.fetched_at.plus(fresh_for / 5 * 4)
     }
 }
 

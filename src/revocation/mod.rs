@@ -13,7 +13,7 @@
 //! those of the gate and its issuer.
 
 pub mod admin;
-pub mod ancestry;
+pub(crate) mod ancestry;
 pub(crate) mod answers;
 pub(crate) mod denials;
 pub mod deny_list;

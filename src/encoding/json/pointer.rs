@@ -24,11 +24,11 @@ impl Pointer {
         Some(Self { tokens })
     }
 
-    /// The value that it points to (§4). An index has no leading zero; `-`, the element after the last, is never there.
+    /// The value that it points to (§4); none, where another member has the same name but for its case. An index has no leading zero; `-`, the element after the last, is never there.
     #[must_use]
     pub fn find<'a, 'v>(&self, document: &'a Value<'v>) -> Option<&'a Value<'v>> {
         self.tokens.iter().try_fold(document, |value, token| match value {
-            Value::Object(object) => object.get(token),
+            Value::Object(object) => object.get(token).filter(|_| !object.has_lookalike(token)),
             Value::Array(elements) => elements.get(index(token)?),
             _ => None,
         })
@@ -86,5 +86,24 @@ mod tests {
             assert_eq!(Pointer::parse(text), None, "{text}");
         }
         assert_eq!(Pointer::parse(&"/a".repeat(129)), None);
+    }
+
+    #[test]
+    fn a_name_that_could_be_read_as_another_points_nowhere() {
+        let pointer = Pointer::parse("/task/kind").unwrap();
+        let found = |text: &str| {
+            let document = parse(text.as_bytes(), 1024).unwrap();
+            pointer.find(&document).and_then(Value::as_i64)
+        };
+        assert_eq!(found(r#"{"task":{"kind":1,"king":2}}"#), Some(1));
+        for text in [
+            r#"{"task":{"kind":1,"Kind":2}}"#,
+            r#"{"task":{"kind":1},"TASK":{"kind":2}}"#,
+            r#"{"task":{"kind":1},"ta\u017fk":{"kind":2}}"#,
+            r#"{"task":{"kind":1,"\u212aind":2}}"#,
+            r#"{"task":{"Kind":1}}"#,
+        ] {
+            assert_eq!(found(text), None, "{text}");
+        }
     }
 }
