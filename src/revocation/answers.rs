@@ -266,7 +266,7 @@ mod tests {
     fn a_source_that_keeps_failing_is_left_alone() {
         let mut answers: Answers<&str> = Answers::new(8);
         let (plenty, another) = (source(SOURCE.name, 100), source("https://other.example", 100));
-        let mut look =
+        let look =
             |answers: &mut Answers<_>, number, source, now| answers.look_up(key(number), source, now, now);
         for number in 1..=3 {
             assert_eq!(look(&mut answers, number, plenty, NOW), Lookup::Ask, "{number}");
