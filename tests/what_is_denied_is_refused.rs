@@ -151,6 +151,7 @@ fn a_key_that_signs_is_denied_too() {
 /// Whatever else a request is proven by, the certificate that it was believed for can be denied.
 #[test]
 fn a_certificate_is_denied_wherever_it_was_relied_on() {
+    type Make<'a> = &'a dyn Fn(&World) -> Draft;
     let routes = "
         [[routes]]
         match = \"GET /cert\"
@@ -166,14 +167,14 @@ fn a_certificate_is_denied_wherever_it_was_relied_on() {
     let x5t = countersign::mtls::x5t_s256(&der);
     let certificate = ClientCertificate { der, verified: true, revoked: false };
     let client = Client { certificate: Some(certificate), ..Client::default() };
-    let code = |denied: &str, make: &dyn Fn(&World) -> Draft| {
+    let code = |denied: &str, make: Make<'_>| {
         let deny = format!("[revocation]\ndeny = [{{ kind = \"key\", value = \"{denied}\" }}]");
         let world = with(&format!("{routes}\n{deny}"));
         let decision = world.decide(&make(&world).client(client.clone()));
         (decision.code, decision.status)
     };
     let bound = |world: &World| world.token(|claims| claims["cnf"] = json!({ "x5t#S256": x5t }));
-    let cases: [(&dyn Fn(&World) -> Draft, _); 4] = [
+    let cases: [(Make<'_>, _); 4] = [
         (&|_| Draft::new("GET", "/cert"), ("agent.key_revoked", 403)),
         (&|world| Draft::new("GET", "/orders").bearer(&bound(world)), ("token.key_revoked", 401)),
         (&|world| Draft::new("GET", "/both").dpop(&world.bound(), &world.holder), ("token.key_revoked", 401)),

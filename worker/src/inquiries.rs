@@ -50,15 +50,11 @@ async fn bring_one(isolate: &Isolate, env: &Env, inquiry: Inquiry) -> Option<Sto
     {
         return None;
     }
-    let fetched = match signed(inquiry.clone()).await {
-        Some(inquiry) => fetch(isolate, &inquiry).await,
-        None => {
-            console_warn!(
-                "countersign cannot sign for {}: the key cannot be used here",
-                inquiry.configured()
-            );
-            None
-        }
+    let fetched = if let Some(inquiry) = signed(inquiry.clone()).await {
+        fetch(isolate, &inquiry).await
+    } else {
+        console_warn!("countersign cannot sign for {}: the key cannot be used here", inquiry.configured());
+        None
     };
     let Some(fetched) = fetched else {
         console_warn!("countersign on {}: no answer", inquiry.configured());
