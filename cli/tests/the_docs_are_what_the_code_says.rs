@@ -31,6 +31,42 @@ fn the_example_of_the_reference_loads() {
     assert_eq!(checked.code, Some(0), "{}", checked.stdout);
 }
 
+/// The blocks of a document that are TOML, with what stands behind the language.
+fn configurations(file: &str) -> Vec<(String, String)> {
+    let text = std::fs::read_to_string(root().join(file)).unwrap();
+    let blocks = text.split("```toml").skip(1);
+    let cut = |block: &str| {
+        let (name, rest) = block.split_once('\n').unwrap();
+        (name.trim().to_owned(), rest.split("```").next().unwrap().to_owned())
+    };
+    blocks.map(cut).collect()
+}
+
+#[test]
+fn every_configuration_of_the_guides_loads() {
+    for file in ["docs/issuers.md", "docs/mcp.md", "docs/delegation.md"] {
+        let whole: Vec<_> = configurations(file).into_iter().filter(|(name, _)| !name.is_empty()).collect();
+        assert!(!whole.is_empty(), "{file} shows none");
+        for (name, text) in whole {
+            let checked = run_with(&["config", "check", "-"], &text);
+            assert_eq!(checked.code, Some(0), "{file} {name}: {}", checked.stdout);
+        }
+    }
+}
+
+#[test]
+fn what_the_readme_adds_to_its_configuration_loads() {
+    let mut blocks = configurations("README.md").into_iter().map(|(_, text)| text);
+    let base = blocks.next().unwrap();
+    let mut added = 0;
+    for block in blocks {
+        let checked = run_with(&["config", "check", "-"], &format!("{base}\n{block}"));
+        assert_eq!(checked.code, Some(0), "{block}: {}", checked.stdout);
+        added += 1;
+    }
+    assert!(added >= 2);
+}
+
 #[test]
 fn every_code_is_listed_in_every_form() {
     let (text, markdown) = (run(&["codes"]).stdout, run(&["codes", "--markdown"]).stdout);
