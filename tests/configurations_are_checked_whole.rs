@@ -603,7 +603,11 @@ fn a_policy_is_refused_for_what_it_cannot_mean() {
         ["routes[1].rules[0].when.parameters[0]"]
     );
     assert_eq!(rule("scope = [\"a\"]"), ["routes[1].rules[0].when.scope"]);
-    assert_eq!(rule("agent = { id = [\"a\"] }"), ["routes[1].rules[0].when.agent"]);
+    assert_eq!(rule("agent = { operator = [\"a\"] }"), ["routes[1].rules[0].when.agent"]);
+    assert_eq!(
+        rule("agent = { id = [\"a\"] }"),
+        ["routes[1].rules[0].when.agent.id", "routes[1].rules[0].when.agent"]
+    );
     assert_eq!(rule("parameters = [{ name = \"x\", is = [\"a\"] }]"), [""; 0]);
 }
 

@@ -82,7 +82,7 @@ fn conditions() -> impl Strategy<Value = Value> {
         Just(json!({ "network": { "asn": [1], "country": ["DE"] } })),
         (0u64..4).prop_map(|above| json!({ "amount": { "above": above, "currency": "EUR" } })),
         Just(json!({ "time": { "from": "00:00", "to": "12:00", "zone": "UTC" } })),
-        Just(json!({ "agent": { "id": ["c"] } })),
+        Just(json!({ "agent": { "id": ["c"], "method": ["token"] } })),
         Just(json!({ "agent": { "operator": ["https://operator.example"] } })),
     ]
 }
