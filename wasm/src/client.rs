@@ -25,7 +25,7 @@ impl Client {
         Ok(Self(client::Client {
             address: address.transpose()?,
             asn,
-            country: country.as_deref().and_then(country_of),
+            country: country.and_then(|country| country_of(&country)),
             certificate: certificate.map(|der| ClientCertificate { der, verified, revoked }),
         }))
     }
