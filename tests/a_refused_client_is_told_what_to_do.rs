@@ -228,6 +228,14 @@ fn a_token_for_one_resource_is_none_for_another() {
     let decision = world.decide(&call("balance").bearer(&root));
     assert_eq!((decision.status, decision.code), (401, "token.audience_mismatch"));
     assert!(challenges(&decision)[0].starts_with("Bearer error=\"invalid_token\""));
+    // Nor is it one for the rest of the API.
+    let mcp = mcp_token(&world, "order:read");
+    assert_eq!(world.code(&Draft::new("GET", "/orders").bearer(&mcp)), "token.audience_mismatch");
+    let both = world.token(|claims| claims["aud"] = json!([API, "https://api.example/mcp"]));
+    assert_eq!(world.code(&Draft::new("GET", "/orders").bearer(&both)), "ok");
+    let stranger =
+        world.token(|claims| claims["aud"] = json!(["https://api.example/mcp", "https://other.example"]));
+    assert_eq!(world.code(&Draft::new("GET", "/orders").bearer(&stranger)), "token.audience_mismatch");
     let mcp = mcp_token(&world, "status:read");
     let status = || Draft::new("GET", "/mcp/internal/status");
     assert_eq!(world.code(&status().bearer(&mcp)), "token.audience_mismatch");

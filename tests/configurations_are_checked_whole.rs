@@ -605,6 +605,10 @@ fn a_policy_is_refused_for_what_it_cannot_mean() {
     assert_eq!(rule("scope = [\"a\"]"), ["routes[1].rules[0].when.scope"]);
     assert_eq!(rule("agent = { operator = [\"a\"] }"), ["routes[1].rules[0].when.agent"]);
     assert_eq!(
+        rule("agent = { method = [\"dpp\"] }"),
+        ["routes[1].rules[0].when.agent.method[0]", "routes[1].rules[0].when.agent"]
+    );
+    assert_eq!(
         rule("agent = { id = [\"a\"] }"),
         ["routes[1].rules[0].when.agent.id", "routes[1].rules[0].when.agent"]
     );

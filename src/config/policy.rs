@@ -19,6 +19,7 @@ use crate::policy::{
     ParameterTest, Pattern, Place, Policy, Rule, Then, TimeWindow, TimeZone,
 };
 use crate::request::is_token_byte;
+use crate::signature::profiles;
 
 /// Most rules of a route.
 const MAX_RULES: usize = 64;
@@ -653,6 +654,12 @@ impl Faults {
                 "could be the name of an agent that was proven in another way; write method = [\"web-bot-auth\"], or how else",
             );
         }
+        for (i, method) in agent.method.iter().enumerate().filter(|(_, method)| !is_method(method)) {
+            self.add(
+                format!("{path}.method[{i}]"),
+                format!("is no way to be proven ({method}); write a profile of signatures, \"dpop\", \"mtls\" or \"token\""),
+            );
+        }
         if *agent == AgentConditionConfig::default() {
             self.add(path, "asks nothing; write `id`, `operator` or `method`");
         }
@@ -708,3 +715,8 @@ struct Context<'a> {
 
 /// 24:00 in minutes.
 const END_OF_DAY: u16 = 24 * 60;
+
+/// Whether decisions may call the way in which an agent was proven so.
+fn is_method(method: &str) -> bool {
+    profiles::profile(method).is_some() || ["dpop", "mtls", "token"].contains(&method)
+}

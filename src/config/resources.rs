@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 
 use super::gate::Faults;
 use super::{Config, Gate, Issuer, MAX_ENTRIES, PublicOrigin};
+use crate::jose::Claims;
 use crate::policy::{Route, RoutePath};
 use crate::request::Target;
 
@@ -56,12 +57,20 @@ impl Gate {
         mine.max_by_key(|resource| resource.path.as_str().len())
     }
 
-    /// Whether a token with these audiences is meant for what is asked for. What its issuer may name at all was checked
-    /// before.
-    pub(crate) fn is_audience(&self, public: &PublicOrigin, path: &RoutePath, aud: &[String]) -> bool {
-        let Some(resource) = self.resource(path) else { return true };
-        let identifier = resource.identifier(public);
-        aud.iter().any(|aud| resource.audience.contains(aud) || *aud == identifier)
+    /// Whether a token is meant for what is asked for: one for a resource is none for another, nor for the rest of the
+    /// API. Of its audiences those count that its issuer may name.
+    pub(crate) fn is_audience(&self, public: &PublicOrigin, path: &RoutePath, claims: &Claims) -> bool {
+        let issuer = self.issuers().iter().find(|issuer| issuer.name() == claims.iss);
+        let accepted = |aud: &&String| issuer.is_some_and(|issuer| issuer.rules.audiences.contains(aud));
+        let mut named = claims.aud.iter().filter(accepted);
+        match self.resource(path) {
+            Some(resource) => named.any(|aud| resource.is_named(aud, public)),
+            // An answer of introspection need not name any, where the configuration says so.
+            None if self.resources.is_empty() || claims.aud.is_empty() => true,
+            None => named.any(|aud| {
+                *aud == public.url() || !self.resources.iter().any(|resource| resource.is_named(aud, public))
+            }),
+        }
     }
 
     /// Where the metadata of the resource is that a path belongs to.
@@ -128,6 +137,11 @@ fn issues_for(issuer: &Issuer, public: &PublicOrigin, resource: Option<&Resource
 impl Resource {
     fn path(&self) -> &str {
         self.path.as_str()
+    }
+
+    /// Whether an audience is this resource.
+    fn is_named(&self, aud: &String, public: &PublicOrigin) -> bool {
+        self.audience.contains(aud) || *aud == self.identifier(public)
     }
 
     /// Its identifier (RFC 9728 §1.2), which RFC 8707 calls `resource`.

@@ -54,6 +54,7 @@ impl Session {
         self.check_agent(claims, checked)?;
         self.check_task(claims, checked)?;
         self.details()?;
+        self.check_ancestors()?;
         self.check_lineage(claims, checked)?;
         self.check_levels(claims, checked)
     }
@@ -72,6 +73,19 @@ impl Session {
             delegation.actors.len().max(if steps == 0 { 0 } else { steps + since })
         });
         depths.max().unwrap_or(0)
+    }
+
+    /// A parent that came from tokens is worth what they are, so that the request must bring them as well: what is in a
+    /// chain is verified in the token's own only.
+    fn check_ancestors(&self) -> Result<(), Reason> {
+        let ancestors = &self.verified.ancestors;
+        let chains = ancestors.iter().flat_map(|ancestor| &ancestor.token.claims().delegation.chain);
+        let is_known = |entry: &ChainEntry| match entry {
+            ChainEntry::Token(text) => ancestors.iter().any(|ancestor| ancestor.text == *text),
+            ChainEntry::Record(_) | ChainEntry::Name(_) => true,
+        };
+        let mut chains = chains;
+        if chains.all(is_known) { Ok(()) } else { Err(Reason::DelegationParentInvalid) }
     }
 
     /// The agent that the token is for is the one that was proven.

@@ -59,7 +59,7 @@ impl Session {
     fn check_audience(&mut self) -> Result<(), Reason> {
         let (Some(public), Some(path)) = (&self.public, &self.path) else { return Ok(()) };
         match self.verified.claims() {
-            Some(claims) if !self.gate.is_audience(public, path, &claims.aud) => {
+            Some(claims) if !self.gate.is_audience(public, path, claims) => {
                 Err(Reason::TokenAudienceMismatch)
             }
             _ => Ok(()),
