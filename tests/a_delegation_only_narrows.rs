@@ -591,6 +591,22 @@ fn a_parent_token_is_a_valid_token_of_the_same_issuer_that_the_child_names() {
 }
 
 #[test]
+fn a_parent_that_came_from_tokens_is_worth_what_they_are() {
+    let world = world();
+    let first = world.token(with(&json!({ "jti": "first", "scope": "order:read" })));
+    let wider = json!({ "jti": "parent", "scope": "order:read", "delegation_chain": [first] });
+    let parent = world.token(with(&wider));
+    let own = |chain: Value| {
+        let claims = json!({
+            "jti": "own", "scope": "order:read", "parent_token_id": "parent", "delegation_chain": chain,
+        });
+        Draft::new("GET", "/any").bearer(&world.token(with(&claims)))
+    };
+    refused(&world, &own(json!([parent])), "delegation.parent_invalid");
+    assert_eq!(world.code(&own(json!([first, parent]))), "ok");
+}
+
+#[test]
 fn no_token_is_its_own_parent() {
     let world = config(|config| config.replace("parent_field", "lineage = \"required\"\nparent_field"));
     let beside =

@@ -61,6 +61,28 @@ fn a_token_that_nothing_denies_passes_and_says_how_it_was_looked_up() {
 }
 
 #[test]
+fn whoever_is_denied_is_denied_wherever_a_delegation_names_them() {
+    let person = denying(&[(Kind::Sub, "mallory")]);
+    for change in [
+        json!({ "sub": "mallory" }),
+        json!({ "delegator_sub": "mallory" }),
+        json!({ "act": { "sub": "mallory" } }),
+        json!({ "delegation_chain": [{ "sub": "mallory" }] }),
+    ] {
+        let draft = orders(&person, |claims| {
+            claims.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        });
+        assert_eq!(person.code(&draft), "token.subject_revoked", "{change}");
+    }
+    assert_eq!(person.code(&orders(&person, |claims| claims["act"] = json!({ "sub": "alice" }))), "ok");
+    let agent = denying(&[(Kind::Agent, "rogue")]);
+    let draft = orders(&agent, |claims| claims["act"] = json!({ "sub": "rogue" }));
+    assert_eq!(agent.code(&draft), "agent.revoked");
+    let history = orders(&agent, |claims| claims["act"] = json!({ "sub": "a", "act": { "sub": "rogue" } }));
+    assert_eq!(agent.code(&history), "ok");
+}
+
+#[test]
 fn each_kind_is_refused_for_its_own_reason() {
     let jkt = gate_support::Key::of(3).thumbprint();
     for (kind, value, code, status) in [

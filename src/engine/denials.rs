@@ -104,13 +104,24 @@ impl Verification {
             .chain(self.verified.certificate.as_deref())
             .chain(agent.and_then(|agent| agent.key.as_deref()))
             .collect();
+        // The outermost actor acts (RFC 8693 §4.1); the others are history.
+        let actor = delegation.and_then(|delegation| delegation.actors.first());
+        let ancestors = || self.verified.ancestors.iter().map(|ancestor| ancestor.token.claims());
+        let of_ancestors =
+            ancestors().flat_map(|claims| [claims.client_id.as_deref(), claims.delegation.agent.as_deref()]);
         let agents = [
             agent.map(|agent| agent.id.as_str()),
             token.and_then(|claims| claims.client_id.as_deref()),
             delegation.and_then(|delegation| delegation.agent.as_deref()),
+            actor.map(|actor| actor.sub.as_str()),
         ];
-        let agents: Vec<String> =
-            agents.into_iter().flatten().flat_map(|name| names_of_agent(context.gate, name)).collect();
+        let agents: Vec<String> = agents
+            .into_iter()
+            .chain(of_ancestors)
+            .flatten()
+            .flat_map(|name| names_of_agent(context.gate, name))
+            .collect();
+        let people: Vec<(&str, &str)> = token.into_iter().chain(ancestors()).flat_map(people).collect();
         let agents: Vec<&str> = agents.iter().map(String::as_str).collect();
         // With a certificate alone, its key is what says who the agent is.
         let is_agents_own = |agent: &&Agent| match agent.method {
@@ -120,13 +131,29 @@ impl Verification {
         let agent_key = agent.filter(is_agents_own);
         let subjects = Subjects {
             lineage,
-            sub: token.and_then(|claims| claims.sub.as_deref()),
+            people: &people,
             agents: &agents,
             token_keys: &token_keys,
             agent_key: agent_key.and_then(|agent| agent.key.as_deref()),
         };
         memory.denials.refusal(list, &subjects, context.now.seconds())
     }
+}
+
+/// The person that a token acts for and those who delegated to it, as far as its issuer names them.
+fn people(claims: &Claims) -> impl Iterator<Item = (&str, &str)> {
+    let delegation = &claims.delegation;
+    let recorded = delegation.chain.iter().filter_map(|entry| match entry {
+        ChainEntry::Record(record) => record.sub.as_deref(),
+        ChainEntry::Token(_) | ChainEntry::Name(_) => None,
+    });
+    let actors = delegation
+        .actors
+        .iter()
+        .map(|actor| (actor.iss.as_deref().unwrap_or(&claims.iss), actor.sub.as_str()));
+    let named =
+        [claims.sub.as_deref(), delegation.delegator.as_deref()].into_iter().flatten().chain(recorded);
+    named.map(|sub| (claims.iss.as_str(), sub)).chain(actors)
 }
 
 /// Everything by which an agent of this name may be denied: the name, the identity that the configuration maps it to, and

@@ -20,9 +20,9 @@ const MAX_OWN: usize = 256;
 pub(crate) struct Subjects<'a> {
     /// Of its token, if it has one.
     pub(crate) lineage: Option<Lineage<'a>>,
-    /// The subject of its token.
-    pub(crate) sub: Option<&'a str>,
-    /// The names of its agent: what it proved to be, and what its token calls it.
+    /// For whom its token acts, and who delegated on the way there, each with the issuer that calls them so.
+    pub(crate) people: &'a [(&'a str, &'a str)],
+    /// The names of its agent: what it proved to be, and what its token and those that it came from call it.
     pub(crate) agents: &'a [&'a str],
     /// The keys that its token is bound to, and all others that it is proven by.
     pub(crate) token_keys: &'a [&'a str],
@@ -109,8 +109,8 @@ impl Denials {
             is_denied.then(|| kind.refusal())
         };
         let of_agent_key = subjects.agent_key.is_some_and(|key| is_denied(&Digest::of(Kind::Key, "", key)));
-        let iss = subjects.lineage.map_or("", |lineage| lineage.iss);
-        let of_sub = subjects.sub.is_some_and(|sub| is_denied(&Digest::of(Kind::Sub, iss, sub)));
+        let mut people = subjects.people.iter();
+        let of_sub = people.any(|(iss, sub)| is_denied(&Digest::of(Kind::Sub, iss, sub)));
         // What is about the agent comes first: it says most about what the client may do.
         names(Kind::Agent, subjects.agents)
             .or_else(|| of_agent_key.then_some(Reason::AgentKeyRevoked))
