@@ -79,12 +79,11 @@ impl Session {
     /// chain is verified in the token's own only.
     fn check_ancestors(&self) -> Result<(), Reason> {
         let ancestors = &self.verified.ancestors;
-        let chains = ancestors.iter().flat_map(|ancestor| &ancestor.token.claims().delegation.chain);
+        let mut chains = ancestors.iter().flat_map(|ancestor| &ancestor.token.claims().delegation.chain);
         let is_known = |entry: &ChainEntry| match entry {
             ChainEntry::Token(text) => ancestors.iter().any(|ancestor| ancestor.text == *text),
             ChainEntry::Record(_) | ChainEntry::Name(_) => true,
         };
-        let mut chains = chains;
         if chains.all(is_known) { Ok(()) } else { Err(Reason::DelegationParentInvalid) }
     }
 
