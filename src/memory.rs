@@ -28,15 +28,15 @@ use crate::revocation::{About, Found, Inquiry, InquiryError, InquiryReading, Inq
 use crate::state::bounded::Bounded;
 use crate::state::rate::{Gcra, Outcome, Quota, Shared};
 use crate::state::replay::Seen;
-use crate::state::risk::Risk;
+use crate::state::risk::State as Risk;
 use crate::time::{UnixMillis, UnixSeconds};
 
 /// How many proofs are remembered, and how many nonces. At 60 s each, 500 proofs a second for one isolate.
 const SEEN_PROOFS: usize = 32 * 1024;
 /// How many subjects of limits.
 const LIMITED_SUBJECTS: usize = 16 * 1024;
-/// How many agents' risk.
-const RISKY_SUBJECTS: usize = 8 * 1024;
+/// How many agents' risk, of at most 2 KiB each.
+const RISKY_SUBJECTS: usize = 4 * 1024;
 /// How many origins of directories; as many as a configuration may trust.
 const TRUSTED_ORIGINS: usize = 64;
 /// How many directories that agents named are known to be stored.

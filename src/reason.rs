@@ -348,6 +348,19 @@ reasons! {
     /// The agent or the route is over its limit.
     RateExceeded = "rate.exceeded", OverLimit, 429;
 
+    /// The agent's risk is such that it is let in less often.
+    RiskThrottled = "risk.throttled", OverLimit, 429;
+    /// The agent's risk is such that it must prove itself anew.
+    RiskChallenge = "risk.challenge", Unproven, 401;
+    /// The agent's risk is such that somebody must approve the request first.
+    RiskApprovalRequired = "risk.approval_required", NotPermitted, 403;
+    /// The agent's risk is such that it is not let in.
+    RiskDenied = "risk.denied", NotPermitted, 403;
+    /// The agent was refused so often that nothing of it passes for a while.
+    RiskBreakerOpen = "risk.breaker_open", OverLimit, 429;
+    /// The agent's risk cannot be found out now.
+    RiskUnavailable = "risk.unavailable", Unavailable, 503;
+
     /// The gate's host asked for a decision that was made already, or was lost.
     GateMisused = "gate.misused", Unavailable, 503;
 }

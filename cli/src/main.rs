@@ -13,6 +13,7 @@ mod keys;
 mod policy;
 mod private_key;
 mod reference;
+mod risk;
 mod sign;
 mod verify;
 mod verify_token;
@@ -306,6 +307,25 @@ that is signed, and --request is the one it answers. - reads stdin.
         summary: "say of each rule whether it matches such a request, and why",
         details: POLICY_DETAILS,
         run: policy::explain,
+    },
+    Command {
+        name: "risk replay",
+        operands: &[],
+        options: &[required("log", "FILE"), optional("weights", "FILE"), flag("json")],
+        summary: "compute the risk scores of a log again, with other weights",
+        details: "\
+Reads the decisions of a log, one a line, as the gate writes them; those without the member observed are
+passed over. What is stored of each subject is made anew from the first line on, in the order of the lines.
+
+  --log FILE      the log; - reads stdin
+  --weights FILE  what would stand under [risk], as TOML or JSON: half_life, weights and the others;
+                  default: the gate's own
+  --json          {\"version\", \"lines\", \"bad\": [{\"line\", \"message\"}], \"subjects\": [{\"subject\", \"lines\",
+                  \"differing\", \"logged\", \"replayed\"}]}
+
+Exits with 0 where every score is as it was logged, with 1 where one differs or a line cannot be read (it is
+named by its number), with 2 where nothing could be looked at.",
+        run: risk::replay,
     },
 ];
 

@@ -7,7 +7,10 @@ use alloc::vec::Vec;
 use serde::Deserialize;
 
 use super::gate::{Faults, is_scope};
-use super::{AmountConfig, Config, DetailsDemandConfig, McpConfig, RuleConfig, Span, TaskConfig, TaskSource};
+use super::{
+    AmountConfig, Config, DetailsDemandConfig, McpConfig, RouteRiskConfig, RuleConfig, Span, TaskConfig,
+    TaskSource,
+};
 use crate::policy::{Limit, Pattern, Route, StepUp};
 use crate::signature::profiles;
 use crate::state::rate::Quota;
@@ -88,6 +91,9 @@ pub struct RouteConfig {
     /// What becomes of a request where something cannot be found out that a check needs. Default: it is refused with 503.
     #[serde(default)]
     pub on_unavailable: OnUnavailableConfig,
+    /// What is done about an agent's risk, instead of what `[risk]` says. Default: as `[risk]`.
+    #[serde(default)]
+    pub risk: Option<RouteRiskConfig>,
 }
 
 /// What becomes of a request where something cannot be found out.
@@ -326,6 +332,7 @@ impl Faults {
             step_up: self.step_up(path, route, token),
             task,
             allows_unknown_revocation: route.on_unavailable.revocation == Unavailability::Allow,
+            risk: self.route_risk(path, route, config),
             ..Route::open(pattern)
         })
     }

@@ -61,7 +61,7 @@ use crate::revocation::Inquiry;
 use crate::signature::explain::Explanation;
 use crate::signature::{Message, digest};
 use crate::state::rate::{self, Quota};
-use crate::state::risk::{self, Level, Risk, UNIDENTIFIED};
+use crate::state::risk::{self, Assessment, Level, Observed, UNIDENTIFIED};
 use crate::time::UnixMillis;
 use present::AuthScheme;
 use verify::{Verification, Verified};
@@ -550,33 +550,28 @@ impl Session {
         let event_subject =
             if attributed.is_some() { self.verified.event_subject() } else { Subject::Unidentified };
         let subject = attributed.unwrap_or_else(|| UNIDENTIFIED.to_owned());
-        let thresholds = self.gate.risk;
-        let known = memory.risks.touch(&subject).copied();
-        let mut event = None;
-        let mut risk = known.unwrap_or_default();
-        if known.is_some() || reason.is_some() {
-            let (next, change) = risk.observe(reason, thresholds, now);
-            risk = next;
-            memory.risks.insert(subject, risk);
-            event = change.map(|change| RiskEvent {
-                subject: event_subject,
-                change,
-                reason: risk.last(),
-                decision: self.id.clone(),
-                at: now,
-            });
-        }
-        (risk_view(risk, thresholds, now), event)
+        let scoring = &self.gate.risk;
+        let state = memory.risks.touch(&subject).cloned().unwrap_or_default();
+        let observed = reason.map_or_else(Observed::default, Observed::refused);
+        let (state, assessment) = state.observe(&observed, scoring, now);
+        memory.risks.insert(subject, state);
+        let event = assessment.change.map(|change| RiskEvent {
+            subject: event_subject,
+            change,
+            reason,
+            decision: self.id.clone(),
+            at: now,
+        });
+        (risk_view(&assessment, scoring.weights.version), event)
     }
 }
 
-fn risk_view(risk: Risk, thresholds: risk::Thresholds, now: UnixMillis) -> RiskView {
-    let score = risk.score(thresholds, now);
+fn risk_view(assessment: &Assessment, version: u32) -> RiskView {
     RiskView {
-        score,
-        level: risk.level(thresholds, now),
-        reasons: risk.last().filter(|_| score > 0).map(Reason::code).into_iter().collect(),
-        version: risk::WEIGHTS_VERSION,
+        score: assessment.score,
+        level: assessment.level,
+        reasons: assessment.reasons.iter().map(|(signal, _)| signal.code()).collect(),
+        version,
     }
 }
 

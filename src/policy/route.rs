@@ -14,6 +14,7 @@ use crate::config::{NonceConfig, RatePer, TaskSource};
 use crate::request::is_token_byte;
 use crate::signature::Component;
 use crate::state::rate::Quota;
+use crate::state::risk::Thresholds;
 
 /// A part of the API, and what a request to it must bring.
 #[allow(
@@ -42,6 +43,16 @@ pub struct Route {
     pub(crate) task: Option<TaskSource>,
     /// Whether a token passes of which cannot be found out whether it is revoked.
     pub(crate) allows_unknown_revocation: bool,
+    pub(crate) risk: RouteRisk,
+}
+
+/// What is done about an agent's risk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RouteRisk {
+    /// From which scores on.
+    pub(crate) thresholds: Thresholds,
+    /// Whether it is only said what would be done.
+    pub(crate) shadow: bool,
 }
 
 /// How the person must have authenticated whom the agent acts for (RFC 9470).
@@ -75,6 +86,7 @@ impl Route {
             reads_client: false,
             policy: Policy::default(),
             allows_unknown_revocation: false,
+            risk: RouteRisk::default(),
         }
     }
 
