@@ -348,6 +348,15 @@ reasons! {
     /// The agent or the route is over its limit.
     RateExceeded = "rate.exceeded", OverLimit, 429;
 
+    /// The key has more proofs that could still be repeated than are remembered for one key.
+    ReplayTooMany = "replay.too_many", OverLimit, 429;
+    /// Whether a proof was used before cannot be found out now.
+    ReplayUnavailable = "replay.unavailable", Unavailable, 503;
+    /// Whether a limit has room cannot be found out now.
+    RateUnavailable = "rate.unavailable", Unavailable, 503;
+    /// Whether a budget has room cannot be found out now.
+    BudgetUnavailable = "budget.unavailable", Unavailable, 503;
+
     /// The agent's risk is such that it is let in less often.
     RiskThrottled = "risk.throttled", OverLimit, 429;
     /// The agent's risk is such that it must prove itself anew.
@@ -358,7 +367,7 @@ reasons! {
     RiskDenied = "risk.denied", NotPermitted, 403;
     /// The agent was refused so often that nothing of it passes for a while.
     RiskBreakerOpen = "risk.breaker_open", OverLimit, 429;
-    /// The agent's risk cannot be found out now.
+    /// How the agent has behaved cannot be found out now.
     RiskUnavailable = "risk.unavailable", Unavailable, 503;
 
     /// The gate's host asked for a decision that was made already, or was lost.

@@ -8,8 +8,8 @@ use core::time::Duration;
 
 use super::signatures::Signatures;
 use super::{
-    Admin, Config, ConfigError, Delegation, Disclosure, Dpop, Issuer, MAX_ENTRIES, NonceConfig, Resource,
-    RiskStore, Span, VerifiedConfig, list,
+    Admin, Config, ConfigError, Delegation, Disclosure, Dpop, Issuer, MAX_ENTRIES, NonceConfig, ReplayConfig,
+    Resource, RiskStore, Span, VerifiedConfig, list,
 };
 use crate::crypto::{Algorithm, SharedKey};
 use crate::delegation::details::DetailsType;
@@ -179,17 +179,27 @@ impl Gate {
         self.nonces.is_none() && self.routes.iter().any(|route| route.dpop_nonce != NonceConfig::Off)
     }
 
+    /// Whether a route needs what is kept by subject ([`crate::state::subject`]). A host that has no objects does not start
+    /// such a gate; it would refuse every request to that route.
+    #[must_use]
+    pub fn needs_subjects(&self) -> bool {
+        self.risk_store == RiskStore::DurableObject
+            || self.routes.iter().any(|route| route.replay == ReplayConfig::Exact)
+    }
+
     /// What makes nonces.
     pub(crate) fn nonces(&self) -> Option<&Nonces> {
         self.nonces.as_ref()
     }
 
     /// Whether this request may be judged by the connection that it came on, which a host that can then tells
-    /// ([`RequestView::with_client`]): a route looks at it, or a token may be bound to its certificate.
+    /// ([`RequestView::with_client`]): a route looks at it, a token may be
+    /// bound to its certificate, or risk may know where an agent usually comes from.
     #[must_use]
     pub fn needs_client(&self, view: &RequestView) -> bool {
         let has_token = || !self.issuers.is_empty() && view.fields().contains("authorization");
-        self.routes.iter().any(Route::reads_client) || has_token()
+        let is_signed = || self.signatures.is_some() && view.fields().contains("signature-input");
+        self.routes.iter().any(Route::reads_client) || has_token() || is_signed()
     }
 
     /// The key that a client shares under this name.

@@ -12,6 +12,7 @@
 //! | [`Step::Checks`] | verifies these signatures, in order | [`Answer::Verdicts`] |
 //! | [`Step::Body`] | reads the body, up to [`Gate::max_body_bytes`] | [`Answer::Body`] and its kin |
 //! | [`Step::Limits`] | asks the store for these counts | [`Answer::Ready`] |
+//! | [`Step::State`] | calls the objects of these subjects, all at once | [`Answer::State`] |
 //! | [`Step::Fetch`] | makes these inquiries, and brings the answers into [`Memory`] | [`Answer::Ready`] |
 //!
 //! The order is that of trust: grammar, keys, signatures, whether the token still is good (nobody makes the gate ask
@@ -29,6 +30,8 @@ mod nonce;
 mod permit;
 mod policy;
 mod present;
+mod record;
+mod risk;
 mod signer;
 mod standing;
 mod status;
@@ -48,9 +51,9 @@ use crate::config::{Gate, PublicOrigin};
 use crate::crypto::SignatureCheck;
 use crate::decision::{
     self, CheckResult, DECISION_FIELD, Decision, Evidence, Guarantees, Outcome, PROBLEM_JSON, RateGuarantee,
-    ReplayGuarantee, RiskView,
+    ReplayGuarantee, RiskGuarantee, RiskView,
 };
-use crate::event::{RiskEvent, Subject};
+use crate::event::RiskEvent;
 use crate::keys::KeySource;
 use crate::mcp::Operation;
 use crate::memory::{LimitKey, Memory};
@@ -61,9 +64,12 @@ use crate::revocation::Inquiry;
 use crate::signature::explain::Explanation;
 use crate::signature::{Message, digest};
 use crate::state::rate::{self, Quota};
-use crate::state::risk::{self, Assessment, Level, Observed, UNIDENTIFIED};
+use crate::state::risk::{Level, UNIDENTIFIED, WEIGHTS_VERSION};
+use crate::state::subject::{Reply, SubjectCall};
 use crate::time::UnixMillis;
 use present::AuthScheme;
+use record::Recording;
+pub(crate) use risk::AtHome;
 use verify::{Verification, Verified};
 
 /// What a session needs next.
@@ -87,6 +93,8 @@ pub enum Step {
     /// The answers to these inquiries, through [`Memory::inquiry_loaded`], [`Memory::inquiry_answered`] or
     /// [`Memory::inquiry_failed`]. Nobody else asks meanwhile.
     Fetch(Vec<Inquiry>),
+    /// What the objects of these subjects say, all asked at once.
+    State(Vec<SubjectCall>),
     /// Nothing: this is the end.
     Done(Box<Conclusion>),
 }
@@ -104,6 +112,9 @@ pub enum Answer<'a> {
     BodyTooLarge,
     /// The body ended early.
     BodyUnreadable,
+    /// What each subject's object said, in the order of the calls; `None` where it could not be asked, or what it said
+    /// is no reply.
+    State(&'a [Option<Reply>]),
 }
 
 /// A decision, and what the host does besides carrying it out.
@@ -126,6 +137,8 @@ pub struct Conclusion {
     pub store: Option<KeySource>,
     /// Inquiries that should be made after the response, as for [`Step::Fetch`].
     pub inquiries: Vec<Inquiry>,
+    /// Subjects whose objects should be called after the response. Nobody needs to know what they say.
+    pub after: Vec<SubjectCall>,
 }
 
 impl From<Decision> for Conclusion {
@@ -140,6 +153,7 @@ impl From<Decision> for Conclusion {
             refresh_denials: false,
             store: None,
             inquiries: Vec::new(),
+            after: Vec::new(),
         }
     }
 }
@@ -152,7 +166,9 @@ enum Stage {
     Verify(Box<Verification>),
     Body,
     Permit,
-    Record,
+    Record(Recording),
+    /// The home is told of the refusal.
+    Refused(Reason),
     Over,
 }
 
@@ -179,8 +195,10 @@ pub struct Session {
     refresh_agents: bool,
     refresh_denials: bool,
     inquiries: Vec<Inquiry>,
+    after: Vec<SubjectCall>,
     explanation: Option<Explanation>,
     nonce: Option<nonce::Nonce>,
+    weighed: risk::Weighed,
 }
 
 impl Session {
@@ -200,15 +218,21 @@ impl Session {
             verified: Verified::default(),
             content: None,
             evidence: Vec::new(),
-            guarantees: Guarantees { replay: ReplayGuarantee::None, rate: RateGuarantee::None },
+            guarantees: Guarantees {
+                replay: ReplayGuarantee::None,
+                rate: RateGuarantee::None,
+                risk: RiskGuarantee::None,
+            },
             fields: Vec::new(),
             tell: Vec::new(),
             refresh: Vec::new(),
             refresh_agents: false,
             refresh_denials: false,
             inquiries: Vec::new(),
+            after: Vec::new(),
             explanation: None,
             nonce: None,
+            weighed: risk::Weighed::default(),
         }
     }
 
@@ -230,13 +254,19 @@ impl Session {
             scope: Vec::new(),
             revocation: Vec::new(),
             evidence: Vec::from([evidence("request", Some(reason), None)]),
-            guarantees: Guarantees { replay: ReplayGuarantee::None, rate: RateGuarantee::None },
+            guarantees: Guarantees {
+                replay: ReplayGuarantee::None,
+                rate: RateGuarantee::None,
+                risk: RiskGuarantee::None,
+            },
             risk: RiskView {
                 score: 0,
                 level: Level::Low,
                 reasons: Vec::new(),
-                version: risk::WEIGHTS_VERSION,
+                version: WEIGHTS_VERSION,
+                would: None,
             },
+            observed: None,
             explanation: None,
             headers: Vec::new(),
         };
@@ -250,7 +280,10 @@ impl Session {
         match self.advance(memory, now, answer) {
             Ok(Some(step)) => step,
             Ok(None) => self.conclude(memory, now, None),
-            Err(reason) => self.conclude(memory, now, Some(reason)),
+            Err(reason) => match self.tell_refusal(memory, now, reason) {
+                Some(step) => step,
+                None => self.conclude(memory, now, Some(reason)),
+            },
         }
     }
 
@@ -293,7 +326,7 @@ impl Session {
                 }
                 Stage::Permit => {
                     self.permit(now)?;
-                    self.stage = Stage::Record;
+                    self.stage = Stage::Record(Recording::default());
                     let limits = self.limits();
                     let unasked: Vec<_> =
                         limits.into_iter().filter(|(key, quota, _)| memory.must_ask(*key, *quota)).collect();
@@ -303,12 +336,16 @@ impl Session {
                         )));
                     }
                 }
-                Stage::Record => {
-                    self.check_deadlines(now)?;
-                    let limits = self.check_limits(memory, now)?;
-                    self.record_proofs(memory, now)?;
-                    self.count(memory, now, &limits);
-                    return Ok(None);
+                Stage::Record(recording) => {
+                    let Some((recording, step)) = self.record(recording, memory, now, answer)? else {
+                        return Ok(None);
+                    };
+                    self.stage = Stage::Record(recording);
+                    return Ok(Some(step));
+                }
+                Stage::Refused(reason) => {
+                    self.take_told(memory, answer);
+                    return Err(reason);
                 }
                 Stage::Over => return Err(Reason::GateMisused),
             }
@@ -404,36 +441,6 @@ impl Session {
         judged
     }
 
-    /// Everything that was proven must still hold now that it is acted upon: what is single-use is remembered only
-    /// until it would be refused for its age.
-    fn check_deadlines(&self, now: UnixMillis) -> Result<(), Reason> {
-        let passed = self.verified.deadlines.iter().find(|(deadline, _)| now.seconds() >= *deadline);
-        passed.map_or(Ok(()), |(_, reason)| Err(*reason))
-    }
-
-    /// Records what is single-use, as the last thing that can refuse a proof.
-    fn record_proofs(&mut self, memory: &mut Memory, now: UnixMillis) -> Result<(), Reason> {
-        if !self.route().is_some_and(|route| route.replay) || self.verified.single_use.is_empty() {
-            return Ok(());
-        }
-        self.guarantees.replay = ReplayGuarantee::Isolate;
-        let now = now.seconds();
-        let single_use = &self.verified.single_use;
-        let mut repeated = None;
-        for proof in single_use {
-            if memory.seen(proof.refusal).contains(proof.key, now) {
-                repeated = repeated.or(Some(proof.refusal));
-            }
-        }
-        if repeated.is_none() {
-            for proof in single_use {
-                memory.seen(proof.refusal).insert(proof.key, proof.until, now);
-            }
-        }
-        self.evidence.push(evidence("replay", repeated, Some("isolate".to_owned())));
-        repeated.map_or(Ok(()), Err)
-    }
-
     fn limits(&self) -> Vec<(LimitKey, Quota, Limit)> {
         let subject = self.verified.subject().unwrap_or(UNIDENTIFIED);
         let Some(route) = self.route() else { return Vec::new() };
@@ -482,7 +489,7 @@ impl Session {
         if let Some(reason) = reason.filter(|reason| !self.evidence.iter().any(|e| e.code == reason.code())) {
             self.evidence.push(evidence(layer(reason), Some(reason), None));
         }
-        let (risk, event) = self.observe(memory, now, reason);
+        let (risk, event) = self.risk(memory, now, reason);
         let shadow = self.is_shadow();
         let enforced = reason.filter(|_| !shadow);
         let principal = self.verified.principal();
@@ -503,6 +510,7 @@ impl Session {
             evidence: core::mem::take(&mut self.evidence),
             guarantees: self.guarantees,
             risk,
+            observed: self.weighed.take_observation(),
             explanation: self
                 .verified
                 .explanation
@@ -526,6 +534,7 @@ impl Session {
         let store = self.verified.to_store.take().filter(|source| memory.must_store(source));
         let (refresh_agents, refresh_denials) = (self.refresh_agents, self.refresh_denials);
         let inquiries = core::mem::take(&mut self.inquiries);
+        let after = core::mem::take(&mut self.after);
         Step::Done(Box::new(Conclusion {
             decision,
             event,
@@ -535,43 +544,8 @@ impl Session {
             refresh_denials,
             store,
             inquiries,
+            after,
         }))
-    }
-
-    /// Takes the outcome into the risk of the agent that was proven, or of those that were not. Requests that go
-    /// through leave no trace for agents that have none.
-    fn observe(
-        &self,
-        memory: &mut Memory,
-        now: UnixMillis,
-        reason: Option<Reason>,
-    ) -> (RiskView, Option<RiskEvent>) {
-        let attributed = self.verified.subject_of(reason).map(ToOwned::to_owned);
-        let event_subject =
-            if attributed.is_some() { self.verified.event_subject() } else { Subject::Unidentified };
-        let subject = attributed.unwrap_or_else(|| UNIDENTIFIED.to_owned());
-        let scoring = &self.gate.risk;
-        let state = memory.risks.touch(&subject).cloned().unwrap_or_default();
-        let observed = reason.map_or_else(Observed::default, Observed::refused);
-        let (state, assessment) = state.observe(&observed, scoring, now);
-        memory.risks.insert(subject, state);
-        let event = assessment.change.map(|change| RiskEvent {
-            subject: event_subject,
-            change,
-            reason,
-            decision: self.id.clone(),
-            at: now,
-        });
-        (risk_view(&assessment, scoring.weights.version), event)
-    }
-}
-
-fn risk_view(assessment: &Assessment, version: u32) -> RiskView {
-    RiskView {
-        score: assessment.score,
-        level: assessment.level,
-        reasons: assessment.reasons.iter().map(|(signal, _)| signal.code()).collect(),
-        version,
     }
 }
 

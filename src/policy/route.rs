@@ -10,7 +10,7 @@ use core::time::Duration;
 
 use super::Policy;
 use super::mcp::Mcp;
-use crate::config::{NonceConfig, RatePer, TaskSource};
+use crate::config::{NonceConfig, OnUnavailableConfig, RatePer, ReplayConfig, TaskSource};
 use crate::request::is_token_byte;
 use crate::signature::Component;
 use crate::state::rate::Quota;
@@ -31,7 +31,7 @@ pub struct Route {
     pub(crate) mtls: bool,
     pub(crate) scope: Vec<String>,
     pub(crate) components: Vec<Component>,
-    pub(crate) replay: bool,
+    pub(crate) replay: ReplayConfig,
     pub(crate) limits: Vec<Limit>,
     pub(crate) shadow: bool,
     pub(crate) reads_content: bool,
@@ -43,6 +43,8 @@ pub struct Route {
     pub(crate) task: Option<TaskSource>,
     /// Whether a token passes of which cannot be found out whether it is revoked.
     pub(crate) allows_unknown_revocation: bool,
+    /// What becomes of a request where an object cannot be asked.
+    pub(crate) on_unavailable: OnUnavailableConfig,
     pub(crate) risk: RouteRisk,
 }
 
@@ -76,7 +78,7 @@ impl Route {
             mtls: false,
             scope: Vec::new(),
             components: Vec::new(),
-            replay: false,
+            replay: ReplayConfig::None,
             limits: Vec::new(),
             shadow: false,
             reads_content: false,
@@ -87,6 +89,7 @@ impl Route {
             policy: Policy::default(),
             allows_unknown_revocation: false,
             risk: RouteRisk::default(),
+            on_unavailable: OnUnavailableConfig::default(),
         }
     }
 

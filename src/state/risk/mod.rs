@@ -10,6 +10,7 @@
 //! or sends again what it has seen, must not harm it. What cannot be attributed is counted together, under
 //! [`UNIDENTIFIED`]. What an agent does that is neither refused nor unusual, no score tells.
 
+mod ask;
 mod breaker;
 mod distinct;
 mod fading;
@@ -23,6 +24,7 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use ask::{Ask, MAX_MARKS, MAX_REFUSED, Refused};
 pub use breaker::BreakerSettings;
 pub use observed::{Country, Digest, Incidents, MAX_REQUESTS, Observed, Requests};
 pub use signal::{Signal, WEIGHTS_VERSION, Weight, Weights};
@@ -112,18 +114,37 @@ pub struct LevelChange {
 }
 
 /// What a state comes to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Assessment {
     /// 0 to 100.
+    #[serde(rename = "s")]
     pub score: u32,
     /// The level, with hysteresis.
+    #[serde(rename = "l")]
     pub level: Level,
     /// What adds to the score, and how much: the largest first, equals in the order of [`Signal::ALL`].
+    #[serde(rename = "r")]
     pub reasons: Vec<(Signal, u32)>,
     /// Whether the level changed with what was observed.
+    #[serde(rename = "c")]
     pub change: Option<LevelChange>,
     /// How long the breaker keeps the request waiting, where it does.
+    #[serde(rename = "w")]
     pub wait: Option<Duration>,
+}
+
+impl Assessment {
+    /// The same after a change that came with it.
+    fn after(mut self, before: Option<LevelChange>) -> Self {
+        let from = before.or(self.change).map(|change| change.from);
+        self.change = from.filter(|from| *from != self.level).map(|from| LevelChange {
+            from,
+            to: self.level,
+            score: self.score,
+        });
+        self
+    }
 }
 
 /// What is done about a score.

@@ -87,10 +87,14 @@ impl Observed {
     /// A request that was refused. Of where it came from nothing is known: who has seen a request can send it again.
     #[must_use]
     pub fn refused(reason: Reason) -> Self {
+        Signal::of(reason).map_or_else(Self::default, Self::refused_for)
+    }
+
+    /// A request that was refused for what this is the signal of.
+    #[must_use]
+    pub fn refused_for(signal: Signal) -> Self {
         let mut observed = Self::default();
-        if let Some(signal) = Signal::of(reason) {
-            observed.incidents.add(signal, 1);
-        }
+        observed.incidents.add(signal, 1);
         observed
     }
 
