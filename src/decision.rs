@@ -427,7 +427,9 @@ fn status_title(status: u16) -> &'static str {
 /// The outcome that goes with a reason.
 pub(crate) fn outcome(reason: Reason) -> Outcome {
     match reason.status() {
-        _ if matches!(reason, Reason::PolicyApprovalRequired | Reason::RiskApprovalRequired) => Outcome::Approve,
+        _ if matches!(reason, Reason::PolicyApprovalRequired | Reason::RiskApprovalRequired) => {
+            Outcome::Approve
+        }
         401 => Outcome::Challenge,
         429 => Outcome::Throttle,
         _ => Outcome::Deny,

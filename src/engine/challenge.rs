@@ -28,7 +28,8 @@ impl Session {
         }
         let is_of_signature = is_of_signature(reason) || (reason == Reason::RiskChallenge && !route.token);
         if asks && route.signature && is_of_signature {
-            fields.extend(accept_signature(&self.gate, route, reason).map(|value| ("Accept-Signature", value)));
+            fields
+                .extend(accept_signature(&self.gate, route, reason).map(|value| ("Accept-Signature", value)));
             // RFC 9110 §15.5.2 demands a challenge with every 401, and none is registered for RFC 9421.
             if !route.token && reason.status() == 401 {
                 let realm = self.public_url();
@@ -100,9 +101,7 @@ fn error(reason: Reason) -> Option<&'static str> {
         Reason::PolicyScopeMissing => Some("insufficient_scope"),
         Reason::PolicyAuthenticationInsufficient
         | Reason::PolicyAuthenticationTooOld
-        | Reason::RiskChallenge => {
-            Some(INSUFFICIENT_USER_AUTHENTICATION)
-        }
+        | Reason::RiskChallenge => Some(INSUFFICIENT_USER_AUTHENTICATION),
         Reason::DpopNonceMissing | Reason::DpopNonceInvalid => Some("use_dpop_nonce"),
         _ if of("dpop.") => Some("invalid_dpop_proof"),
         // RFC 8705 §3 has it so also for the certificate.

@@ -85,8 +85,8 @@ pub(super) struct Verified {
     /// The tokens that the token came from, as far as the request has them.
     pub(super) ancestors: Vec<Ancestor>,
     pub(super) subject: Option<String>,
-    /// A mark of the signature that holds: what comes with it again is the same proof.
-    pub(super) mark: Option<ReplayKey>,
+    /// A mark of the signature that holds, and whether it is made for a single request.
+    pub(super) mark: Option<(ReplayKey, bool)>,
     /// How fresh each answer was by which the token still is good.
     pub(super) revocation: Vec<Freshness>,
 }
