@@ -8,8 +8,8 @@ use core::time::Duration;
 
 use super::signatures::Signatures;
 use super::{
-    Admin, Config, ConfigError, Delegation, Disclosure, Dpop, Issuer, MAX_ENTRIES, NonceConfig, Resource,
-    Span, VerifiedConfig, list,
+    Admin, Audit, Config, ConfigError, Delegation, Disclosure, Dpop, Issuer, MAX_ENTRIES, MetricsConfig,
+    NonceConfig, Resource, Span, VerifiedConfig, list,
 };
 use crate::crypto::{Algorithm, SharedKey};
 use crate::delegation::details::DetailsType;
@@ -44,6 +44,8 @@ pub struct Gate {
     pub(crate) delegation: Delegation,
     pub(crate) risk: Thresholds,
     events_url: Option<String>,
+    audit: Option<Audit>,
+    metrics: MetricsConfig,
     shared_keys: Vec<SharedKey>,
     nonces: Option<Nonces>,
     agents: Arc<Registry>,
@@ -108,6 +110,8 @@ impl Gate {
             delegation: faults.delegation(config),
             risk: faults.risk(config),
             events_url: faults.events(config),
+            audit: faults.audit(config.audit.as_ref()),
+            metrics: faults.metrics(&config.metrics),
             shared_keys: Vec::new(),
             nonces: None,
             agents: faults.agents(config),
@@ -243,6 +247,18 @@ impl Gate {
     #[must_use]
     pub fn events_url(&self) -> Option<&str> {
         self.events_url.as_deref()
+    }
+
+    /// How decisions are logged so that it can be proven.
+    #[must_use]
+    pub fn audit(&self) -> Option<&Audit> {
+        self.audit.as_ref()
+    }
+
+    /// How decisions are counted.
+    #[must_use]
+    pub fn metrics(&self) -> &MetricsConfig {
+        &self.metrics
     }
 
     /// The agents of the configuration.
