@@ -6,7 +6,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use core::time::Duration;
 
-use crate::config::{Gate, MAX_CONFIGURED_AGENTS, RatePer};
+use crate::config::{Gate, MAX_CONFIGURED_AGENTS};
 use crate::crypto::{WarmKeys, sha256_parts};
 use crate::discovery::{Discovered, Metadata, MetadataError, WellKnown};
 use crate::encoding::base64url;
@@ -103,11 +103,10 @@ pub struct Memory {
 pub struct LimitKey([u8; 16]);
 
 impl LimitKey {
-    pub(crate) fn new(route: &Route, limit: Limit, subject: &str) -> Self {
+    pub(crate) fn new(route: &Route, limit: &Limit, subject: &str) -> Self {
         let quota = limit.quota;
         let rule = format!("{}/{}/{:?}", quota.limit, quota.burst, quota.window);
-        let subject = if limit.per == RatePer::Route { "" } else { subject };
-        let digest = sha256_parts(&[route.pattern().as_str(), limit.per.as_str(), &rule, subject]);
+        let digest = sha256_parts(&[route.pattern().as_str(), &rule, subject]);
         let mut key = [0; 16];
         key.iter_mut().zip(digest).for_each(|(k, d)| *k = d);
         Self(key)

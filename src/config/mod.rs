@@ -14,6 +14,7 @@ mod introspection;
 mod issuers;
 mod mcp;
 mod mtls;
+mod per;
 mod policy;
 mod resources;
 mod routes;
@@ -35,6 +36,7 @@ pub(crate) use issuers::IssuerKeys;
 pub use issuers::{DiscoveryConfig, Issuer, IssuerConfig, ProfileConfig};
 pub use mcp::{McpConfig, McpOperationConfig};
 pub use mtls::{MtlsConfig, VerifiedConfig};
+pub use per::{Per, PerList};
 pub use policy::{
     AgentConditionConfig, AmountConditionConfig, AmountConfig, ClaimConditionConfig, ConditionsConfig,
     DayConfig, DetailsDemandConfig, LiteralConfig, NetworkConditionConfig, ParameterConditionConfig,
@@ -43,7 +45,7 @@ pub use policy::{
 pub(crate) use resources::Resource;
 pub use resources::{RESOURCE_METADATA_PATH, ResourceConfig};
 pub use routes::{
-    NonceConfig, OnUnavailableConfig, RateConfig, RatePer, RateStore, ReplayConfig, Requirement, RouteConfig,
+    NonceConfig, OnUnavailableConfig, RateConfig, RateStore, ReplayConfig, Requirement, RouteConfig,
     Unavailability,
 };
 pub use signatures::{RulesConfig, SignaturesConfig};

@@ -32,6 +32,7 @@ mod present;
 mod signer;
 mod standing;
 mod status;
+mod subjects;
 mod token;
 mod ulid;
 mod verify;
@@ -435,13 +436,12 @@ impl Session {
     }
 
     fn limits(&self) -> Vec<(LimitKey, Quota, Limit)> {
-        let subject = self.verified.subject().unwrap_or(UNIDENTIFIED);
         let Some(route) = self.route() else { return Vec::new() };
-        route
-            .limits
-            .iter()
-            .map(|limit| (LimitKey::new(route, *limit, subject), limit.quota, *limit))
-            .collect()
+        let counted = |limit: &Limit| {
+            let subject = self.counted_as(limit.per.as_slice());
+            (LimitKey::new(route, limit, &subject), limit.quota, limit.clone())
+        };
+        route.limits.iter().map(counted).collect()
     }
 
     /// Whether every limit of the route has room. Nothing is counted yet: a request that is refused for a limit keeps
@@ -455,8 +455,10 @@ impl Session {
         if limits.is_empty() {
             return Ok(Vec::new());
         }
-        let weighed: Vec<_> =
-            limits.iter().map(|(key, quota, limit)| (*limit, memory.weigh(*key, *quota, now))).collect();
+        let weighed: Vec<_> = limits
+            .iter()
+            .map(|(key, quota, limit)| (limit.clone(), memory.weigh(*key, *quota, now)))
+            .collect();
         let refused =
             weighed.iter().filter(|(_, outcome)| !outcome.allowed).map(|(_, o)| o.reset_after).max();
         self.fields.extend(rate_fields(&weighed));
@@ -602,7 +604,7 @@ fn rate_fields(weighed: &[(Limit, rate::Outcome)]) -> [(&'static str, String); 2
     let mut states = Vec::new();
     for (limit, outcome) in weighed {
         let window = limit.quota.window.as_secs();
-        let name = format!("\"{}-{}s\"", limit.per.as_str(), window);
+        let name = format!("\"{}-{}s\"", limit.per.name(), window);
         policies.push(format!("{name};q={};w={window}", limit.quota.limit));
         states.push(format!("{name};r={};t={}", outcome.remaining, ceil_secs(outcome.reset_after)));
     }
