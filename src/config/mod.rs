@@ -9,6 +9,7 @@ mod agents;
 mod delegation;
 mod deny;
 mod dpop;
+mod events;
 mod gate;
 mod introspection;
 mod issuers;
@@ -29,6 +30,7 @@ pub use delegation::{DelegationConfig, DetailsConfig, Link, MatchingConfig, Scop
 pub use deny::{DenyConfig, RevocationConfig};
 pub(crate) use dpop::Dpop;
 pub use dpop::DpopConfig;
+pub use events::{EventAlgorithm, EventFormat, Events, EventsConfig};
 pub(crate) use gate::is_fetchable;
 pub use gate::{Gate, PublicOrigin};
 pub use introspection::{AudienceConfig, AuthenticationConfig, IntrospectionConfig, WhenConfig};
@@ -126,7 +128,7 @@ pub struct Config {
     /// When an agent's risk level changes. Default: that of each of its fields.
     #[serde(default)]
     pub risk: RiskConfig,
-    /// Where risk events are sent. Without it they are only logged. Default: none.
+    /// Where security events are sent. Without it they are only logged. Default: none.
     #[serde(default)]
     pub events: Option<EventsConfig>,
     /// What is denied whoever vouches for it. Default: nothing.
@@ -185,15 +187,6 @@ impl Default for RiskConfig {
     fn default() -> Self {
         Self { medium: 40, high: 70, half_life: Span::from_secs(300) }
     }
-}
-
-/// Where risk events are sent.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct EventsConfig {
-    /// Takes Security Event Tokens by push (RFC 8935): `https`, or a URL of `origin`.
-    pub url: String,
 }
 
 fn default_clock_skew() -> Span {

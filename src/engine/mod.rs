@@ -51,7 +51,7 @@ use crate::decision::{
     self, CheckResult, DECISION_FIELD, Decision, Evidence, Guarantees, Outcome, PROBLEM_JSON, RateGuarantee,
     ReplayGuarantee, RiskView,
 };
-use crate::event::{RiskEvent, Subject};
+use crate::event::{Event, RiskEvent, Subject};
 use crate::keys::KeySource;
 use crate::mcp::Operation;
 use crate::memory::{LimitKey, Memory};
@@ -112,8 +112,8 @@ pub enum Answer<'a> {
 pub struct Conclusion {
     /// The decision.
     pub decision: Decision,
-    /// An event to send after the response.
-    pub event: Option<RiskEvent>,
+    /// Events to send after the response. Refusals are not among them: they are counted in [`Memory::refusals`].
+    pub events: Vec<Event>,
     /// Limits of which the store should be told, after the response, through [`Memory::tell`].
     pub tell: Vec<(LimitKey, Quota)>,
     /// Key sets that should be fetched anew, after the response, as for [`Step::Keys`].
@@ -134,7 +134,7 @@ impl From<Decision> for Conclusion {
     fn from(decision: Decision) -> Self {
         Self {
             decision,
-            event: None,
+            events: Vec::new(),
             tell: Vec::new(),
             refresh: Vec::new(),
             refresh_agents: false,
@@ -485,8 +485,12 @@ impl Session {
             self.evidence.push(evidence(layer(reason), Some(reason), None));
         }
         let (risk, event) = self.observe(memory, now, reason);
+        let events = event.map(Event::RiskLevelChange).into_iter().collect();
         let shadow = self.is_shadow();
         let enforced = reason.filter(|_| !shadow);
+        if let Some(reason) = enforced {
+            memory.refusals.count(self.verified.attributed(reason), reason, &self.id, now);
+        }
         let principal = self.verified.principal();
         let mut decision = Decision {
             id: self.id.clone(),
@@ -530,7 +534,7 @@ impl Session {
         let inquiries = core::mem::take(&mut self.inquiries);
         Step::Done(Box::new(Conclusion {
             decision,
-            event,
+            events,
             tell,
             refresh,
             refresh_agents,
