@@ -8,14 +8,15 @@ use core::time::Duration;
 
 use super::signatures::Signatures;
 use super::{
-    Admin, Audit, Config, ConfigError, Delegation, Disclosure, Dpop, Issuer, MAX_ENTRIES, MetricsConfig,
-    NonceConfig, Resource, Span, VerifiedConfig, list,
+    Admin, Audit, Config, ConfigError, Delegation, Disclosure, Dpop, Events, Issuer, MAX_ENTRIES,
+    MetricsConfig, NonceConfig, Resource, Span, VerifiedConfig, list,
 };
 use crate::crypto::{Algorithm, SharedKey};
 use crate::delegation::details::DetailsType;
 use crate::delegation::scope::Grammar;
 use crate::dpop::Nonces;
 use crate::encoding::json::{self, Value};
+use crate::event::Event;
 use crate::jose::jwk::MAX_SET_BYTES;
 use crate::keys::KeySource;
 use crate::policy::{Route, RoutePath};
@@ -43,7 +44,7 @@ pub struct Gate {
     pub(crate) mtls: VerifiedConfig,
     pub(crate) delegation: Delegation,
     pub(crate) risk: Thresholds,
-    events_url: Option<String>,
+    events: Option<Events>,
     audit: Option<Audit>,
     metrics: MetricsConfig,
     shared_keys: Vec<SharedKey>,
@@ -109,7 +110,7 @@ impl Gate {
             mtls: config.mtls.verified,
             delegation: faults.delegation(config),
             risk: faults.risk(config),
-            events_url: faults.events(config),
+            events: faults.events(config),
             audit: faults.audit(config.audit.as_ref()),
             metrics: faults.metrics(&config.metrics),
             shared_keys: Vec::new(),
@@ -243,10 +244,17 @@ impl Gate {
         self.disclosure
     }
 
-    /// Where risk events are sent.
+    /// Where events are sent; `None` where they are only logged.
     #[must_use]
-    pub fn events_url(&self) -> Option<&str> {
-        self.events_url.as_deref()
+    pub fn events(&self) -> Option<&Events> {
+        self.events.as_ref()
+    }
+
+    /// The claims of an event, from this gate to its origin.
+    #[must_use]
+    pub fn claims(&self, event: &Event) -> serde_json::Value {
+        let issuer = self.public_origins.first().map(PublicOrigin::url).unwrap_or_default();
+        event.claims(&issuer, &self.origin)
     }
 
     /// How decisions are logged so that it can be proven.
@@ -458,20 +466,9 @@ impl Faults {
             self.span("risk.half_life", risk.half_life, Span::from_secs(1), Span::from_secs(86_400));
         Thresholds { medium: risk.medium, high: risk.high, half_life }
     }
-
-    fn events(&mut self, config: &Config) -> Option<String> {
-        let url = &config.events.as_ref()?.url;
-        let at_origin = Target::parse(url).is_ok_and(|url| {
-            Target::parse(&config.origin).is_ok_and(|origin| origin_of(&url) == origin_of(&origin))
-        });
-        if !at_origin && !is_fetchable(url, config.allow_loopback) {
-            self.add("events.url", "is not an https url, nor a url of `origin`");
-        }
-        Some(url.clone())
-    }
 }
 
-fn origin_of(target: &Target) -> String {
+pub(super) fn origin_of(target: &Target) -> String {
     format!("{}://{}", target.scheme().as_str(), target.authority())
 }
 

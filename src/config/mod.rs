@@ -10,12 +10,14 @@ mod audit;
 mod delegation;
 mod deny;
 mod dpop;
+mod events;
 mod gate;
 mod introspection;
 mod issuers;
 mod mcp;
 mod metrics;
 mod mtls;
+mod per;
 mod policy;
 mod resources;
 mod routes;
@@ -31,6 +33,7 @@ pub use delegation::{DelegationConfig, DetailsConfig, Link, MatchingConfig, Scop
 pub use deny::{DenyConfig, RevocationConfig};
 pub(crate) use dpop::Dpop;
 pub use dpop::DpopConfig;
+pub use events::{EventAlgorithm, EventFormat, Events, EventsConfig};
 pub(crate) use gate::is_fetchable;
 pub use gate::{Gate, PublicOrigin};
 pub use introspection::{AudienceConfig, AuthenticationConfig, IntrospectionConfig, WhenConfig};
@@ -39,6 +42,7 @@ pub use issuers::{DiscoveryConfig, Issuer, IssuerConfig, ProfileConfig};
 pub use mcp::{McpConfig, McpOperationConfig};
 pub use metrics::MetricsConfig;
 pub use mtls::{MtlsConfig, VerifiedConfig};
+pub use per::{Per, PerList};
 pub use policy::{
     AgentConditionConfig, AmountConditionConfig, AmountConfig, ClaimConditionConfig, ConditionsConfig,
     DayConfig, DetailsDemandConfig, LiteralConfig, NetworkConditionConfig, ParameterConditionConfig,
@@ -47,7 +51,7 @@ pub use policy::{
 pub(crate) use resources::Resource;
 pub use resources::{RESOURCE_METADATA_PATH, ResourceConfig};
 pub use routes::{
-    NonceConfig, OnUnavailableConfig, RateConfig, RatePer, RateStore, ReplayConfig, Requirement, RouteConfig,
+    NonceConfig, OnUnavailableConfig, RateConfig, RateStore, ReplayConfig, Requirement, RouteConfig,
     Unavailability,
 };
 pub use signatures::{RulesConfig, SignaturesConfig};
@@ -128,7 +132,7 @@ pub struct Config {
     /// When an agent's risk level changes. Default: that of each of its fields.
     #[serde(default)]
     pub risk: RiskConfig,
-    /// Where risk events are sent. Without it they are only logged. Default: none.
+    /// Where security events are sent. Without it they are only logged. Default: none.
     #[serde(default)]
     pub events: Option<EventsConfig>,
     /// Where decisions are logged so that it can be proven. Default: nowhere; refusals go to the host's log.
@@ -193,15 +197,6 @@ impl Default for RiskConfig {
     fn default() -> Self {
         Self { medium: 40, high: 70, half_life: Span::from_secs(300) }
     }
-}
-
-/// Where risk events are sent.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct EventsConfig {
-    /// Takes Security Event Tokens by push (RFC 8935): `https`, or a URL of `origin`.
-    pub url: String,
 }
 
 fn default_clock_skew() -> Span {

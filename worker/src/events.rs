@@ -3,8 +3,8 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use countersign::config::PublicOrigin;
-use countersign::event::{RiskEvent, SET_MEDIA_TYPE};
+use countersign::config::Events;
+use countersign::event::SET_MEDIA_TYPE;
 use serde_json::Value;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -19,17 +19,11 @@ const PAUSES: [Duration; 4] =
 /// How long the receiver may take to answer.
 const TIMEOUT_MILLIS: u32 = 3_000;
 
-/// The claims of a changed risk level.
-pub(crate) fn of_risk(isolate: &Isolate, event: &RiskEvent) -> Value {
-    let issuer = isolate.gate.public_origins().first().map(PublicOrigin::url).unwrap_or_default();
-    event.claims(&issuer, isolate.gate.origin())
-}
-
 /// Logs an event, by its claims, and pushes it, trying again while the receiver may still take it.
 pub(crate) fn push(isolate: &Rc<Isolate>, claims: Value, context: &Context) {
     let id = claims.get("jti").and_then(Value::as_str).unwrap_or_default().to_owned();
     console_log!("{claims}");
-    let Some(url) = isolate.gate.events_url().map(ToOwned::to_owned) else { return };
+    let Some(url) = isolate.gate.events().map(Events::url).map(ToOwned::to_owned) else { return };
     let Ok(token) = isolate.signer.event(claims) else { return };
     context.wait_until(async move {
         for pause in PAUSES.into_iter().map(Some).chain([None]) {

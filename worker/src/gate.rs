@@ -28,10 +28,10 @@ pub(crate) async fn answer(request: Request, env: &Env, context: Context) -> Res
         return response;
     }
     let (conclusion, body) = decide(&isolate, &request, env, &context).await;
-    let Conclusion { decision, event, tell, refresh, refresh_agents, refresh_denials, store, inquiries } =
+    let Conclusion { decision, events, tell, refresh, refresh_agents, refresh_denials, store, inquiries } =
         conclusion;
-    if let Some(event) = event {
-        events::push(&isolate, events::of_risk(&isolate, &event), &context);
+    for event in &events {
+        events::push(&isolate, isolate.gate.claims(event), &context);
     }
     if !tell.is_empty() {
         limits::tell(&isolate, env, tell, &context);
