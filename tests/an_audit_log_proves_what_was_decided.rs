@@ -165,30 +165,30 @@ fn each_change_is_called_by_its_name() {
     };
     let line = |index: usize| u64::try_from(index + 1).unwrap();
     let edit = |line: &mut String| *line = line.replace("deny", "allow");
-    assert_eq!(of(&|lines| edit(&mut lines[at(9)])), [(FaultKind::Edited, line(9))]);
+    assert_eq!(of(&|lines| edit(&mut lines[at(12)])), [(FaultKind::Edited, line(12))]);
     let relink = |lines: &mut Vec<String>| {
-        let prev = lines[at(8)].split(r#""prev":""#).nth(1).unwrap()[..43].to_owned();
-        lines[at(9)] = lines[at(9)].replacen(
-            &lines[at(9)].split(r#""prev":""#).nth(1).unwrap()[..43].to_owned(),
+        let prev = lines[at(11)].split(r#""prev":""#).nth(1).unwrap()[..43].to_owned();
+        lines[at(12)] = lines[at(12)].replacen(
+            &lines[at(12)].split(r#""prev":""#).nth(1).unwrap()[..43].to_owned(),
             &prev,
             1,
         );
     };
-    assert_eq!(of(&relink), [(FaultKind::Edited, line(9))]);
-    assert_eq!(of(&|lines| drop(lines.remove(at(9)))), [(FaultKind::Missing, line(9))]);
+    assert_eq!(of(&relink), [(FaultKind::Edited, line(12))]);
+    assert_eq!(of(&|lines| drop(lines.remove(at(12)))), [(FaultKind::Missing, line(12))]);
     assert_eq!(of(&|lines| drop(lines.remove(0))), [(FaultKind::Missing, 1)]);
-    assert_eq!(of(&|lines| lines.swap(at(9), at(10))), [(FaultKind::Moved, line(10))]);
-    assert_eq!(of(&|lines| lines.insert(at(9), lines[at(9)].clone())), [(FaultKind::Repeated, line(10))]);
-    let forged = lines[at(9)].replace("deny", "allow");
-    assert_eq!(of(&|lines| lines.insert(at(9), forged.clone())), [(FaultKind::Inserted, line(9))]);
-    assert_eq!(of(&|lines| lines.insert(at(10), forged.clone())), [(FaultKind::Inserted, line(10))]);
-    let renumbered = lines[at(9)].replacen(r#""seq":9,"#, r#""seq":90,"#, 1);
+    assert_eq!(of(&|lines| lines.swap(at(12), at(13))), [(FaultKind::Moved, line(13))]);
+    assert_eq!(of(&|lines| lines.insert(at(12), lines[at(12)].clone())), [(FaultKind::Repeated, line(13))]);
+    let forged = lines[at(12)].replace("deny", "allow");
+    assert_eq!(of(&|lines| lines.insert(at(12), forged.clone())), [(FaultKind::Inserted, line(12))]);
+    assert_eq!(of(&|lines| lines.insert(at(13), forged.clone())), [(FaultKind::Inserted, line(13))]);
+    let renumbered = lines[at(12)].replacen(r#""seq":12,"#, r#""seq":120,"#, 1);
     assert_eq!(
-        of(&|lines| lines[at(9)].clone_from(&renumbered)),
-        [(FaultKind::Edited, line(9)), (FaultKind::Edited, line(9))]
+        of(&|lines| lines[at(12)].clone_from(&renumbered)),
+        [(FaultKind::Edited, line(12)), (FaultKind::Edited, line(12))]
     );
-    assert_eq!(of(&|lines| lines[at(9)].push(' '))[0], (FaultKind::Edited, line(9)));
-    assert_eq!(of(&|lines| lines[at(9)].truncate(50))[0], (FaultKind::Malformed, line(9)));
+    assert_eq!(of(&|lines| lines[at(12)].push(' '))[0], (FaultKind::Edited, line(12)));
+    assert_eq!(of(&|lines| lines[at(12)].truncate(50))[0], (FaultKind::Malformed, line(12)));
     assert_eq!(of(&|lines| lines.insert(9, String::new())), [(FaultKind::Malformed, 10)]);
 }
 

@@ -16,18 +16,29 @@
 //! | `origin` | forwarding, and the way back |
 //! | `registry` | the Durable Object that has the registry of agents, and its copies in KV |
 //! | `admin` | the admin API, from the gate to that object |
+//! | `audit` | the audit log: to a queue, a bucket or the host's log |
+//! | `bindings` | bindings without a type of their own |
+//! | `journal` | the Durable Object that has the ledger of the audit log, and what all isolates counted |
+//! | `metrics` | what an isolate counts |
+//! | `operator` | metrics and ledger, for those who have their secrets |
 //! | `events` | security events, pushed after the response |
 //! | `well_known` | what the gate serves itself |
 
 mod admin;
+mod audit;
+mod bindings;
 mod denials;
 mod events;
 mod facts;
 mod gate;
 mod inquiries;
 mod isolate;
+#[allow(missing_docs, reason = "what the macro for Durable Objects writes has none")]
+mod journal;
 mod keys;
 mod limits;
+mod metrics;
+mod operator;
 mod origin;
 #[allow(missing_docs, reason = "what the macro for Durable Objects writes has none")]
 mod registry;
@@ -35,6 +46,7 @@ mod signer;
 mod webcrypto;
 mod well_known;
 
+pub use journal::Journal;
 pub use registry::AgentRegistry;
 use web_sys::{Request, Response};
 use worker::{Context, Env, Result, event};
