@@ -15,7 +15,7 @@ use crate::isolate::{Isolate, isolate, now, random};
 use crate::registry::Published;
 use crate::well_known::respond;
 use crate::{admin, audit, metrics, operator};
-use crate::{events, inquiries, keys, limits, origin, registry, webcrypto, well_known};
+use crate::{events, inquiries, keys, limits, origin, registry, subject, webcrypto, well_known};
 
 /// How long a request waits before it looks again whether another has fetched what it needs.
 const PATIENCE: Duration = Duration::from_millis(10);
@@ -33,8 +33,17 @@ pub(crate) async fn answer(request: Request, env: &Env, context: Context) -> Res
     }
     let began = now();
     let (conclusion, body) = decide(&isolate, &request, env, &context).await;
-    let Conclusion { decision, events, tell, refresh, refresh_agents, refresh_denials, store, inquiries } =
-        conclusion;
+    let Conclusion {
+        decision,
+        events,
+        tell,
+        refresh,
+        refresh_agents,
+        refresh_denials,
+        store,
+        inquiries,
+        after,
+    } = conclusion;
     for event in &events {
         events::push(&isolate, isolate.gate.claims(event), &context);
     }
@@ -55,6 +64,9 @@ pub(crate) async fn answer(request: Request, env: &Env, context: Context) -> Res
     }
     if refresh_denials {
         registry::refresh(&isolate, env, Published::Denials, &context);
+    }
+    if !after.is_empty() {
+        subject::tell(env, after, &context);
     }
     metrics::record(&isolate, env, &request, &decision, began, &context);
     let is_logged = audit::record(&isolate, env, &decision, &context);
@@ -96,6 +108,7 @@ async fn decide(
     let mut session = Session::new(Arc::clone(&isolate.gate), view, now(), random());
     let mut body = Body::Untouched;
     let mut verdicts = Vec::new();
+    let mut replies;
     let mut patience = PATIENCE;
     let mut step = session.step(&mut isolate.memory.borrow_mut(), now(), &Answer::Ready);
     loop {
@@ -126,6 +139,10 @@ async fn decide(
             Step::Limits(asked) => {
                 limits::ask(isolate, env, &asked).await;
                 Answer::Ready
+            }
+            Step::State(calls) => {
+                replies = subject::ask(env, &calls).await;
+                Answer::State(&replies)
             }
             Step::Checks(checks) => {
                 verdicts.clear();

@@ -18,7 +18,7 @@ use crate::metrics::Counting;
 use crate::operator::Tokens;
 use crate::signer::Signer;
 use crate::webcrypto::{self, ImportedKeys};
-use crate::{audit, registry};
+use crate::{audit, registry, subject};
 
 /// The variable with the configuration: a table, or a text in JSON or TOML.
 pub(crate) const CONFIG: &str = "COUNTERSIGN_CONFIG";
@@ -86,6 +86,10 @@ fn make(env: &Env) -> Result<Isolate, Vec<ConfigError>> {
         let message =
             "is not bound, and [admin] needs it; bind the Durable Object class AgentRegistry under this name";
         return Err(vec![ConfigError { path: registry::AGENT_REGISTRY.into(), message: message.into() }]);
+    }
+    if gate.needs_subjects() && !subject::is_bound(env) {
+        let message = "is not bound, and a route needs state that is exact; bind the Durable Object class Subject under this name";
+        return Err(vec![ConfigError { path: subject::SUBJECTS.into(), message: message.into() }]);
     }
     if let Some(name) = audit::missing(&gate, env) {
         let message = "is not bound, and [audit] needs it; bind it, or choose another sink";

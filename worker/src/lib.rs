@@ -16,6 +16,7 @@
 //! | `origin` | forwarding, and the way back |
 //! | `registry` | the Durable Object that has the registry of agents, and its copies in KV |
 //! | `admin` | the admin API, from the gate to that object |
+//! | `subject` | the Durable Objects that have the state of a subject, and calls to them |
 //! | `audit` | the audit log: to a queue, a bucket or the host's log |
 //! | `bindings` | bindings without a type of their own |
 //! | `journal` | the Durable Object that has the ledger of the audit log, and what all isolates counted |
@@ -43,11 +44,14 @@ mod origin;
 #[allow(missing_docs, reason = "what the macro for Durable Objects writes has none")]
 mod registry;
 mod signer;
+#[allow(missing_docs, reason = "what the macro for Durable Objects writes has none")]
+mod subject;
 mod webcrypto;
 mod well_known;
 
 pub use journal::Journal;
 pub use registry::AgentRegistry;
+pub use subject::Subject;
 use web_sys::{Request, Response};
 use worker::{Context, Env, Result, event};
 
