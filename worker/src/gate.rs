@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use countersign::decision::Decision;
 use countersign::engine::{Answer, Conclusion, Session, Step};
+use countersign::event::Subject;
 use countersign::reason::Reason;
 use web_sys::{Request, Response};
 use worker::{Context, Delay, Env, Result, console_log};
@@ -14,7 +15,7 @@ use crate::facts::{self, Body};
 use crate::isolate::{Isolate, isolate, now, random};
 use crate::registry::Published;
 use crate::well_known::respond;
-use crate::{admin, events, inquiries, keys, limits, origin, registry, webcrypto, well_known};
+use crate::{admin, events, inquiries, keys, limits, origin, registry, subject, webcrypto, well_known};
 
 /// How long a request waits before it looks again whether another has fetched what it needs.
 const PATIENCE: Duration = Duration::from_millis(10);
@@ -28,11 +29,19 @@ pub(crate) async fn answer(request: Request, env: &Env, context: Context) -> Res
         return response;
     }
     let (conclusion, body) = decide(&isolate, &request, env, &context).await;
-    let Conclusion { decision, events, tell, refresh, refresh_agents, refresh_denials, store, inquiries } =
-        conclusion;
-    for event in &events {
-        events::push(&isolate, isolate.gate.claims(event), &context);
-    }
+    let Conclusion {
+        decision,
+        events,
+        tell,
+        refresh,
+        refresh_agents,
+        refresh_denials,
+        store,
+        inquiries,
+        after,
+    } = conclusion;
+    events::tell(&isolate, env, &events, &context);
+    events::tell_refusals(&isolate, env, &context);
     if !tell.is_empty() {
         limits::tell(&isolate, env, tell, &context);
     }
@@ -51,11 +60,14 @@ pub(crate) async fn answer(request: Request, env: &Env, context: Context) -> Res
     if refresh_denials {
         registry::refresh(&isolate, env, Published::Denials, &context);
     }
+    if !after.is_empty() {
+        subject::tell(env, after, &context);
+    }
     if decision.reason.is_some() {
         console_log!("{}", decision.to_json());
     }
     if decision.is_allowed() && admin::is_asked_by(&isolate, &decision) {
-        admin::answer(&isolate, &request, body, &decision, env, &context).await
+        admin::answer(&isolate, &request, body, &decision, env).await
     } else if decision.is_allowed() {
         origin::forward(&isolate, &request, body, &decision).await
     } else {
@@ -78,7 +90,9 @@ async fn decide(
     let view = match facts::view(request) {
         Ok(view) => view,
         Err(error) => {
-            let decision = Session::refuse_unviewable(Reason::from(error), now(), random());
+            let (reason, now) = (Reason::from(error), now());
+            let decision = Session::refuse_unviewable(reason, now, random());
+            isolate.memory.borrow_mut().refusals().count(Subject::Unidentified, reason, &decision.id, now);
             return (decision.into(), Body::Untouched);
         }
     };
@@ -86,6 +100,7 @@ async fn decide(
     let mut session = Session::new(Arc::clone(&isolate.gate), view, now(), random());
     let mut body = Body::Untouched;
     let mut verdicts = Vec::new();
+    let mut replies;
     let mut patience = PATIENCE;
     let mut step = session.step(&mut isolate.memory.borrow_mut(), now(), &Answer::Ready);
     loop {
@@ -115,6 +130,10 @@ async fn decide(
             Step::Limits(asked) => {
                 limits::ask(isolate, env, &asked).await;
                 Answer::Ready
+            }
+            Step::State(calls) => {
+                replies = subject::ask(env, &calls).await;
+                Answer::State(&replies)
             }
             Step::Checks(checks) => {
                 verdicts.clear();
