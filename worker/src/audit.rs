@@ -12,11 +12,10 @@ use countersign::audit::{CHECKPOINT_TYPE, Log, Shard, name_of};
 use countersign::config::{Audit, AuditSink, Gate, PublicOrigin};
 use countersign::decision::Decision;
 use countersign::metrics::Target;
-use js_sys::{Array, Reflect};
-use wasm_bindgen::JsValue;
-use worker::{Context, Delay, Env, console_error, console_log};
+use serde_json::Value;
+use worker::{Context, Delay, Env, MessageBatch, MessageExt, console_error, console_log};
 
-use crate::bindings::{binding, call, invoke, object};
+use crate::bindings::{binding, call, object};
 use crate::isolate::{Isolate, now, random};
 use crate::journal;
 
@@ -145,16 +144,18 @@ async fn store(env: &Env, name: &str, text: &str) -> bool {
 
 /// Takes batches from the queue: each that is stored is acknowledged, and each other comes again, in the end to the dead
 /// letters, where nothing of it is lost.
-pub(crate) async fn consume(messages: &Array, env: &Env) {
-    for message in messages.iter() {
-        let body = Reflect::get(&message, &"body".into()).unwrap_or(JsValue::UNDEFINED).as_string();
+pub(crate) async fn consume(batch: &MessageBatch<Value>, env: &Env) {
+    for message in batch.raw_iter() {
+        let body = message.body().as_string();
         let stored = match body.as_deref().and_then(|text| Some((name_of(text)?, text))) {
             Some((name, text)) => store(env, &name, text).await,
             None => false,
         };
-        if !stored {
+        if stored {
+            message.ack();
+        } else {
             console_error!("countersign cannot store a batch of its audit log; the queue keeps it");
+            message.retry();
         }
-        let _ = invoke(&message, if stored { "ack" } else { "retry" }, &[]);
     }
 }

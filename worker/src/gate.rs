@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use countersign::decision::Decision;
 use countersign::engine::{Answer, Conclusion, Session, Step};
+use countersign::event::Subject;
 use countersign::reason::Reason;
 use web_sys::{Request, Response};
 use worker::{Context, Delay, Env, Result, console_log};
@@ -44,9 +45,8 @@ pub(crate) async fn answer(request: Request, env: &Env, context: Context) -> Res
         inquiries,
         after,
     } = conclusion;
-    for event in &events {
-        events::push(&isolate, isolate.gate.claims(event), &context);
-    }
+    events::tell(&isolate, env, &events, &context);
+    events::tell_refusals(&isolate, env, &context);
     if !tell.is_empty() {
         limits::tell(&isolate, env, tell, &context);
     }
@@ -74,7 +74,7 @@ pub(crate) async fn answer(request: Request, env: &Env, context: Context) -> Res
         console_log!("{}", decision.to_json());
     }
     if decision.is_allowed() && admin::is_asked_by(&isolate, &decision) {
-        admin::answer(&isolate, &request, body, &decision, env, &context).await
+        admin::answer(&isolate, &request, body, &decision, env).await
     } else if decision.is_allowed() {
         let began = now();
         let response = origin::forward(&isolate, &request, body, &decision).await;
@@ -100,7 +100,9 @@ async fn decide(
     let view = match facts::view(request) {
         Ok(view) => view,
         Err(error) => {
-            let decision = Session::refuse_unviewable(Reason::from(error), now(), random());
+            let (reason, now) = (Reason::from(error), now());
+            let decision = Session::refuse_unviewable(reason, now, random());
+            isolate.memory.borrow_mut().refusals().count(Subject::Unidentified, reason, &decision.id, now);
             return (decision.into(), Body::Untouched);
         }
     };

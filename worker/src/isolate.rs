@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use countersign::audit::Log;
-use countersign::config::{Config, ConfigError, Gate};
+use countersign::config::{Config, ConfigError, Events, Gate};
 use countersign::memory::Memory;
 use countersign::metrics::Target;
 use countersign::time::UnixMillis;
@@ -24,6 +24,8 @@ use crate::{audit, registry, subject};
 pub(crate) const CONFIG: &str = "COUNTERSIGN_CONFIG";
 /// The secret with the gate's private keys.
 pub(crate) const SIGNING_KEY: &str = "GATE_SIGNING_KEY";
+/// The secret with private keys for events alone; where it is not set, those of the gate sign them.
+pub(crate) const EVENTS_KEY: &str = "GATE_EVENTS_KEY";
 /// The secret with the keys that clients share, where a profile accepts `hmac-sha256`.
 pub(crate) const SHARED_KEYS: &str = "GATE_SHARED_KEYS";
 /// The secret that makes nonces for DPoP proofs, or a JSON array of them, where a route asks for nonces.
@@ -74,10 +76,12 @@ fn make(env: &Env) -> Result<Isolate, Vec<ConfigError>> {
         .and_then(|gate| with_nonce_secrets(gate, env))
         .and_then(|gate| with_issuer_credentials(gate, env))
         .map_err(|fault| vec![fault])?;
+    let secret = |name: &str| env.secret(name).ok().map(|secret| secret.to_string());
+    let (signing, events) = (secret(SIGNING_KEY), secret(EVENTS_KEY));
     let signer =
-        Signer::from_secret(env.secret(SIGNING_KEY).ok().map(|secret| secret.to_string()).as_deref());
+        Signer::from_secrets(signing.as_deref(), events.as_deref(), gate.events().map(Events::algorithm));
     let signer =
-        signer.map_err(|message| vec![ConfigError { path: SIGNING_KEY.into(), message: message.into() }])?;
+        signer.map_err(|(path, message)| vec![ConfigError { path: path.into(), message: message.into() }])?;
     if kv(env).is_none() {
         let message = "is not bound; bind a KV namespace under this name";
         return Err(vec![ConfigError { path: KV.into(), message: message.into() }]);
