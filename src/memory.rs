@@ -6,11 +6,12 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use core::time::Duration;
 
-use crate::config::{Gate, MAX_CONFIGURED_AGENTS, RatePer};
+use crate::config::{Gate, MAX_CONFIGURED_AGENTS};
 use crate::crypto::{WarmKeys, sha256_parts};
 use crate::discovery::{Discovered, Metadata, MetadataError, WellKnown};
 use crate::encoding::base64url;
 use crate::engine::AtHome;
+use crate::event::refusals::Refusals;
 use crate::jose::JwkSetError;
 use crate::jose::jwt::VerifiedToken;
 use crate::jose::key_set::{self, Document, Documents, Freshness, KeySets, Lookup, Snapshot, Wanted};
@@ -104,6 +105,7 @@ pub struct Memory {
     /// The refused proofs that risk has counted.
     pub(crate) counted: Seen,
     limits: Bounded<LimitKey, Counter>,
+    pub(crate) refusals: Refusals,
 }
 
 /// The subject of a limit: a digest, so that no store learns who it is.
@@ -111,11 +113,10 @@ pub struct Memory {
 pub struct LimitKey([u8; 16]);
 
 impl LimitKey {
-    pub(crate) fn new(route: &Route, limit: Limit, subject: &str) -> Self {
+    pub(crate) fn new(route: &Route, limit: &Limit, subject: &str) -> Self {
         let quota = limit.quota;
         let rule = format!("{}/{}/{:?}", quota.limit, quota.burst, quota.window);
-        let subject = if limit.per == RatePer::Route { "" } else { subject };
-        let digest = sha256_parts(&[route.pattern().as_str(), limit.per.as_str(), &rule, subject]);
+        let digest = sha256_parts(&[route.pattern().as_str(), &rule, subject]);
         let mut key = [0; 16];
         key.iter_mut().zip(digest).for_each(|(k, d)| *k = d);
         Self(key)
@@ -172,6 +173,7 @@ impl Memory {
             at_home: Bounded::new(RISKY_SUBJECTS),
             counted: Seen::new(COUNTED_REFUSALS),
             limits: Bounded::new(LIMITED_SUBJECTS),
+            refusals: Refusals::default(),
         }
     }
 
@@ -511,6 +513,12 @@ impl Memory {
     /// Where proofs are remembered that are refused for this reason when they come again.
     pub(crate) fn seen(&mut self, refusal: Reason) -> &mut Seen {
         if refusal == Reason::SignatureReplayed { &mut self.seen_nonces } else { &mut self.seen_proofs }
+    }
+
+    /// What was refused and not told yet. The host takes it after the response, when it is due, and tells it; it counts
+    /// here, too, what could not even be viewed.
+    pub fn refusals(&mut self) -> &mut Refusals {
+        &mut self.refusals
     }
 
     fn counter(&mut self, key: LimitKey, quota: Quota) -> Counter {

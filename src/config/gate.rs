@@ -8,14 +8,15 @@ use core::time::Duration;
 
 use super::signatures::Signatures;
 use super::{
-    Admin, Config, ConfigError, Delegation, Disclosure, Dpop, Issuer, MAX_ENTRIES, NonceConfig, ReplayConfig,
-    Resource, RiskStore, Span, VerifiedConfig, list,
+    Admin, Audit, Config, ConfigError, Delegation, Disclosure, Dpop, Events, Issuer, MAX_ENTRIES,
+    MetricsConfig, NonceConfig, ReplayConfig, Resource, RiskStore, Span, VerifiedConfig, list,
 };
 use crate::crypto::{Algorithm, SharedKey};
 use crate::delegation::details::DetailsType;
 use crate::delegation::scope::Grammar;
 use crate::dpop::Nonces;
 use crate::encoding::json::{self, Value};
+use crate::event::Event;
 use crate::jose::jwk::MAX_SET_BYTES;
 use crate::keys::KeySource;
 use crate::policy::{Route, RoutePath};
@@ -45,7 +46,9 @@ pub struct Gate {
     pub(crate) risk: Arc<Scoring>,
     pub(crate) risk_store: RiskStore,
     pub(crate) challenge_max_age: Duration,
-    events_url: Option<String>,
+    events: Option<Events>,
+    audit: Option<Audit>,
+    metrics: MetricsConfig,
     shared_keys: Vec<SharedKey>,
     nonces: Option<Nonces>,
     agents: Arc<Registry>,
@@ -111,7 +114,9 @@ impl Gate {
             risk: Arc::new(faults.scoring(&config.risk)),
             risk_store: config.risk.store,
             challenge_max_age: config.risk.challenge_max_age.duration(),
-            events_url: faults.events(config),
+            events: faults.events(config),
+            audit: faults.audit(config.audit.as_ref()),
+            metrics: faults.metrics(&config.metrics),
             shared_keys: Vec::new(),
             nonces: None,
             agents: faults.agents(config),
@@ -253,10 +258,29 @@ impl Gate {
         self.disclosure
     }
 
-    /// Where risk events are sent.
+    /// Where events are sent; `None` where they are only logged.
     #[must_use]
-    pub fn events_url(&self) -> Option<&str> {
-        self.events_url.as_deref()
+    pub fn events(&self) -> Option<&Events> {
+        self.events.as_ref()
+    }
+
+    /// The claims of an event, from this gate to its origin.
+    #[must_use]
+    pub fn claims(&self, event: &Event) -> serde_json::Value {
+        let issuer = self.public_origins.first().map(PublicOrigin::url).unwrap_or_default();
+        event.claims(&issuer, &self.origin)
+    }
+
+    /// How decisions are logged so that it can be proven.
+    #[must_use]
+    pub fn audit(&self) -> Option<&Audit> {
+        self.audit.as_ref()
+    }
+
+    /// How decisions are counted.
+    #[must_use]
+    pub fn metrics(&self) -> &MetricsConfig {
+        &self.metrics
     }
 
     /// The agents of the configuration.
@@ -450,20 +474,9 @@ impl Faults {
         }
         algorithms
     }
-
-    fn events(&mut self, config: &Config) -> Option<String> {
-        let url = &config.events.as_ref()?.url;
-        let at_origin = Target::parse(url).is_ok_and(|url| {
-            Target::parse(&config.origin).is_ok_and(|origin| origin_of(&url) == origin_of(&origin))
-        });
-        if !at_origin && !is_fetchable(url, config.allow_loopback) {
-            self.add("events.url", "is not an https url, nor a url of `origin`");
-        }
-        Some(url.clone())
-    }
 }
 
-fn origin_of(target: &Target) -> String {
+pub(super) fn origin_of(target: &Target) -> String {
     format!("{}://{}", target.scheme().as_str(), target.authority())
 }
 

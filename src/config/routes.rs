@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 use super::gate::{Faults, is_scope};
 use super::{
-    AmountConfig, Config, DetailsDemandConfig, McpConfig, RouteRiskConfig, RuleConfig, Span, TaskConfig,
-    TaskSource,
+    AmountConfig, Config, DetailsDemandConfig, McpConfig, Per, PerList, RouteRiskConfig, RuleConfig, Span,
+    TaskConfig, TaskSource,
 };
 use crate::policy::{Limit, Pattern, Route, StepUp};
 use crate::signature::profiles;
@@ -186,8 +186,9 @@ pub enum ReplayConfig {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RateConfig {
-    /// What is counted together.
-    pub per: RatePer,
+    /// What is counted together, on this route: one of these, or a list of them for each combination. Requests that have no
+    /// such subject, as one without a token has no principal, share one count.
+    pub per: PerList,
     /// How many requests a window. Range: 1 to 1000000.
     pub limit: u32,
     /// The time in which `limit` requests are permitted. Range: `1s` to `24h`.
@@ -198,28 +199,6 @@ pub struct RateConfig {
     /// Where it is counted. Default: `kv`.
     #[serde(default)]
     pub store: RateStore,
-}
-
-/// What a limit counts together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "lowercase")]
-pub enum RatePer {
-    /// The requests of one proven agent to the route. Requests without proof share one count.
-    Agent,
-    /// All requests to the route.
-    Route,
-}
-
-impl RatePer {
-    /// The name in headers and keys.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Agent => "agent",
-            Self::Route => "route",
-        }
-    }
 }
 
 /// Where a limit is counted, and so what it can promise.
@@ -310,6 +289,7 @@ impl Faults {
                 format!("\"none\" would take a signature of \"{name}\" again, which is good once; write \"isolate\""),
             );
         }
+        let counts_addresses = route.rate.iter().any(|rate| rate.per.has(Per::Address));
         self.count(&format!("{path}.rate"), route.rate.len(), 0, MAX_LIMITS);
         let limits = route
             .rate
@@ -341,7 +321,7 @@ impl Faults {
             components,
             mtls,
             dpop_nonce: route.dpop_nonce,
-            reads_client: mtls || policy.reads_client(),
+            reads_client: mtls || policy.reads_client() || counts_addresses,
             replay: route.replay,
             limits,
             shadow: route.shadow,
@@ -395,6 +375,6 @@ impl Faults {
         }
         let window =
             self.span(&format!("{path}.window"), rate.window, Span::from_secs(1), Span::from_secs(86_400));
-        Limit { per: rate.per, quota: Quota { limit: rate.limit, burst, window } }
+        Limit { per: rate.per.clone(), quota: Quota { limit: rate.limit, burst, window } }
     }
 }

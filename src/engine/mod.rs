@@ -35,6 +35,7 @@ mod risk;
 mod signer;
 mod standing;
 mod status;
+mod subjects;
 mod token;
 mod ulid;
 mod verify;
@@ -53,7 +54,7 @@ use crate::decision::{
     self, CheckResult, DECISION_FIELD, Decision, Evidence, Guarantees, Outcome, PROBLEM_JSON, RateGuarantee,
     ReplayGuarantee, RiskGuarantee, RiskView,
 };
-use crate::event::RiskEvent;
+use crate::event::Event;
 use crate::keys::KeySource;
 use crate::mcp::Operation;
 use crate::memory::{LimitKey, Memory};
@@ -64,7 +65,7 @@ use crate::revocation::Inquiry;
 use crate::signature::explain::Explanation;
 use crate::signature::{Message, digest};
 use crate::state::rate::{self, Quota};
-use crate::state::risk::{Level, UNIDENTIFIED, WEIGHTS_VERSION};
+use crate::state::risk::{Level, WEIGHTS_VERSION};
 use crate::state::subject::{Reply, SubjectCall};
 use crate::time::UnixMillis;
 use present::AuthScheme;
@@ -122,8 +123,8 @@ pub enum Answer<'a> {
 pub struct Conclusion {
     /// The decision.
     pub decision: Decision,
-    /// An event to send after the response.
-    pub event: Option<RiskEvent>,
+    /// Events to send after the response. Refusals are not among them: they are counted in [`Memory::refusals`].
+    pub events: Vec<Event>,
     /// Limits of which the store should be told, after the response, through [`Memory::tell`].
     pub tell: Vec<(LimitKey, Quota)>,
     /// Key sets that should be fetched anew, after the response, as for [`Step::Keys`].
@@ -146,7 +147,7 @@ impl From<Decision> for Conclusion {
     fn from(decision: Decision) -> Self {
         Self {
             decision,
-            event: None,
+            events: Vec::new(),
             tell: Vec::new(),
             refresh: Vec::new(),
             refresh_agents: false,
@@ -442,13 +443,12 @@ impl Session {
     }
 
     fn limits(&self) -> Vec<(LimitKey, Quota, Limit)> {
-        let subject = self.verified.subject().unwrap_or(UNIDENTIFIED);
         let Some(route) = self.route() else { return Vec::new() };
-        route
-            .limits
-            .iter()
-            .map(|limit| (LimitKey::new(route, *limit, subject), limit.quota, *limit))
-            .collect()
+        let counted = |limit: &Limit| {
+            let subject = self.counted_as(limit.per.as_slice());
+            (LimitKey::new(route, limit, &subject), limit.quota, limit.clone())
+        };
+        route.limits.iter().map(counted).collect()
     }
 
     /// Whether every limit of the route has room. Nothing is counted yet: a request that is refused for a limit keeps
@@ -462,8 +462,10 @@ impl Session {
         if limits.is_empty() {
             return Ok(Vec::new());
         }
-        let weighed: Vec<_> =
-            limits.iter().map(|(key, quota, limit)| (*limit, memory.weigh(*key, *quota, now))).collect();
+        let weighed: Vec<_> = limits
+            .iter()
+            .map(|(key, quota, limit)| (limit.clone(), memory.weigh(*key, *quota, now)))
+            .collect();
         let refused =
             weighed.iter().filter(|(_, outcome)| !outcome.allowed).map(|(_, o)| o.reset_after).max();
         self.fields.extend(rate_fields(&weighed));
@@ -490,8 +492,12 @@ impl Session {
             self.evidence.push(evidence(layer(reason), Some(reason), None));
         }
         let (risk, event) = self.risk(memory, now, reason);
+        let events = event.map(Event::RiskLevelChange).into_iter().collect();
         let shadow = self.is_shadow();
         let enforced = reason.filter(|_| !shadow);
+        if let Some(reason) = enforced {
+            memory.refusals.count(self.verified.attributed(reason), reason, &self.id, now);
+        }
         let principal = self.verified.principal();
         let mut decision = Decision {
             id: self.id.clone(),
@@ -537,7 +543,7 @@ impl Session {
         let after = core::mem::take(&mut self.after);
         Step::Done(Box::new(Conclusion {
             decision,
-            event,
+            events,
             tell,
             refresh,
             refresh_agents,
@@ -571,7 +577,7 @@ fn rate_fields(weighed: &[(Limit, rate::Outcome)]) -> [(&'static str, String); 2
     let mut states = Vec::new();
     for (limit, outcome) in weighed {
         let window = limit.quota.window.as_secs();
-        let name = format!("\"{}-{}s\"", limit.per.as_str(), window);
+        let name = format!("\"{}-{}s\"", limit.per.name(), window);
         policies.push(format!("{name};q={};w={window}", limit.quota.limit));
         states.push(format!("{name};r={};t={}", outcome.remaining, ceil_secs(outcome.reset_after)));
     }

@@ -152,6 +152,12 @@ impl Verified {
         }
     }
 
+    /// Who it is about, where it is counted: nobody whom the refused request may be a forged or repeated one of.
+    pub(super) fn attributed(&self, refusal: Reason) -> Subject {
+        let is_proven = self.subject_of(Some(refusal)).is_some();
+        if is_proven { self.event_subject() } else { Subject::Unidentified }
+    }
+
     /// Under which name the agent's limits and risk are kept: unique among all ways of being identified.
     pub(super) fn subject(&self) -> Option<&str> {
         self.subject.as_deref()

@@ -10,7 +10,7 @@ use core::time::Duration;
 
 use super::Policy;
 use super::mcp::Mcp;
-use crate::config::{NonceConfig, OnUnavailableConfig, RatePer, ReplayConfig, TaskSource};
+use crate::config::{NonceConfig, OnUnavailableConfig, PerList, ReplayConfig, TaskSource};
 use crate::request::is_token_byte;
 use crate::signature::Component;
 use crate::state::rate::Quota;
@@ -130,10 +130,10 @@ impl Route {
 }
 
 /// A limit on a route.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limit {
     /// What is counted together.
-    pub per: RatePer,
+    pub per: PerList,
     /// How much is permitted.
     pub quota: Quota,
 }
