@@ -6,9 +6,9 @@ mod gate_support;
 
 use countersign::client::{Client, Place};
 use countersign::decision::{CheckResult, Decision, Outcome, RiskGuarantee};
-use countersign::event::Subject;
+use countersign::event::{Event, Subject};
 use countersign::memory::Memory;
-use countersign::state::risk::{Level, Observed, Scoring, State};
+use countersign::state::risk::{Level, Observed, Scoring, Signal, State};
 use countersign::time::{UnixMillis, UnixSeconds};
 use gate_support::{API, Draft, Key, NOW, World};
 use serde_json::{Value, json};
@@ -232,14 +232,38 @@ fn what_was_not_told_goes_along_with_the_next_permitted_request() {
 #[test]
 fn at_home_a_change_of_level_is_an_event_of_the_request_that_made_it() {
     let mut world = world("", AT_HOME);
-    let mut events = Vec::new();
+    let agent = Subject::Agent(gate_support::DIRECTORY.into());
+    let mut levels = Vec::new();
     for i in 0..8 {
-        events.extend(world.conclude(&probing(&world, &format!("e{i}"))).event);
+        for event in world.conclude(&probing(&world, &format!("e{i}"))).events {
+            let Event::RiskLevelChange(event) = event else { panic!("{event:?}") };
+            assert_eq!((&event.subject, event.version), (&agent, 2));
+            assert_eq!(event.signals.first(), Some(&Signal::RefusedScopes));
+            levels.push(event.change.to);
+        }
         later(&mut world, 1);
     }
-    let levels: Vec<_> = events.iter().map(|event| event.change.to).collect();
     assert_eq!(levels, [Level::Medium, Level::High]);
-    assert!(events.iter().all(|event| event.subject == Subject::Agent(gate_support::DIRECTORY.into())));
+}
+
+#[test]
+fn a_breaker_that_opens_or_closes_is_an_event() {
+    let breaker = "[risk.breaker]\nrefusals = 4\ncool_down = \"10s\"\nprobes = 1";
+    let mut world = world("", breaker);
+    let mut changes = Vec::new();
+    let mut send = |world: &World, draft: &Draft| {
+        for event in world.conclude(draft).events {
+            if let Event::BreakerChange(event) = event {
+                changes.push((event.from, event.to));
+            }
+        }
+    };
+    for i in 0..4 {
+        send(&world, &probing(&world, &format!("{i}")));
+    }
+    later(&mut world, 10);
+    send(&world, &nonced(&world, "/signed", "a"));
+    assert_eq!(changes, [("closed", "open"), ("open", "closed")]);
 }
 
 #[test]

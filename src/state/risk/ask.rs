@@ -92,8 +92,7 @@ impl Ask {
         for observed in observed.into_iter().flatten() {
             let (next, now) = state.observe(observed, scoring, now);
             state = next;
-            let before = assessment.as_ref().and_then(|before| before.change);
-            assessment = Some(now.after(before));
+            assessment = Some(now.after(&assessment.unwrap_or_default()));
         }
         let Some(assessment) = assessment else { return Ok(state.assessed(scoring, now)) };
         let value = [request.as_bytes(), state.encode().as_slice()].concat();
