@@ -43,9 +43,17 @@ export * from "./index.js";
 
 const told = async (env, what) => (await env.${FAULTS}.fetch("http://faults/" + what)).json();
 
-const realNow = Date.now.bind(Date);
+const RealDate = Date;
 let added = 0;
-Date.now = () => realNow() + added;
+globalThis.Date = class extends RealDate {
+  constructor(...args) {
+    if (args.length === 0) super(RealDate.now() + added);
+    else super(...args);
+  }
+  static now() {
+    return RealDate.now() + added;
+  }
+};
 
 class DurableObjectNamespace {
   constructor(real, env, faults) { Object.assign(this, { real, env, faults }); }

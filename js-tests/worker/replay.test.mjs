@@ -306,7 +306,7 @@ test("rows end with their proofs, and are removed by alarm", async (t) => {
       await new Promise((resolve) => setTimeout(resolve, 250));
     }
     t.diagnostic(`rows after each batch: ${most.join(" ")}; of ${sent} proofs`);
-    assert.ok(sent > 100, `too slow to tell: ${sent}`);
+    assert.ok(sent > 40, `too slow to tell: ${sent}`);
     assert.ok(Math.max(...most) < sent, "none was ever removed");
     let left = await world.fleet.rows(key);
     for (let i = 0; i < 200 && left.rows > 0; i += 1) {
