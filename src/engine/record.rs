@@ -74,7 +74,7 @@ impl Round {
     fn calls(&self, request: RequestId) -> Vec<SubjectCall> {
         let call = |(subject, ops): &(SubjectName, Vec<(Op, Asked)>)| SubjectCall {
             subject: *subject,
-            call: Call { request, ops: ops.iter().map(|(op, _)| op.clone()).collect() },
+            call: Call::new(request, ops.iter().map(|(op, _)| op.clone()).collect()),
         };
         self.subjects.iter().map(call).collect()
     }
@@ -255,7 +255,7 @@ impl Session {
         match self.after.iter_mut().find(|other| other.subject == subject) {
             Some(other) => other.call.ops.push(op),
             None => {
-                let call = Call { request: RequestId::new(&self.id), ops: Vec::from([op]) };
+                let call = Call::new(RequestId::new(&self.id), Vec::from([op]));
                 self.after.push(SubjectCall { subject, call });
             }
         }

@@ -291,7 +291,7 @@ impl Session {
         let ask = Ask { observed: None, refused, scoring: self.other_scoring() };
         let request = RequestId::new(&format!("{} refused", self.id));
         self.stage = Stage::Refused(reason);
-        let call = Call { request, ops: Vec::from([Op::Observe(ask)]) };
+        let call = Call::new(request, Vec::from([Op::Observe(ask)]));
         Some(Step::State(Vec::from([SubjectCall { subject: home, call }])))
     }
 

@@ -122,7 +122,7 @@ mod tests {
     }
 
     fn ask(rows: &mut MemoryRows, request: &str, ask: Ask, now: UnixMillis) -> Assessment {
-        let call = Call { request: RequestId::new(request), ops: vec![Op::Observe(ask)] };
+        let call = Call::new(RequestId::new(request), vec![Op::Observe(ask)]);
         let call = Call::from_json(&call.to_json()).unwrap();
         let reply = apply(rows, &call, now).unwrap();
         match Reply::from_json(&reply.to_json(), &call).unwrap().answers.remove(0) {
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn a_refusal_counts_once_however_often_it_is_sent() {
-        let mut rows = MemoryRows::default();
+        let mut rows = MemoryRows::new(1_000);
         assert_eq!(score(&mut rows, "1", refused(&["a"])), 11);
         for i in 0..20 {
             assert_eq!(score(&mut rows, &format!("2.{i}"), refused(&["a"])), 11);
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_call_that_is_repeated_counts_once() {
-        let mut rows = MemoryRows::default();
+        let mut rows = MemoryRows::new(1_000);
         let bearer =
             Ask { refused: vec![Refused { signal: Signal::RefusedScopes, mark: None }], ..refused(&[]) };
         assert_eq!(score(&mut rows, "1", bearer.clone()), 11);
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn no_more_refusals_count_than_a_call_may_have() {
-        let mut rows = MemoryRows::default();
+        let mut rows = MemoryRows::new(1_000);
         let names: Vec<_> = (0..100).map(|i| format!("{i}")).collect();
         let names: Vec<_> = names.iter().map(std::string::String::as_str).collect();
         let mut many = refused(&names);
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_begun_anew() {
-        let mut rows = MemoryRows::default();
+        let mut rows = MemoryRows::new(1_000);
         let ask_with = |rows: &mut MemoryRows, request| score(rows, request, refused(&[request]));
         assert_eq!(ask_with(&mut rows, "1"), 11);
         let change = crate::state::subject::Change {
@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn a_change_of_level_is_told_once_and_from_the_first_level_to_the_last() {
         use crate::state::risk::Level;
-        let mut rows = MemoryRows::default();
+        let mut rows = MemoryRows::new(1_000);
         let names = ["a", "b", "c", "d", "e", "f", "g"];
         let mut both = refused(&names);
         both.observed = Some(Observed::default());

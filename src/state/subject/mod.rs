@@ -69,6 +69,9 @@ pub struct Call {
     /// What it wants, in order; at most [`MAX_OPS`].
     #[serde(rename = "o")]
     pub ops: Vec<Op>,
+    /// Whether it was made before, and nobody knows what came of it.
+    #[serde(rename = "g", default, skip_serializing_if = "core::ops::Not::not")]
+    pub is_again: bool,
 }
 
 /// One operation on a subject's state.
@@ -112,10 +115,10 @@ pub struct SubjectCall {
 }
 
 impl Op {
-    fn judge<R: Rows>(&self, request: RequestId, draft: &mut Draft<'_, R>) -> Result<OpReply, R::Error> {
+    fn judge<R: Rows>(&self, call: &Call, draft: &mut Draft<'_, R>) -> Result<OpReply, R::Error> {
         match self {
-            Self::Replay(ask) => ask.judge(request, draft).map(OpReply::Replay),
-            Self::Observe(ask) => ask.judge(request, draft).map(OpReply::Observe),
+            Self::Replay(ask) => ask.judge(call, draft).map(OpReply::Replay),
+            Self::Observe(ask) => ask.judge(call.request, draft).map(OpReply::Observe),
         }
     }
 
@@ -151,6 +154,18 @@ impl OpReply {
 }
 
 impl Call {
+    /// What a request wants.
+    #[must_use]
+    pub fn new(request: RequestId, ops: Vec<Op>) -> Self {
+        Self { request, ops, is_again: false }
+    }
+
+    /// The same, where nobody knows what came of it.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        Self { is_again: true, ..self.clone() }
+    }
+
     /// The call as an object gets it; `None` where that is none.
     #[must_use]
     pub fn from_json(text: &str) -> Option<Self> {
@@ -194,7 +209,7 @@ pub fn apply<R: Rows>(rows: &mut R, call: &Call, now: UnixMillis) -> Result<Repl
     let mut answers = Vec::with_capacity(call.ops.len());
     for op in &call.ops {
         draft.begin();
-        answers.push(op.judge(call.request, &mut draft)?);
+        answers.push(op.judge(call, &mut draft)?);
     }
     let is_accepted = answers.iter().all(OpReply::accepts);
     let is_written = |op: usize| is_accepted || call.ops.get(op).is_some_and(Op::is_written_always);
