@@ -835,3 +835,29 @@ fn weights_and_breakers_have_their_ranges() {
         risk_is_refused(risk, path, advice);
     }
 }
+
+#[test]
+fn the_audit_log_has_a_sink_and_bounds() {
+    let to = |audit: &str| format!("[audit]\n{audit}\n\n[risk]");
+    accepted("[risk]", &to("sink = \"console\""));
+    accepted("[risk]", &to("sink = \"queue\"\nlevel = \"refusals\"\nbatch_lines = 1\nbatch_wait = \"20s\""));
+    refused("[risk]", &to("level = \"all\""), "audit", "sink");
+    refused("[risk]", &to("sink = \"s3\""), "audit.sink", "console");
+    refused("[risk]", &to("sink = \"r2\"\nlevel = \"some\""), "audit.level", "refusals");
+    refused("[risk]", &to("sink = \"r2\"\nbatch_lines = 0"), "audit.batch_lines", "write 1 to 5000");
+    refused("[risk]", &to("sink = \"r2\"\nbatch_lines = 5001"), "audit.batch_lines", "write 1 to 5000");
+    refused("[risk]", &to("sink = \"r2\"\nbatch_wait = \"21s\""), "audit.batch_wait", "write 1s to 20s");
+    refused("[risk]", &to("sink = \"r2\"\nbuffer_bytes = 65535"), "audit.buffer_bytes", "write 65536 to");
+    refused("[risk]", &to("sink = \"r2\"\nbuffer_bytes = 16777217"), "audit.buffer_bytes", "to 16777216");
+    refused("[risk]", &to("sink = \"r2\"\nbucket = \"b\""), "audit.bucket", "unknown field");
+}
+
+#[test]
+fn metrics_have_bounds() {
+    let to = |metrics: &str| format!("[metrics]\n{metrics}\n\n[risk]");
+    accepted("[risk]", &to("agents = 0\nsample = 10000"));
+    refused("[risk]", &to("agents = 1001"), "metrics.agents", "at most 1000");
+    refused("[risk]", &to("sample = 0"), "metrics.sample", "write 1 to 10000");
+    refused("[risk]", &to("sample = 10001"), "metrics.sample", "write 1 to 10000");
+    refused("[risk]", &to("routes = 5"), "metrics.routes", "unknown field");
+}
