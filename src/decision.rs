@@ -175,6 +175,8 @@ pub struct Guarantees {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ReplayGuarantee {
+    /// Every isolate together accepts the proof once.
+    Exact,
     /// This isolate accepts the proof once.
     Isolate,
     /// Repeats are not refused: nothing in the request is single-use, or the route does not ask.

@@ -348,6 +348,17 @@ reasons! {
     /// The agent or the route is over its limit.
     RateExceeded = "rate.exceeded", OverLimit, 429;
 
+    /// The key has more proofs that could still be repeated than are remembered for one key.
+    ReplayTooMany = "replay.too_many", OverLimit, 429;
+    /// Whether a proof was used before cannot be found out now.
+    ReplayUnavailable = "replay.unavailable", Unavailable, 503;
+    /// Whether a limit has room cannot be found out now.
+    RateUnavailable = "rate.unavailable", Unavailable, 503;
+    /// Whether a budget has room cannot be found out now.
+    BudgetUnavailable = "budget.unavailable", Unavailable, 503;
+    /// How the agent has behaved cannot be found out now.
+    RiskUnavailable = "risk.unavailable", Unavailable, 503;
+
     /// The gate's host asked for a decision that was made already, or was lost.
     GateMisused = "gate.misused", Unavailable, 503;
 }

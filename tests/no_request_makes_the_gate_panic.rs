@@ -14,6 +14,7 @@ use countersign::keys::{DIRECTORY_MEDIA_TYPE, KeyResponse};
 use countersign::memory::Memory;
 use countersign::request::{Fields, RequestView, Target};
 use countersign::revocation::InquiryResponse;
+use countersign::state::subject::{MemorySubjects, OpReply, Reply, SubjectCall};
 use gate_support::{CONFIG, Draft, World};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -50,6 +51,8 @@ fn conclude(world: &World, draft: &Draft, host: Host, memory: &mut Memory) -> Op
     let mut now = world.now;
     let mut session = Session::new(Arc::clone(&world.gate), view, now, [7; 10]);
     let mut verdicts: Vec<bool>;
+    let mut replies: Vec<Option<Reply>>;
+    let mut subjects = MemorySubjects::new(1_000);
     let mut step = session.step(memory, now, &Answer::Ready);
     for _ in 0..MAX_STEPS {
         let answer = match step {
@@ -86,6 +89,16 @@ fn conclude(world: &World, draft: &Draft, host: Host, memory: &mut Memory) -> Op
             }
             Step::Body if matches!(host, Host::Truncated) => Answer::BodyUnreadable,
             Step::Body => Answer::Body(draft.body.as_deref().unwrap_or_default()),
+            Step::State(calls) => {
+                let reply = |asked: &SubjectCall| match host {
+                    Host::Offline => None,
+                    // Answers of another call.
+                    Host::Garbled => Some(Reply { answers: Vec::from([OpReply::Damaged]) }),
+                    _ => subjects.answer(asked.subject, &asked.call, now),
+                };
+                replies = calls.iter().map(reply).collect();
+                Answer::State(&replies)
+            }
             Step::Limits(asked) => {
                 for limit in asked {
                     memory.ask(limit, None, now);

@@ -191,6 +191,7 @@ fn decide(gate: &Arc<Gate>, memory: &mut Memory, request: &str, input: &Value) -
                 verdicts = checks.iter().map(|check| check.verify() == Verdict::Valid).collect();
                 Answer::Verdicts(&verdicts)
             }
+            Step::State(_) => Answer::State(&[]),
             Step::Limits(asked) => {
                 for limit in asked {
                     memory.ask(limit, None, now);

@@ -29,13 +29,14 @@ const OUTSIDE = `export default {
  * @property {Record<string, string>} [hosts] origins, and the loopback servers that answer for them
  * @property {string} [build] the folder of another built Worker
  * @property {boolean} [registry] `false` binds no registry of agents
+ * @property {boolean} [subjects] `false` binds no objects for state by subject
  * @property {Record<string, string>} [secrets] more of the Worker's secrets, by their names
  */
 
 /**
  * @param {GateOptions} options
  */
-export async function startGate({ config, port, hosts = {}, build = BUILD, registry = true, secrets = {} }) {
+export async function startGate({ config, port, hosts = {}, build = BUILD, registry = true, subjects = true, secrets = {} }) {
   if (!existsSync(`${build}/index.js`)) throw new Error(`no Worker in ${build}; run: cargo xtask build`);
   const signing = await makeKey("EdDSA");
   const miniflare = new Miniflare({
@@ -65,7 +66,10 @@ export async function startGate({ config, port, hosts = {}, build = BUILD, regis
           ...secrets,
         },
         kvNamespaces: ["COUNTERSIGN_KV"],
-        durableObjects: registry ? { AGENT_REGISTRY: { className: "AgentRegistry", useSQLite: true } } : {},
+        durableObjects: {
+          ...(registry && { AGENT_REGISTRY: { className: "AgentRegistry", useSQLite: true } }),
+          ...(subjects && { SUBJECTS: { className: "Subject", useSQLite: true } }),
+        },
         outboundService: "outside",
       },
       { name: "outside", modules: true, script: OUTSIDE, compatibilityDate: COMPATIBILITY_DATE, bindings: { HOSTS: hosts } },

@@ -99,7 +99,7 @@ export interface Freshness {
 /** What the decision can promise. */
 export interface Guarantees {
   /** `isolate`: this process accepts a proof once. */
-  readonly replay: "isolate" | "none";
+  readonly replay: "exact" | "isolate" | "none";
   readonly rate: "approximate" | "none";
 }
 

@@ -7,6 +7,7 @@ import { CountersignError } from "./error.js";
 import { entropy } from "./entropy.js";
 import { bringAnswers } from "./inquiries.js";
 import { askWith, bringKeys, type Host } from "./keys.js";
+import { ask as askSubjects, memoryState, type StateHost } from "./state.js";
 import { type Facts, factsOf, type RequestDescriptor } from "./request.js";
 import { Gate as CoreGate, Memory, Session, type Step } from "./wasm.js";
 
@@ -47,6 +48,11 @@ export interface GateOptions {
    * member for each of them, under its `issuer`: `{ "client_secret": "…" }`, or a private JWK.
    */
   readonly issuerCredentials?: string | object;
+  /**
+   * Who keeps what is exact, where a route asks for it (`replay = "exact"`): `"memory"` is the memory of this process, so
+   * that it is exact for this one process alone. Other processes do not know of it, and a restart forgets it.
+   */
+  readonly state?: "memory";
 }
 
 /** A gate in this process. */
@@ -65,12 +71,14 @@ export function createGate(config: string | object, options: GateOptions = {}): 
 
 class InProcessGate implements Gate {
   readonly #host: Host & AgentsHost;
+  readonly #state: StateHost | undefined;
 
   constructor(config: string | object, options: GateOptions) {
     const { fetch, log = () => {}, now = Date.now, agents, denyList } = options;
     const [seed = 0] = crypto.getRandomValues(new Uint32Array(1));
     const core = { gate: coreGate(config, options), memory: new Memory(seed) };
     this.#host = { ...core, imported: new ImportedKeys(), ask: askWith(fetch), log, now, agents, denyList };
+    this.#state = options.state === "memory" ? memoryState(now) : undefined;
   }
 
   async check(request: RequestDescriptor | Request): Promise<Decision> {
@@ -95,6 +103,7 @@ class InProcessGate implements Gate {
     if (next.refreshAgents) void bringAgents(this.#host);
     if (next.refreshDenials) void bringDenials(this.#host);
     if (next.inquiries.length > 0) void bringAnswers(this.#host, next.inquiries);
+    if (next.after.length > 0) void askSubjects(this.#state, next.after);
     const decision = JSON.parse(next.decision) as Decision;
     return next.problem === undefined ? decision : { ...decision, problem: JSON.parse(next.problem) as Problem } as Decision;
   }
@@ -119,6 +128,8 @@ class InProcessGate implements Gate {
       }
       case "body":
         return this.#readBody(session, facts);
+      case "state":
+        return askSubjects(this.#state, next.calls).then((replies) => session.stepWithReplies(memory, now(), replies));
       case "limits":
         // This process is all that counts here, so that no store has anything to add.
         return session.stepWithCounts(memory, now(), []);
@@ -134,7 +145,8 @@ class InProcessGate implements Gate {
   }
 }
 
-function coreGate(config: string | object, { sharedKeys, nonceSecrets, issuerCredentials }: GateOptions): CoreGate {
+function coreGate(config: string | object, options: GateOptions): CoreGate {
+  const { sharedKeys, nonceSecrets, issuerCredentials, state } = options;
   const fault = (message: string, cause?: unknown) => new CountersignError("config.invalid", message, { cause });
   let gate: CoreGate;
   try {
@@ -153,6 +165,12 @@ function coreGate(config: string | object, { sharedKeys, nonceSecrets, issuerCre
   }
   if (gate.needsIssuerCredentials && issuerCredentials === undefined) {
     throw fault("an issuer has [issuers.introspection], and there are no issuerCredentials");
+  }
+  if (state !== undefined && state !== "memory") {
+    throw fault('state is "memory"');
+  }
+  if (gate.needsSubjects && state === undefined) {
+    throw fault('a route has replay = "exact", and there is no state to keep it in');
   }
   return gate;
 }

@@ -21,7 +21,8 @@ export {
   Session,
   SignatureKeys,
   SignatureRules,
+  Subjects,
   TokenInspection,
   TokenKeys,
 } from "./wasm/countersign_wasm.js";
-export type { Check, Inquiry, KeySource, Signing, Step, UnsignedMessage } from "./wasm/countersign_wasm.js";
+export type { Check, Inquiry, KeySource, Signing, Step, SubjectCall, UnsignedMessage } from "./wasm/countersign_wasm.js";

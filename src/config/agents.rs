@@ -135,7 +135,7 @@ impl Admin {
             token: true,
             dpop: self.dpop,
             scope: Vec::from([self.scope.clone()]),
-            replay: ReplayConfig::default() == ReplayConfig::Isolate,
+            replay: ReplayConfig::default(),
             ..Route::open(Pattern::parse(ROUTE)?)
         })
     }

@@ -8,8 +8,8 @@ use core::time::Duration;
 
 use super::signatures::Signatures;
 use super::{
-    Admin, Config, ConfigError, Delegation, Disclosure, Dpop, Issuer, MAX_ENTRIES, NonceConfig, Resource,
-    Span, VerifiedConfig, list,
+    Admin, Config, ConfigError, Delegation, Disclosure, Dpop, Issuer, MAX_ENTRIES, NonceConfig, ReplayConfig,
+    Resource, Span, VerifiedConfig, list,
 };
 use crate::crypto::{Algorithm, SharedKey};
 use crate::delegation::details::DetailsType;
@@ -173,6 +173,13 @@ impl Gate {
     #[must_use]
     pub fn needs_nonce_secrets(&self) -> bool {
         self.nonces.is_none() && self.routes.iter().any(|route| route.dpop_nonce != NonceConfig::Off)
+    }
+
+    /// Whether a route needs what is kept by subject ([`crate::state::subject`]). A host that has no objects does not start
+    /// such a gate; it would refuse every request to that route.
+    #[must_use]
+    pub fn needs_subjects(&self) -> bool {
+        self.routes.iter().any(|route| route.replay == ReplayConfig::Exact)
     }
 
     /// What makes nonces.

@@ -94,7 +94,7 @@ pub struct RouteConfig {
 }
 
 /// What becomes of a request where something cannot be found out.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct OnUnavailableConfig {
@@ -102,6 +102,22 @@ pub struct OnUnavailableConfig {
     /// says that the check was skipped; a token that only its issuer's answer proves never does. Default: `deny`.
     #[serde(default)]
     pub revocation: Unavailability,
+    /// Whether a proof was used before, with `replay = "exact"`. With `allow`, what this isolate has not seen passes, and
+    /// the decision says that the check was skipped. Default: `deny`.
+    #[serde(default)]
+    pub replay: Unavailability,
+    /// Whether a limit of `store = "durable-object"` has room. With `allow`, a request passes without being counted, and
+    /// the decision says that the check was skipped. Default: `deny`.
+    #[serde(default)]
+    pub rate: Unavailability,
+    /// Whether a budget has room. With `allow`, a request passes without a reservation, and the decision says that the
+    /// check was skipped. Default: `deny`.
+    #[serde(default)]
+    pub budget: Unavailability,
+    /// How the agent has behaved, where that is kept in objects. With `allow`, a request passes as if it had done nothing
+    /// wrong, and the decision says that the check was skipped. Default: `deny`.
+    #[serde(default)]
+    pub risk: Unavailability,
 }
 
 /// Whether a request passes where something cannot be found out.
@@ -156,7 +172,9 @@ pub enum ReplayConfig {
     Isolate,
     /// Repeats are not looked for.
     None,
-    /// Never accepted twice, worldwide. Not available yet; refused at load.
+    /// No proof is accepted twice, worldwide: the object of the key that made it says whether it is new. A signature must
+    /// have a nonce, as without one it is not single-use. The Worker needs the Durable Object class `Subject` bound as
+    /// `SUBJECTS`, the package the option `state`.
     Exact,
 }
 
@@ -249,8 +267,11 @@ impl Faults {
                 "components are of a signature; add \"signature\" to require",
             );
         }
-        if route.replay == ReplayConfig::Exact {
-            self.add(format!("{path}.replay"), "\"exact\" is not available yet; write \"isolate\"");
+        if route.replay == ReplayConfig::Exact && !(signature || dpop) {
+            self.add(
+                format!("{path}.replay"),
+                "\"exact\" is about proofs that are good once, and this route requires none; add \"signature\" or \"dpop\" to require",
+            );
         }
         let profiles = config.signatures.iter().flat_map(|signatures| &signatures.profiles);
         let single_use =
@@ -298,7 +319,7 @@ impl Faults {
             mtls,
             dpop_nonce: route.dpop_nonce,
             reads_client: mtls || policy.reads_client() || counts_addresses,
-            replay: route.replay == ReplayConfig::Isolate,
+            replay: route.replay,
             limits,
             shadow: route.shadow,
             reads_content: route.mcp.is_some()
@@ -309,6 +330,7 @@ impl Faults {
             step_up: self.step_up(path, route, token),
             task,
             allows_unknown_revocation: route.on_unavailable.revocation == Unavailability::Allow,
+            on_unavailable: route.on_unavailable,
             ..Route::open(pattern)
         })
     }

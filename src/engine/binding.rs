@@ -20,6 +20,7 @@ use crate::policy::Route;
 use crate::reason::Reason;
 use crate::request::RequestView;
 use crate::state::replay::ReplayKey;
+use crate::state::subject::SubjectName;
 
 /// What evidence says of a certificate whose chain the host verified.
 const VERIFIED: &str = "verified";
@@ -129,10 +130,14 @@ impl Verification {
         }
         let htu = context.target.to_string();
         let htu = crate::dpop::normalise_htu(&htu).unwrap_or(htu);
+        let of = SubjectName::key(jkt);
+        self.verified.proven_by = Some(of);
         self.verified.single_use.push(SingleUse {
+            of,
             key: ReplayKey::new(&["dpop", jkt, proof.jti(), context.view.method(), &htu]),
             until,
             refusal: Reason::DpopProofReplayed,
+            expired: Reason::DpopExpired,
         });
         self.evidence.push(evidence("dpop", None, None));
     }

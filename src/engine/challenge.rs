@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 
 use super::Session;
 use super::present::AuthScheme;
-use crate::config::{Disclosure, Gate};
+use crate::config::{Disclosure, Gate, ReplayConfig};
 use crate::policy::Route;
 use crate::reason::{Blame, Reason};
 use crate::signature::profiles::{Carrier, Rules};
@@ -148,7 +148,7 @@ fn accept_signature(gate: &Gate, route: &Route) -> Option<String> {
         for tag in tags.chain(rules.tags.is_empty().then_some(None)) {
             let label = format!("sig{}", requests.len() + 1);
             let components = components(rules, route, &label);
-            requests.extend(AcceptSignature::new(&label, components, requested(rules, tag)).ok());
+            requests.extend(AcceptSignature::new(&label, components, requested(rules, route, tag)).ok());
         }
     }
     AcceptSignature::write_all(requests.get(..MAX_SIGNATURES).unwrap_or(&requests)).ok()
@@ -168,8 +168,10 @@ fn components(rules: &Rules, route: &Route, label: &str) -> Vec<Component> {
     components
 }
 
-fn requested(rules: &Rules, tag: Option<&str>) -> RequestedParams {
-    let demands = |param| rules.parameters.contains(&param);
+fn requested(rules: &Rules, route: &Route, tag: Option<&str>) -> RequestedParams {
+    // Without a nonce a signature is not single-use.
+    let is_of_route = |param| param == Param::Nonce && route.replay == ReplayConfig::Exact;
+    let demands = |param| rules.parameters.contains(&param) || is_of_route(param);
     let any = |param| demands(param).then_some(Requested::Any);
     let alg = match rules.algorithms.as_slice() {
         [only] => only.http_signatures().map(|name| Requested::Value(name.to_owned())),

@@ -12,6 +12,7 @@
 //! | [`Step::Checks`] | verifies these signatures, in order | [`Answer::Verdicts`] |
 //! | [`Step::Body`] | reads the body, up to [`Gate::max_body_bytes`] | [`Answer::Body`] and its kin |
 //! | [`Step::Limits`] | asks the store for these counts | [`Answer::Ready`] |
+//! | [`Step::State`] | calls the objects of these subjects, all at once | [`Answer::State`] |
 //! | [`Step::Fetch`] | makes these inquiries, and brings the answers into [`Memory`] | [`Answer::Ready`] |
 //!
 //! The order is that of trust: grammar, keys, signatures, whether the token still is good (nobody makes the gate ask
@@ -29,6 +30,7 @@ mod nonce;
 mod permit;
 mod policy;
 mod present;
+mod record;
 mod signer;
 mod standing;
 mod status;
@@ -63,8 +65,10 @@ use crate::signature::explain::Explanation;
 use crate::signature::{Message, digest};
 use crate::state::rate::{self, Quota};
 use crate::state::risk::{self, Level, Risk, UNIDENTIFIED};
+use crate::state::subject::{Reply, SubjectCall};
 use crate::time::UnixMillis;
 use present::AuthScheme;
+use record::Recording;
 use verify::{Verification, Verified};
 
 /// What a session needs next.
@@ -88,6 +92,8 @@ pub enum Step {
     /// The answers to these inquiries, through [`Memory::inquiry_loaded`], [`Memory::inquiry_answered`] or
     /// [`Memory::inquiry_failed`]. Nobody else asks meanwhile.
     Fetch(Vec<Inquiry>),
+    /// What the objects of these subjects say, all asked at once.
+    State(Vec<SubjectCall>),
     /// Nothing: this is the end.
     Done(Box<Conclusion>),
 }
@@ -105,6 +111,9 @@ pub enum Answer<'a> {
     BodyTooLarge,
     /// The body ended early.
     BodyUnreadable,
+    /// What each subject's object said, in the order of the calls; `None` where it could not be asked, or what it said
+    /// is no reply.
+    State(&'a [Option<Reply>]),
 }
 
 /// A decision, and what the host does besides carrying it out.
@@ -127,6 +136,8 @@ pub struct Conclusion {
     pub store: Option<KeySource>,
     /// Inquiries that should be made after the response, as for [`Step::Fetch`].
     pub inquiries: Vec<Inquiry>,
+    /// Subjects whose objects should be called after the response. Nobody needs to know what they say.
+    pub after: Vec<SubjectCall>,
 }
 
 impl From<Decision> for Conclusion {
@@ -141,6 +152,7 @@ impl From<Decision> for Conclusion {
             refresh_denials: false,
             store: None,
             inquiries: Vec::new(),
+            after: Vec::new(),
         }
     }
 }
@@ -153,7 +165,7 @@ enum Stage {
     Verify(Box<Verification>),
     Body,
     Permit,
-    Record,
+    Record(Recording),
     Over,
 }
 
@@ -180,6 +192,7 @@ pub struct Session {
     refresh_agents: bool,
     refresh_denials: bool,
     inquiries: Vec<Inquiry>,
+    after: Vec<SubjectCall>,
     explanation: Option<Explanation>,
     nonce: Option<nonce::Nonce>,
 }
@@ -208,6 +221,7 @@ impl Session {
             refresh_agents: false,
             refresh_denials: false,
             inquiries: Vec::new(),
+            after: Vec::new(),
             explanation: None,
             nonce: None,
         }
@@ -294,7 +308,7 @@ impl Session {
                 }
                 Stage::Permit => {
                     self.permit(now)?;
-                    self.stage = Stage::Record;
+                    self.stage = Stage::Record(Recording::default());
                     let limits = self.limits();
                     let unasked: Vec<_> =
                         limits.into_iter().filter(|(key, quota, _)| memory.must_ask(*key, *quota)).collect();
@@ -304,12 +318,12 @@ impl Session {
                         )));
                     }
                 }
-                Stage::Record => {
-                    self.check_deadlines(now)?;
-                    let limits = self.check_limits(memory, now)?;
-                    self.record_proofs(memory, now)?;
-                    self.count(memory, now, &limits);
-                    return Ok(None);
+                Stage::Record(recording) => {
+                    let Some((recording, step)) = self.record(recording, memory, now, answer)? else {
+                        return Ok(None);
+                    };
+                    self.stage = Stage::Record(recording);
+                    return Ok(Some(step));
                 }
                 Stage::Over => return Err(Reason::GateMisused),
             }
@@ -405,36 +419,6 @@ impl Session {
         judged
     }
 
-    /// Everything that was proven must still hold now that it is acted upon: what is single-use is remembered only
-    /// until it would be refused for its age.
-    fn check_deadlines(&self, now: UnixMillis) -> Result<(), Reason> {
-        let passed = self.verified.deadlines.iter().find(|(deadline, _)| now.seconds() >= *deadline);
-        passed.map_or(Ok(()), |(_, reason)| Err(*reason))
-    }
-
-    /// Records what is single-use, as the last thing that can refuse a proof.
-    fn record_proofs(&mut self, memory: &mut Memory, now: UnixMillis) -> Result<(), Reason> {
-        if !self.route().is_some_and(|route| route.replay) || self.verified.single_use.is_empty() {
-            return Ok(());
-        }
-        self.guarantees.replay = ReplayGuarantee::Isolate;
-        let now = now.seconds();
-        let single_use = &self.verified.single_use;
-        let mut repeated = None;
-        for proof in single_use {
-            if memory.seen(proof.refusal).contains(proof.key, now) {
-                repeated = repeated.or(Some(proof.refusal));
-            }
-        }
-        if repeated.is_none() {
-            for proof in single_use {
-                memory.seen(proof.refusal).insert(proof.key, proof.until, now);
-            }
-        }
-        self.evidence.push(evidence("replay", repeated, Some("isolate".to_owned())));
-        repeated.map_or(Ok(()), Err)
-    }
-
     fn limits(&self) -> Vec<(LimitKey, Quota, Limit)> {
         let Some(route) = self.route() else { return Vec::new() };
         let counted = |limit: &Limit| {
@@ -528,6 +512,7 @@ impl Session {
         let store = self.verified.to_store.take().filter(|source| memory.must_store(source));
         let (refresh_agents, refresh_denials) = (self.refresh_agents, self.refresh_denials);
         let inquiries = core::mem::take(&mut self.inquiries);
+        let after = core::mem::take(&mut self.after);
         Step::Done(Box::new(Conclusion {
             decision,
             event,
@@ -537,6 +522,7 @@ impl Session {
             refresh_denials,
             store,
             inquiries,
+            after,
         }))
     }
 

@@ -25,6 +25,7 @@ use crate::signature::profiles::web_bot_auth::KeySourceUrl;
 use crate::signature::profiles::{Claim, KeyPlace, Rules};
 use crate::signature::{Message, PresentedSignature, SignatureError, digest};
 use crate::state::replay::ReplayKey;
+use crate::state::subject::SubjectName;
 use crate::time::UnixSeconds;
 
 /// Most keys of one agent that are tried for one signature.
@@ -57,6 +58,8 @@ pub(super) struct Proven {
     /// The signature, where it covers a digest of the content.
     pub(super) covers_digest: Option<PresentedSignature>,
     pub(super) covers_authorization: bool,
+    /// The key.
+    pub(super) signed_by: SubjectName,
     /// From when on it does not hold any more, and why.
     pub(super) deadlines: Vec<(UnixSeconds, Reason)>,
     pub(super) single_use: Option<SingleUse>,
@@ -351,7 +354,8 @@ fn shared(
             covers_digest: digest::is_covered(signature).then(|| signature.clone()),
             covers_authorization: signature.covers_field("authorization"),
             deadlines: Vec::from([(claim.until, Reason::SignatureExpired)]),
-            single_use: single_use(claim, "shared key", keyid, context),
+            signed_by: SubjectName::shared_key(keyid),
+            single_use: single_use(claim, "shared key", keyid, SubjectName::shared_key(keyid), context),
             directory: None,
         }),
         Ok(false) => Err(SignatureError::Invalid),
@@ -378,11 +382,19 @@ fn of_registered(mut proven: Proven, registry: &Registry, context: &Context<'_>)
 }
 
 /// A nonce, as something that may be accepted once from this key at this place.
-fn single_use(claim: &Claim, place: &str, key: &str, context: &Context<'_>) -> Option<SingleUse> {
+fn single_use(
+    claim: &Claim,
+    place: &str,
+    key: &str,
+    of: SubjectName,
+    context: &Context<'_>,
+) -> Option<SingleUse> {
     claim.nonce.as_ref().map(|nonce| SingleUse {
+        of,
         key: ReplayKey::new(&["signature", place, key, nonce]),
         until: claim.until.plus(context.gate.clock_skew),
         refusal: Reason::SignatureReplayed,
+        expired: Reason::SignatureExpired,
     })
 }
 
@@ -548,6 +560,7 @@ fn proven(
     context: &Context<'_>,
 ) -> Proven {
     let key = known.key().thumbprint().to_owned();
+    let signed_by = SubjectName::key(&key);
     let directory = known.source().filter(|source| source.is_directory()).cloned();
     // A key that nobody else vouches for is the agent itself, among those of its key set.
     let (id, operator) = match (&presented.claimed, record) {
@@ -571,12 +584,14 @@ fn proven(
             subject,
             covers_digest: digest::is_covered(signature).then(|| signature.clone()),
             covers_authorization: signature.covers_field("authorization"),
+            signed_by,
             deadlines: Vec::from([(claim.until, Reason::SignatureExpired)]),
             // A key that the gate knows is the same wherever it was found this time.
             single_use: single_use(
                 claim,
                 claim.directory().map_or("", |_| place(known)),
                 known.key().thumbprint(),
+                signed_by,
                 context,
             ),
             directory,
@@ -586,12 +601,15 @@ fn proven(
             subject,
             covers_digest: None,
             covers_authorization: false,
+            signed_by,
             deadlines: Vec::from([(plain.until, Reason::SignatureTooOld)]),
             // The scheme has no nonce: the signature itself is what may be accepted once.
             single_use: Some(SingleUse {
+                of: signed_by,
                 key: ReplayKey::new(&["agent-headers", &sha256_base64url(plain.signature())]),
                 until: plain.until.plus(context.gate.clock_skew),
                 refusal: Reason::SignatureReplayed,
+                expired: Reason::SignatureTooOld,
             }),
             directory,
         },

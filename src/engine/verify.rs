@@ -32,6 +32,7 @@ use crate::signature::explain::Explanation;
 use crate::signature::profiles::{Carrier, Rules};
 use crate::signature::{Message, PresentedSignature};
 use crate::state::replay::ReplayKey;
+use crate::state::subject::SubjectName;
 use crate::time::{UnixMillis, UnixSeconds};
 
 /// What a verification is about.
@@ -49,9 +50,15 @@ pub(super) struct Context<'a> {
 /// Something in the request that may be accepted once.
 #[derive(Clone, Debug)]
 pub(super) struct SingleUse {
+    /// The key that made it, in whose object it is recorded: by the proof alone, so that no change of who is who lets it
+    /// pass twice.
+    pub(super) of: SubjectName,
     pub(super) key: ReplayKey,
+    /// The last second in which it is good.
     pub(super) until: UnixSeconds,
     pub(super) refusal: Reason,
+    /// Why it is refused for its age.
+    pub(super) expired: Reason,
 }
 
 /// What was proven.
@@ -68,6 +75,10 @@ pub(super) struct Verified {
     /// Why a signature does not hold, where the gate says that.
     pub(super) explanation: Option<Explanation>,
     pub(super) covers_authorization: bool,
+    /// The key that made the signature.
+    pub(super) signed_by: Option<SubjectName>,
+    /// The key that made the DPoP proof.
+    pub(super) proven_by: Option<SubjectName>,
     pub(super) token: Option<Arc<VerifiedToken>>,
     /// The thumbprint of the connection's certificate, where anything was believed for it.
     pub(super) certificate: Option<String>,
@@ -314,6 +325,7 @@ impl Verification {
         self.verified.subject = Some(proven.subject);
         self.verified.covers_digest = proven.covers_digest;
         self.verified.covers_authorization = proven.covers_authorization;
+        self.verified.signed_by = Some(proven.signed_by);
         self.verified.deadlines.extend(proven.deadlines);
         self.verified.deadlines.extend(self.judged_until.map(|until| (until, Reason::RequestBodyUnreadable)));
         self.verified.single_use.extend(proven.single_use);

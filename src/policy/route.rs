@@ -10,7 +10,7 @@ use core::time::Duration;
 
 use super::Policy;
 use super::mcp::Mcp;
-use crate::config::{NonceConfig, PerList, TaskSource};
+use crate::config::{NonceConfig, OnUnavailableConfig, PerList, ReplayConfig, TaskSource};
 use crate::request::is_token_byte;
 use crate::signature::Component;
 use crate::state::rate::Quota;
@@ -30,7 +30,7 @@ pub struct Route {
     pub(crate) mtls: bool,
     pub(crate) scope: Vec<String>,
     pub(crate) components: Vec<Component>,
-    pub(crate) replay: bool,
+    pub(crate) replay: ReplayConfig,
     pub(crate) limits: Vec<Limit>,
     pub(crate) shadow: bool,
     pub(crate) reads_content: bool,
@@ -42,6 +42,8 @@ pub struct Route {
     pub(crate) task: Option<TaskSource>,
     /// Whether a token passes of which cannot be found out whether it is revoked.
     pub(crate) allows_unknown_revocation: bool,
+    /// What becomes of a request where an object cannot be asked.
+    pub(crate) on_unavailable: OnUnavailableConfig,
 }
 
 /// How the person must have authenticated whom the agent acts for (RFC 9470).
@@ -65,7 +67,7 @@ impl Route {
             mtls: false,
             scope: Vec::new(),
             components: Vec::new(),
-            replay: false,
+            replay: ReplayConfig::None,
             limits: Vec::new(),
             shadow: false,
             reads_content: false,
@@ -75,6 +77,7 @@ impl Route {
             reads_client: false,
             policy: Policy::default(),
             allows_unknown_revocation: false,
+            on_unavailable: OnUnavailableConfig::default(),
         }
     }
 

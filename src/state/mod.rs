@@ -5,3 +5,4 @@ pub mod bounded;
 pub mod rate;
 pub mod replay;
 pub mod risk;
+pub mod subject;

@@ -1,21 +1,33 @@
-//! Replay within one isolate: insert-if-absent with an expiry.
+//! Replay: insert-if-absent with an expiry, exactly in the object of the key that made a proof ([`Ask`]), and within one
+//! isolate ([`Seen`]).
 //!
 //! What is remembered is a digest of what makes a proof single-use: (jkt, jti, htm, htu) of a DPoP proof
 //! (RFC 9449 §11.1), (directory URL, keyid, nonce) of a signature. It is inserted after everything else has
 //! verified, so that a forger cannot burn another's proof, and kept until the proof would be refused for its age.
 //!
-//! The table is bounded. When it is full the entry nearest to its expiry is forgotten: repeats are then missed
-//! sooner than they should be, which is why decisions call this guarantee `isolate` and not `exact`.
+//! Both are bounded. An object that has [`MAX_PROOFS`] refuses more, and forgets none. An isolate that is full forgets
+//! the entry nearest to its expiry: repeats are then missed sooner than they should be, which is one reason why
+//! decisions call this guarantee `isolate` and not `exact`.
 
 use alloc::collections::BTreeMap;
 use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
 
+use serde::{Deserialize, Serialize};
+
+use super::subject::{Draft, Kind, RequestId, Rows, digest16};
 use crate::crypto::sha256_parts;
-use crate::time::UnixSeconds;
+use crate::time::{UnixMillis, UnixSeconds};
+
+/// Most proofs that one object remembers at a time: 200,000. At 60 s each that is more than 3,000 a second, which is
+/// more than one object answers.
+pub const MAX_PROOFS: usize = 200_000;
+/// The version of a row's form: this byte, then the request that brought the proof.
+const VERSION: u8 = 1;
 
 /// A digest of what makes a proof single-use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ReplayKey([u8; 16]);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ReplayKey(#[serde(with = "digest16")] [u8; 16]);
 
 impl ReplayKey {
     /// The key of the named parts. Parts are length-prefixed, so that no two lists of parts collide.
@@ -25,6 +37,56 @@ impl ReplayKey {
         let mut key = [0; 16];
         key.iter_mut().zip(digest).for_each(|(k, d)| *k = d);
         Self(key)
+    }
+}
+
+/// Asks an object to record a proof.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ask {
+    /// What makes it single-use.
+    #[serde(rename = "k")]
+    pub key: ReplayKey,
+    /// From when on every isolate refuses it for its age, by a clock that is behind too.
+    #[serde(rename = "u")]
+    pub until: UnixMillis,
+}
+
+/// Whether a proof is new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Answer {
+    /// It was not there, and is now.
+    New,
+    /// It was there.
+    Seen,
+    /// It is so old that it may have been there and be forgotten.
+    Late,
+    /// The key has as many proofs as can be remembered.
+    Full,
+}
+
+impl Ask {
+    /// Whether the proof is new. Whoever asks again about the same request, because an answer was lost, is told the same.
+    pub(super) fn judge<R: Rows>(
+        self,
+        request: RequestId,
+        draft: &mut Draft<'_, R>,
+    ) -> Result<Answer, R::Error> {
+        if self.until <= draft.now() {
+            return Ok(Answer::Late);
+        }
+        let mut value = Vec::from([VERSION]);
+        value.extend_from_slice(request.as_bytes());
+        if let Some(stored) = draft.get(Kind::Replay, &self.key.0)? {
+            // Whatever it is that is stored, the proof was accepted.
+            return Ok(if stored == value { Answer::New } else { Answer::Seen });
+        }
+        if !draft.has_room(Kind::Replay, MAX_PROOFS)? {
+            return Ok(Answer::Full);
+        }
+        draft.put(Kind::Replay, &self.key.0, value, self.until);
+        Ok(Answer::New)
     }
 }
 

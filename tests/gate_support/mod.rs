@@ -21,6 +21,7 @@ use countersign::revocation::deny_list::DenyList;
 use countersign::revocation::{Inquiry, InquiryResponse};
 use countersign::signature::digest::content_digest;
 use countersign::signature::{Component, Message, SignatureParams, prepare};
+use countersign::state::subject::{MemorySubjects, Reply, SubjectCall};
 use countersign::time::{UnixMillis, UnixSeconds};
 use ed25519_dalek::Signer as _;
 use serde_json::{Value, json};
@@ -239,6 +240,10 @@ pub(crate) struct World {
     pub(crate) documents: BTreeMap<String, Vec<u8>>,
     pub(crate) fetches: RefCell<Vec<String>>,
     pub(crate) now: UnixMillis,
+    /// The objects; `None` where none can be asked.
+    pub(crate) subjects: RefCell<Option<MemorySubjects>>,
+    /// How often they were asked.
+    pub(crate) state_calls: RefCell<usize>,
     /// How many checks the core asked the host for.
     pub(crate) host_checks: RefCell<usize>,
     /// What the store has of the registry of agents.
@@ -275,6 +280,8 @@ impl World {
             documents,
             fetches: RefCell::default(),
             now: UnixMillis(u64::try_from(NOW).unwrap() * 1000),
+            subjects: RefCell::new(Some(MemorySubjects::new(100_000))),
+            state_calls: RefCell::default(),
             host_checks: RefCell::default(),
             agents: None,
             statuses: BTreeMap::new(),
@@ -374,6 +381,7 @@ impl World {
     pub(crate) fn conclude(&self, draft: &Draft) -> Conclusion {
         let mut session = Session::new(Arc::clone(&self.gate), draft.view(), self.now, [7; 10]);
         let mut verdicts: Vec<bool>;
+        let mut replies: Vec<Option<Reply>>;
         let mut memory = self.memory.borrow_mut();
         let mut step = session.step(&mut memory, self.now, &Answer::Ready);
         for _ in 0..20 {
@@ -408,6 +416,15 @@ impl World {
                     Answer::Verdicts(&verdicts)
                 }
                 Step::Body => draft.body.as_ref().map_or(Answer::Body(&[]), |body| Answer::Body(body)),
+                Step::State(calls) => {
+                    *self.state_calls.borrow_mut() += calls.len();
+                    let mut subjects = self.subjects.borrow_mut();
+                    let answer = |asked: &SubjectCall| {
+                        subjects.as_mut().and_then(|all| all.answer(asked.subject, &asked.call, self.now))
+                    };
+                    replies = calls.iter().map(answer).collect();
+                    Answer::State(&replies)
+                }
                 Step::Limits(asked) => {
                     for limit in asked {
                         memory.ask(limit, None, self.now);

@@ -63,6 +63,13 @@ impl Gate {
         gate.map(|gate| Self(Arc::new(gate))).map_err(|fault| JsError::new(&fault.to_string()))
     }
 
+    /// Whether a route needs state that is kept by subject.
+    #[wasm_bindgen(getter, js_name = needsSubjects)]
+    #[must_use]
+    pub fn needs_subjects(&self) -> bool {
+        self.0.needs_subjects()
+    }
+
     /// Most bytes of a body that the host reads.
     #[wasm_bindgen(getter, js_name = maxBodyBytes)]
     #[must_use]

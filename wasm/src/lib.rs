@@ -11,6 +11,7 @@
 //! | `session` | the facts of a request, and the host's answers |
 //! | `signature` | one message and the keys for it, or what to sign on it |
 //! | `step` | what a session needs next, and the decision |
+//! | `subjects` | state by subject, in the memory of the process |
 //! | `token` | one token and the keys for it, or one DPoP proof and its request |
 
 mod client;
@@ -19,6 +20,7 @@ mod memory;
 mod session;
 mod signature;
 mod step;
+mod subjects;
 mod token;
 
 use countersign::keys::MAX_KEY_DOCUMENT_BYTES;

@@ -8,6 +8,7 @@ use countersign::memory::LimitKey;
 use countersign::reason::Reason;
 use countersign::request::{Fields, RequestError, RequestView, Target};
 use countersign::state::rate::Quota;
+use countersign::state::subject::{Reply, SubjectCall};
 use wasm_bindgen::prelude::*;
 
 use crate::client::Client;
@@ -24,6 +25,8 @@ pub struct Session {
     disclosure: Disclosure,
     /// The limits that the host was asked for in the step before.
     asked: Vec<(LimitKey, Quota)>,
+    /// The calls to subjects of the step before.
+    called: Vec<SubjectCall>,
 }
 
 #[wasm_bindgen]
@@ -58,7 +61,7 @@ impl Session {
                 Err(Some(Conclusion::from(decision)))
             }
         };
-        Ok(Self { inner, disclosure: gate.inner().disclosure(), asked: Vec::new() })
+        Ok(Self { inner, disclosure: gate.inner().disclosure(), asked: Vec::new(), called: Vec::new() })
     }
 
     /// The first step, and the one after `keys` and `wait`.
@@ -109,6 +112,24 @@ impl Session {
         }
         self.answer(memory, now, &Answer::Ready)
     }
+
+    /// The step after `state`: what each subject said, in order, in JSON; an empty text where one could not be asked.
+    #[wasm_bindgen(js_name = stepWithReplies)]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "lists of texts cross from JavaScript as owned values only"
+    )]
+    pub fn step_with_replies(
+        &mut self,
+        memory: &mut Memory,
+        now: f64,
+        replies: Vec<String>,
+    ) -> Result<Step, JsError> {
+        let called = std::mem::take(&mut self.called);
+        let replies: Vec<_> =
+            called.iter().zip(&replies).map(|(asked, text)| Reply::from_json(text, &asked.call)).collect();
+        self.answer(memory, now, &Answer::State(&replies))
+    }
 }
 
 impl Session {
@@ -122,6 +143,9 @@ impl Session {
         };
         if let engine::Step::Limits(asked) = &next {
             self.asked.clone_from(asked);
+        }
+        if let engine::Step::State(called) = &next {
+            self.called.clone_from(called);
         }
         Ok(step::to_js(next, memory, self.disclosure))
     }

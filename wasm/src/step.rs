@@ -5,6 +5,7 @@ use countersign::crypto::SignatureCheck;
 use countersign::engine;
 use countersign::keys::KeySource;
 use countersign::revocation::{Inquiry, Signing};
+use countersign::state::subject::SubjectCall;
 use js_sys::{Object, Uint8Array};
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::*;
@@ -23,6 +24,7 @@ export type Step =
   | { readonly step: "body" }
   | { readonly step: "limits"; readonly names: readonly string[] }
   | { readonly step: "fetch"; readonly inquiries: readonly Inquiry[] }
+  | { readonly step: "state"; readonly calls: readonly SubjectCall[] }
   | {
       readonly step: "done";
       /** JSON. */
@@ -37,7 +39,17 @@ export type Step =
       readonly refreshDenials: boolean;
       /** What to ask after the response, as for `fetch`. */
       readonly inquiries: readonly Inquiry[];
+      /** Subjects to call after the response; nobody needs to know what they say. */
+      readonly after: readonly SubjectCall[];
     };
+
+/** A call to the state of one subject. */
+export interface SubjectCall {
+  /** What it is, and a digest of which one. */
+  readonly subject: string;
+  /** JSON. */
+  readonly call: string;
+}
 
 /** A question to the outside, as `Memory` knows it by id. What is in it may be secret. */
 export interface Inquiry {
@@ -114,6 +126,16 @@ extern "C" {
     fn set_refresh_denials(this: &Step, refresh_denials: bool);
     #[wasm_bindgen(method, setter)]
     fn set_inquiries(this: &Step, inquiries: Vec<Question>);
+    #[wasm_bindgen(method, setter)]
+    fn set_calls(this: &Step, calls: Vec<StateCall>);
+    #[wasm_bindgen(method, setter)]
+    fn set_after(this: &Step, after: Vec<StateCall>);
+
+    type StateCall;
+    #[wasm_bindgen(method, setter)]
+    fn set_subject(this: &StateCall, subject: &str);
+    #[wasm_bindgen(method, setter)]
+    fn set_call(this: &StateCall, call: &str);
 
     type Question;
     #[wasm_bindgen(method, setter)]
@@ -186,6 +208,10 @@ pub(crate) fn to_js(step: engine::Step, memory: &mut Memory, disclosure: Disclos
             value.set_inquiries(inquiries_to_js(inquiries, memory));
             "fetch"
         }
+        engine::Step::State(calls) => {
+            value.set_calls(calls.iter().map(call_to_js).collect());
+            "state"
+        }
         engine::Step::Done(conclusion) => {
             let decision = conclusion.decision;
             value.set_decision(&decision.to_json());
@@ -194,10 +220,18 @@ pub(crate) fn to_js(step: engine::Step, memory: &mut Memory, disclosure: Disclos
             value.set_refresh_agents(conclusion.refresh_agents);
             value.set_refresh_denials(conclusion.refresh_denials);
             value.set_inquiries(inquiries_to_js(conclusion.inquiries, memory));
+            value.set_after(conclusion.after.iter().map(call_to_js).collect());
             "done"
         }
     };
     value.set_step(kind);
+    value
+}
+
+fn call_to_js(asked: &SubjectCall) -> StateCall {
+    let value: StateCall = Object::new().unchecked_into();
+    value.set_subject(&asked.subject.to_string());
+    value.set_call(&asked.call.to_json());
     value
 }
 

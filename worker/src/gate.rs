@@ -14,7 +14,7 @@ use crate::facts::{self, Body};
 use crate::isolate::{Isolate, isolate, now, random};
 use crate::registry::Published;
 use crate::well_known::respond;
-use crate::{admin, events, inquiries, keys, limits, origin, registry, webcrypto, well_known};
+use crate::{admin, events, inquiries, keys, limits, origin, registry, subject, webcrypto, well_known};
 
 /// How long a request waits before it looks again whether another has fetched what it needs.
 const PATIENCE: Duration = Duration::from_millis(10);
@@ -28,8 +28,17 @@ pub(crate) async fn answer(request: Request, env: &Env, context: Context) -> Res
         return response;
     }
     let (conclusion, body) = decide(&isolate, &request, env, &context).await;
-    let Conclusion { decision, event, tell, refresh, refresh_agents, refresh_denials, store, inquiries } =
-        conclusion;
+    let Conclusion {
+        decision,
+        event,
+        tell,
+        refresh,
+        refresh_agents,
+        refresh_denials,
+        store,
+        inquiries,
+        after,
+    } = conclusion;
     if let Some(event) = event {
         events::push(&isolate, events::of_risk(&isolate, &event), &context);
     }
@@ -50,6 +59,9 @@ pub(crate) async fn answer(request: Request, env: &Env, context: Context) -> Res
     }
     if refresh_denials {
         registry::refresh(&isolate, env, Published::Denials, &context);
+    }
+    if !after.is_empty() {
+        subject::tell(env, after, &context);
     }
     if decision.reason.is_some() {
         console_log!("{}", decision.to_json());
@@ -86,6 +98,7 @@ async fn decide(
     let mut session = Session::new(Arc::clone(&isolate.gate), view, now(), random());
     let mut body = Body::Untouched;
     let mut verdicts = Vec::new();
+    let mut replies;
     let mut patience = PATIENCE;
     let mut step = session.step(&mut isolate.memory.borrow_mut(), now(), &Answer::Ready);
     loop {
@@ -115,6 +128,10 @@ async fn decide(
             Step::Limits(asked) => {
                 limits::ask(isolate, env, &asked).await;
                 Answer::Ready
+            }
+            Step::State(calls) => {
+                replies = subject::ask(env, &calls).await;
+                Answer::State(&replies)
             }
             Step::Checks(checks) => {
                 verdicts.clear();

@@ -12,9 +12,9 @@ use js_sys::{JSON, Reflect};
 use wasm_bindgen::JsValue;
 use worker::{Date, Env, KvStore, console_error};
 
-use crate::registry;
 use crate::signer::Signer;
 use crate::webcrypto::{self, ImportedKeys};
+use crate::{registry, subject};
 
 /// The variable with the configuration: a table, or a text in JSON or TOML.
 pub(crate) const CONFIG: &str = "COUNTERSIGN_CONFIG";
@@ -79,6 +79,10 @@ fn make(env: &Env) -> Result<Isolate, Vec<ConfigError>> {
         let message =
             "is not bound, and [admin] needs it; bind the Durable Object class AgentRegistry under this name";
         return Err(vec![ConfigError { path: registry::AGENT_REGISTRY.into(), message: message.into() }]);
+    }
+    if gate.needs_subjects() && !subject::is_bound(env) {
+        let message = "is not bound, and a route needs state that is exact; bind the Durable Object class Subject under this name";
+        return Err(vec![ConfigError { path: subject::SUBJECTS.into(), message: message.into() }]);
     }
     let seed = u64::from_le_bytes(random());
     Ok(Isolate {

@@ -16,6 +16,7 @@
 //! | `origin` | forwarding, and the way back |
 //! | `registry` | the Durable Object that has the registry of agents, and its copies in KV |
 //! | `admin` | the admin API, from the gate to that object |
+//! | `subject` | the Durable Objects that have the state of a subject, and calls to them |
 //! | `events` | security events, pushed after the response |
 //! | `well_known` | what the gate serves itself |
 
@@ -32,10 +33,13 @@ mod origin;
 #[allow(missing_docs, reason = "what the macro for Durable Objects writes has none")]
 mod registry;
 mod signer;
+#[allow(missing_docs, reason = "what the macro for Durable Objects writes has none")]
+mod subject;
 mod webcrypto;
 mod well_known;
 
 pub use registry::AgentRegistry;
+pub use subject::Subject;
 use web_sys::{Request, Response};
 use worker::{Context, Env, Result, event};
 

@@ -1,0 +1,352 @@
+//! What is recorded of a request once everything about it is proven and permitted: that its proofs were used, what it
+//! takes of limits and budgets. The last thing that can refuse it.
+//!
+//! What is kept by subject ([`crate::state::subject`]) is asked for in at most two rounds, so that a proof that was used
+//! before takes nothing from anyone: first the keys that made the proofs, one of which is the request's *home*
+//! ([`Session::home`]); then everybody else, all at once. A round is one [`Step::State`] with one call for each subject.
+//!
+//! **To add something:** a variant of [`Asked`]; where it is planned, [`Round::ask`] with the subject and the operation, in
+//! [`Session::plan_keys`] if the subject is the home or a key, else in [`Session::plan_others`]; an arm of
+//! [`Session::judge_answer`] that takes the answer, or `None` where the object could not be asked, which is up to
+//! [`Session::unavailable`]. What is to be done after the response goes to [`Session::afterwards`].
+
+use alloc::borrow::ToOwned;
+use alloc::vec::Vec;
+
+use super::verify::SingleUse;
+use super::{Answer, Session, Step, evidence};
+use crate::config::{ReplayConfig, Unavailability};
+use crate::decision::{CheckResult, Evidence, ReplayGuarantee};
+use crate::memory::{LimitKey, Memory};
+use crate::reason::Reason;
+use crate::state::rate::Quota;
+use crate::state::replay;
+use crate::state::subject::{Call, Op, OpReply, Reply, RequestId, SubjectCall, SubjectKind, SubjectName};
+use crate::time::{UnixMillis, UnixSeconds};
+
+/// How far the recording is.
+#[derive(Debug, Default)]
+pub(super) enum Recording {
+    /// Nothing was asked yet.
+    #[default]
+    Begin,
+    /// The keys were asked.
+    Keys(Pending),
+    /// The others were asked.
+    Others(Pending),
+}
+
+/// What was asked, with what is recorded here once the answers are there.
+#[derive(Debug)]
+pub(super) struct Pending {
+    round: Round,
+    limits: Vec<(LimitKey, Quota)>,
+}
+
+/// What an operation was about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// The proof at this place.
+    Replay(usize),
+}
+
+/// The calls of one round: one for each subject.
+#[derive(Debug, Default)]
+pub(super) struct Round {
+    subjects: Vec<(SubjectName, Vec<(Op, Asked)>)>,
+}
+
+impl Round {
+    /// Asks a subject for one thing more.
+    pub(super) fn ask(&mut self, subject: SubjectName, op: Op, asked: Asked) {
+        match self.subjects.iter_mut().find(|(other, _)| *other == subject) {
+            Some((_, ops)) => ops.push((op, asked)),
+            None => self.subjects.push((subject, Vec::from([(op, asked)]))),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.subjects.is_empty()
+    }
+
+    fn calls(&self, request: RequestId) -> Vec<SubjectCall> {
+        let call = |(subject, ops): &(SubjectName, Vec<(Op, Asked)>)| SubjectCall {
+            subject: *subject,
+            call: Call { request, ops: ops.iter().map(|(op, _)| op.clone()).collect() },
+        };
+        self.subjects.iter().map(call).collect()
+    }
+
+    /// What came of each operation.
+    fn answered(self, replies: &[Option<Reply>]) -> Vec<Answered> {
+        let replies = replies.iter().map(Option::as_ref).chain(core::iter::repeat(None));
+        let mut answered = Vec::new();
+        for ((_, ops), reply) in self.subjects.into_iter().zip(replies) {
+            let is_written = reply.is_some_and(|reply| reply.answers.iter().all(OpReply::accepts));
+            for (place, (_, asked)) in ops.into_iter().enumerate() {
+                let answer = reply.and_then(|reply| reply.answers.get(place)).cloned();
+                let answer = answer.filter(|answer| *answer != OpReply::Damaged);
+                answered.push(Answered { asked, answer, is_written });
+            }
+        }
+        answered
+    }
+}
+
+/// What came of one operation.
+#[derive(Debug)]
+pub(super) struct Answered {
+    asked: Asked,
+    /// `None` where the subject could not be asked.
+    answer: Option<OpReply>,
+    /// Whether all operations of the call were accepted, and so written: what was accepted beside one that was not has
+    /// taken nothing.
+    is_written: bool,
+}
+
+/// What can be unavailable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Checked {
+    Replay,
+}
+
+impl Checked {
+    /// The check's name in evidence, and the reason that refuses without it.
+    fn name(self) -> (&'static str, Reason) {
+        match self {
+            Self::Replay => ("replay", Reason::ReplayUnavailable),
+        }
+    }
+}
+
+impl Session {
+    /// Goes on as far as possible; `None` where everything is recorded.
+    pub(super) fn record(
+        &mut self,
+        recording: Recording,
+        memory: &mut Memory,
+        now: UnixMillis,
+        answer: &Answer<'_>,
+    ) -> Result<Option<(Recording, Step)>, Reason> {
+        self.check_deadlines(now)?;
+        let replies = if let Answer::State(replies) = answer { *replies } else { &[] };
+        let request = RequestId::new(&self.id);
+        let limits = match recording {
+            Recording::Begin => {
+                let limits = self.check_limits(memory, now)?;
+                self.begin_replay(memory, now)?;
+                let mut round = Round::default();
+                self.plan_keys(&mut round);
+                if !round.is_empty() {
+                    let calls = round.calls(request);
+                    return Ok(Some((Recording::Keys(Pending { round, limits }), Step::State(calls))));
+                }
+                limits
+            }
+            Recording::Keys(Pending { round, limits }) => {
+                self.judge(round, memory, now, replies)?;
+                limits
+            }
+            Recording::Others(Pending { round, limits }) => {
+                self.judge(round, memory, now, replies)?;
+                self.count(memory, now, &limits);
+                return Ok(None);
+            }
+        };
+        let mut round = Round::default();
+        self.plan_others(&mut round);
+        if !round.is_empty() {
+            let calls = round.calls(request);
+            return Ok(Some((Recording::Others(Pending { round, limits }), Step::State(calls))));
+        }
+        self.count(memory, now, &limits);
+        Ok(None)
+    }
+
+    /// What is asked of keys: first of each that made a proof.
+    fn plan_keys(&self, round: &mut Round) {
+        if self.replay_mode() == ReplayConfig::Exact {
+            for (place, proof) in self.verified.single_use.iter().enumerate() {
+                let ask = replay::Ask { key: proof.key, until: self.remembered_until(proof) };
+                round.ask(proof.of, Op::Replay(ask), Asked::Replay(place));
+            }
+        }
+    }
+
+    /// What is asked of everybody else.
+    #[allow(clippy::unused_self, reason = "limits and budgets are of the session")]
+    fn plan_others(&self, _round: &mut Round) {}
+
+    fn judge(
+        &mut self,
+        round: Round,
+        memory: &mut Memory,
+        now: UnixMillis,
+        replies: &[Option<Reply>],
+    ) -> Result<(), Reason> {
+        // All answers are looked at, as what was accepted must be known where another refuses.
+        let mut refusal = None;
+        for answered in round.answered(replies) {
+            refusal = refusal.or(self.judge_answer(answered, memory, now).err());
+        }
+        refusal.map_or(Ok(()), Err)
+    }
+
+    fn judge_answer(
+        &mut self,
+        answered: Answered,
+        memory: &mut Memory,
+        now: UnixMillis,
+    ) -> Result<(), Reason> {
+        match (answered.asked, answered.answer) {
+            (Asked::Replay(place), Some(OpReply::Replay(answer))) => {
+                self.judge_replay(place, Some(answer), answered.is_written, memory, now)
+            }
+            (Asked::Replay(place), _) => self.judge_replay(place, None, false, memory, now),
+        }
+    }
+
+    /// What becomes of the request where something cannot be found out: as the route says. A check that is skipped says so.
+    pub(super) fn unavailable(&mut self, checked: Checked) -> Result<(), Reason> {
+        let (check, reason) = checked.name();
+        let on_unavailable = self.route().map(|route| route.on_unavailable).unwrap_or_default();
+        let answer = match checked {
+            Checked::Replay => on_unavailable.replay,
+        };
+        match answer {
+            Unavailability::Deny => {
+                self.evidence.push(evidence(check, Some(reason), None));
+                Err(reason)
+            }
+            Unavailability::Allow => {
+                let skipped =
+                    Evidence { check, result: CheckResult::Skipped, code: reason.code(), detail: None };
+                if !self.evidence.contains(&skipped) {
+                    self.evidence.push(skipped);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// The subject that a request is at home at: the key that signed it, else that of its DPoP proof, else its
+    /// certificate's; without any of them, the agent. `None` where nobody was proven.
+    #[allow(dead_code, reason = "what is per key and kept by subject asks it")]
+    pub(super) fn home(&self) -> Option<SubjectName> {
+        let certificate = || self.verified.certificate.as_deref().map(SubjectName::certificate);
+        let agent = || self.verified.subject().map(|agent| SubjectName::new(SubjectKind::Agent, &[agent]));
+        self.verified.signed_by.or(self.verified.proven_by).or_else(certificate).or_else(agent)
+    }
+
+    /// Has a subject called after the response. Nobody waits for it, and nobody tries again.
+    #[allow(dead_code, reason = "what is settled after the response uses it")]
+    pub(super) fn afterwards(&mut self, subject: SubjectName, op: Op) {
+        match self.after.iter_mut().find(|other| other.subject == subject) {
+            Some(other) => other.call.ops.push(op),
+            None => {
+                let call = Call { request: RequestId::new(&self.id), ops: Vec::from([op]) };
+                self.after.push(SubjectCall { subject, call });
+            }
+        }
+    }
+
+    /// Everything that was proven must still hold now that it is acted upon: what is single-use is remembered only
+    /// until it would be refused for its age.
+    fn check_deadlines(&self, now: UnixMillis) -> Result<(), Reason> {
+        let passed = self.verified.deadlines.iter().find(|(deadline, _)| now.seconds() >= *deadline);
+        passed.map_or(Ok(()), |(_, reason)| Err(*reason))
+    }
+
+    fn replay_mode(&self) -> ReplayConfig {
+        self.route().map_or(ReplayConfig::None, |route| route.replay)
+    }
+
+    /// From when on an object need not remember a proof: a second after every isolate refuses it, by a clock that is
+    /// behind as far as clocks may be.
+    fn remembered_until(&self, proof: &SingleUse) -> UnixMillis {
+        let seconds = UnixSeconds(proof.until.0.saturating_add(2)).plus(self.gate.clock_skew);
+        UnixMillis(u64::try_from(seconds.0).unwrap_or(0).saturating_mul(1000))
+    }
+
+    /// Refuses what this isolate has seen itself, which nobody needs to be asked for. Where nobody is asked, it is all that
+    /// is done, and what is new is recorded.
+    fn begin_replay(&mut self, memory: &mut Memory, now: UnixMillis) -> Result<(), Reason> {
+        let mode = self.replay_mode();
+        if mode == ReplayConfig::Exact {
+            self.is_single_use()?;
+        }
+        if mode == ReplayConfig::None || self.verified.single_use.is_empty() {
+            return Ok(());
+        }
+        let now = now.seconds();
+        let single_use = &self.verified.single_use;
+        let seen = |proof: &&SingleUse| memory.seen(proof.refusal).contains(proof.key, now);
+        let repeated = single_use.iter().find(seen).map(|proof| proof.refusal);
+        self.guarantees.replay = ReplayGuarantee::Isolate;
+        if mode == ReplayConfig::Exact {
+            if repeated.is_some() {
+                self.evidence.push(evidence("replay", repeated, Some("isolate".to_owned())));
+            } else {
+                self.guarantees.replay = ReplayGuarantee::Exact;
+            }
+            return repeated.map_or(Ok(()), Err);
+        }
+        if repeated.is_none() {
+            for proof in &self.verified.single_use {
+                memory.seen(proof.refusal).insert(proof.key, proof.until, now);
+            }
+        }
+        self.evidence.push(evidence("replay", repeated, Some("isolate".to_owned())));
+        repeated.map_or(Ok(()), Err)
+    }
+
+    /// A signature without a nonce could be sent again for as long as it is good, and nobody could tell.
+    fn is_single_use(&self) -> Result<(), Reason> {
+        let has_nonce = |proof: &SingleUse| proof.refusal == Reason::SignatureReplayed;
+        if self.verified.is_signed() && !self.verified.single_use.iter().any(has_nonce) {
+            return Err(Reason::SignatureParameterMissing);
+        }
+        Ok(())
+    }
+
+    /// Takes what the object of a key says of a proof. This isolate need not ask again about one that was used.
+    fn judge_replay(
+        &mut self,
+        place: usize,
+        answer: Option<replay::Answer>,
+        is_written: bool,
+        memory: &mut Memory,
+        now: UnixMillis,
+    ) -> Result<(), Reason> {
+        let Some(proof) = self.verified.single_use.get(place).cloned() else {
+            return Err(Reason::GateMisused);
+        };
+        let seen = memory.seen(proof.refusal);
+        if is_written || answer == Some(replay::Answer::Seen) {
+            seen.insert(proof.key, proof.until, now.seconds());
+        }
+        let refusal = match answer {
+            Some(replay::Answer::New) => None,
+            Some(replay::Answer::Seen) => Some(proof.refusal),
+            Some(replay::Answer::Late) => Some(proof.expired),
+            Some(replay::Answer::Full) => {
+                self.fields.push(("Retry-After", RETRY_AFTER_SECS.to_owned()));
+                Some(Reason::ReplayTooMany)
+            }
+            None => {
+                self.guarantees.replay = ReplayGuarantee::Isolate;
+                self.unavailable(Checked::Replay)?;
+                // Two copies may have asked at once.
+                let is_new = memory.seen(proof.refusal).insert(proof.key, proof.until, now.seconds());
+                let repeated = (!is_new).then_some(proof.refusal);
+                self.evidence.push(evidence("replay", repeated, Some("isolate".to_owned())));
+                return repeated.map_or(Ok(()), Err);
+            }
+        };
+        self.evidence.push(evidence("replay", refusal, Some("exact".to_owned())));
+        refusal.map_or(Ok(()), Err)
+    }
+}
+
+/// When to come back where a key has too many proofs: a minute, in which proofs without a nonce end.
+const RETRY_AFTER_SECS: &str = "60";
