@@ -100,7 +100,7 @@ export interface Freshness {
 export interface Guarantees {
   /** `isolate`: this process accepts a proof once. */
   readonly replay: "exact" | "isolate" | "none";
-  readonly rate: "approximate" | "none";
+  readonly rate: "exact" | "bounded" | "approximate" | "none";
 }
 
 /** The agent's risk when the decision was made. */

@@ -16,6 +16,7 @@ mod mcp;
 mod mtls;
 mod per;
 mod policy;
+mod rate;
 mod resources;
 mod routes;
 mod signatures;
@@ -42,12 +43,10 @@ pub use policy::{
     DayConfig, DetailsDemandConfig, LiteralConfig, NetworkConditionConfig, ParameterConditionConfig,
     RuleConfig, ThenConfig, TimeConditionConfig,
 };
+pub use rate::{LimitConfig, RateClass, RateConfig, RateStore};
 pub(crate) use resources::Resource;
 pub use resources::{RESOURCE_METADATA_PATH, ResourceConfig};
-pub use routes::{
-    NonceConfig, OnUnavailableConfig, RateConfig, RateStore, ReplayConfig, Requirement, RouteConfig,
-    Unavailability,
-};
+pub use routes::{NonceConfig, OnUnavailableConfig, ReplayConfig, Requirement, RouteConfig, Unavailability};
 pub use signatures::{RulesConfig, SignaturesConfig};
 pub use span::Span;
 pub use status_list::StatusListConfig;
@@ -146,6 +145,9 @@ pub struct Config {
     /// How far a token is believed about who sent an agent, and for what. Default: that of each of its fields.
     #[serde(default)]
     pub delegation: DelegationConfig,
+    /// Limits that routes share by name, such as that of an agent for the whole API. Default: none. Range: 0 to 64 entries.
+    #[serde(default)]
+    pub limits: Vec<LimitConfig>,
     /// What is guarded, and how. The first match decides; a request that matches none is refused.
     /// Range: 1 to 1024 entries.
     pub routes: Vec<RouteConfig>,

@@ -17,9 +17,8 @@ use super::verify::SingleUse;
 use super::{Answer, Session, Step, evidence};
 use crate::config::{ReplayConfig, Unavailability};
 use crate::decision::{CheckResult, Evidence, ReplayGuarantee};
-use crate::memory::{LimitKey, Memory};
+use crate::memory::Memory;
 use crate::reason::Reason;
-use crate::state::rate::Quota;
 use crate::state::replay;
 use crate::state::subject::{Call, Op, OpReply, Reply, RequestId, SubjectCall, SubjectKind, SubjectName};
 use crate::time::{UnixMillis, UnixSeconds};
@@ -40,7 +39,6 @@ pub(super) enum Recording {
 #[derive(Debug)]
 pub(super) struct Pending {
     round: Round,
-    limits: Vec<(LimitKey, Quota)>,
 }
 
 /// What an operation was about.
@@ -48,6 +46,10 @@ pub(super) struct Pending {
 pub(super) enum Asked {
     /// The proof at this place.
     Replay(usize),
+    /// The limit at this place.
+    Take(usize),
+    /// Something that nobody needs to know the answer of.
+    Nothing,
 }
 
 /// The calls of one round: one for each subject.
@@ -108,6 +110,7 @@ pub(super) struct Answered {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Checked {
     Replay,
+    Rate,
 }
 
 impl Checked {
@@ -115,13 +118,28 @@ impl Checked {
     fn name(self) -> (&'static str, Reason) {
         match self {
             Self::Replay => ("replay", Reason::ReplayUnavailable),
+            Self::Rate => ("rate", Reason::RateUnavailable),
         }
     }
 }
 
 impl Session {
-    /// Goes on as far as possible; `None` where everything is recorded.
+    /// Goes on as far as possible; `None` where everything is recorded. A request that is refused has taken nothing.
     pub(super) fn record(
+        &mut self,
+        recording: Recording,
+        memory: &mut Memory,
+        now: UnixMillis,
+        answer: &Answer<'_>,
+    ) -> Result<Option<(Recording, Step)>, Reason> {
+        let recorded = self.record_on(recording, memory, now, answer);
+        if !matches!(recorded, Ok(Some(_))) {
+            self.finish_limits(recorded.is_ok(), memory, now);
+        }
+        recorded
+    }
+
+    fn record_on(
         &mut self,
         recording: Recording,
         memory: &mut Memory,
@@ -131,35 +149,31 @@ impl Session {
         self.check_deadlines(now)?;
         let replies = if let Answer::State(replies) = answer { *replies } else { &[] };
         let request = RequestId::new(&self.id);
-        let limits = match recording {
+        match recording {
             Recording::Begin => {
-                let limits = self.check_limits(memory, now)?;
+                self.begin_limits(memory, now)?;
                 self.begin_replay(memory, now)?;
                 let mut round = Round::default();
                 self.plan_keys(&mut round);
+                self.ask_limits(true, &mut round, memory, now);
                 if !round.is_empty() {
                     let calls = round.calls(request);
-                    return Ok(Some((Recording::Keys(Pending { round, limits }), Step::State(calls))));
+                    return Ok(Some((Recording::Keys(Pending { round }), Step::State(calls))));
                 }
-                limits
             }
-            Recording::Keys(Pending { round, limits }) => {
+            Recording::Keys(Pending { round }) => self.judge(round, memory, now, replies)?,
+            Recording::Others(Pending { round }) => {
                 self.judge(round, memory, now, replies)?;
-                limits
-            }
-            Recording::Others(Pending { round, limits }) => {
-                self.judge(round, memory, now, replies)?;
-                self.count(memory, now, &limits);
                 return Ok(None);
             }
-        };
+        }
         let mut round = Round::default();
+        self.ask_limits(false, &mut round, memory, now);
         self.plan_others(&mut round);
         if !round.is_empty() {
             let calls = round.calls(request);
-            return Ok(Some((Recording::Others(Pending { round, limits }), Step::State(calls))));
+            return Ok(Some((Recording::Others(Pending { round }), Step::State(calls))));
         }
-        self.count(memory, now, &limits);
         Ok(None)
     }
 
@@ -203,6 +217,11 @@ impl Session {
                 self.judge_replay(place, Some(answer), answered.is_written, memory, now)
             }
             (Asked::Replay(place), _) => self.judge_replay(place, None, false, memory, now),
+            (Asked::Take(place), answer) => {
+                let taken = answer.as_ref().and_then(OpReply::taken);
+                self.judge_take(place, taken, answered.is_written, memory, now)
+            }
+            (Asked::Nothing, _) => Ok(()),
         }
     }
 
@@ -212,6 +231,7 @@ impl Session {
         let on_unavailable = self.route().map(|route| route.on_unavailable).unwrap_or_default();
         let answer = match checked {
             Checked::Replay => on_unavailable.replay,
+            Checked::Rate => on_unavailable.rate,
         };
         match answer {
             Unavailability::Deny => {
@@ -231,7 +251,6 @@ impl Session {
 
     /// The subject that a request is at home at: the key that signed it, else that of its DPoP proof, else its
     /// certificate's; without any of them, the agent. `None` where nobody was proven.
-    #[allow(dead_code, reason = "what is per key and kept by subject asks it")]
     pub(super) fn home(&self) -> Option<SubjectName> {
         let certificate = || self.verified.certificate.as_deref().map(SubjectName::certificate);
         let agent = || self.verified.subject().map(|agent| SubjectName::new(SubjectKind::Agent, &[agent]));
@@ -239,7 +258,6 @@ impl Session {
     }
 
     /// Has a subject called after the response. Nobody waits for it, and nobody tries again.
-    #[allow(dead_code, reason = "what is settled after the response uses it")]
     pub(super) fn afterwards(&mut self, subject: SubjectName, op: Op) {
         match self.after.iter_mut().find(|other| other.subject == subject) {
             Some(other) => other.call.ops.push(op),

@@ -14,7 +14,7 @@ use worker::{Date, Env, KvStore, console_error};
 
 use crate::signer::Signer;
 use crate::webcrypto::{self, ImportedKeys};
-use crate::{registry, subject};
+use crate::{flood, registry, subject};
 
 /// The variable with the configuration: a table, or a text in JSON or TOML.
 pub(crate) const CONFIG: &str = "COUNTERSIGN_CONFIG";
@@ -84,6 +84,12 @@ fn make(env: &Env) -> Result<Isolate, Vec<ConfigError>> {
         let message = "is not bound, and a route needs state that is exact; bind the Durable Object class Subject under this name";
         return Err(vec![ConfigError { path: subject::SUBJECTS.into(), message: message.into() }]);
     }
+    if let Some(name) = gate.flood_bindings().into_iter().find(|name| !flood::is_bound(env, name)) {
+        let message =
+            "is not bound, and a limit is counted by it; bind a rate limiter of that limit and period";
+        return Err(vec![ConfigError { path: name, message: message.into() }]);
+    }
+    let gate = if subject::is_bound(env) { gate.with_subjects() } else { gate };
     let seed = u64::from_le_bytes(random());
     Ok(Isolate {
         gate: Arc::new(gate),

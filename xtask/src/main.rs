@@ -32,6 +32,8 @@ usage: cargo xtask <command>
   fuzz [TARGET] [--seconds N]
                      try the parsers with arbitrary bytes, a minute each unless said otherwise; needs a C++
                      compiler
+  simulate rate      print what each store of limits lets through, refuses early and is asked, with 1 to 1,000
+                     isolates: the table of docs/limits.md
   docs               write the files of docs/ that come from the code
   setup              install what the other commands need, and nothing else
 
@@ -63,6 +65,7 @@ fn dispatch(workspace: &Workspace, name: &str, rest: &[String]) -> Outcome {
         "build" => worker::build(workspace).and_then(|_| npm::build(workspace)).map(drop),
         "bench" => bench(workspace, rest),
         "docs" => docs::write(workspace),
+        "simulate" => simulate(workspace, rest),
         "fuzz" => fuzz::run(workspace, rest),
         "setup" => setup(workspace),
         "help" | "--help" | "-h" => {
@@ -85,6 +88,16 @@ fn demo(workspace: &Workspace, flags: &[String]) -> Outcome {
     let node = worker::build(workspace)?;
     tools::clean_up(workspace);
     node.command().arg(workspace.path("js-tests/demo/main.mjs")).args(flags).replace()
+}
+
+/// An example of the core, as this crate has no dependencies. Optimised, as it decides some 300,000 requests.
+fn simulate(workspace: &Workspace, arguments: &[String]) -> Outcome {
+    let example = match arguments {
+        [what] if what == "rate" => "simulate_rate",
+        _ => return Err(format!("simulate what?\n{USAGE}")),
+    };
+    let run = ["run", "--quiet", "--release", "--package", "countersign", "--example", example];
+    workspace.cargo().args(run).foreground()
 }
 
 fn bench(workspace: &Workspace, flags: &[String]) -> Outcome {

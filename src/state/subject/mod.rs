@@ -25,7 +25,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::replay;
+use super::{rate, replay};
 use crate::crypto::sha256_parts;
 use crate::time::UnixMillis;
 pub use draft::Draft;
@@ -57,6 +57,12 @@ impl RequestId {
     pub fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
+
+    /// That of these bytes.
+    #[must_use]
+    pub(crate) fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
 }
 
 /// What a request wants of one subject.
@@ -77,6 +83,10 @@ pub struct Call {
 pub enum Op {
     /// Records a proof that may be accepted once.
     Replay(replay::Ask),
+    /// Takes something from a limit.
+    Take(rate::Take),
+    /// Gives back what was not used of a limit; in a call before every [`Self::Take`], as it is written always.
+    Give(rate::Give),
 }
 
 /// What came of one operation.
@@ -85,6 +95,10 @@ pub enum Op {
 pub enum OpReply {
     /// Whether the proof is new.
     Replay(replay::Answer),
+    /// Whether it was taken.
+    Take(rate::Taken),
+    /// It was given back, as far as it was still known.
+    Give,
     /// What is stored cannot be read, so that nothing can be said.
     Damaged,
 }
@@ -111,19 +125,30 @@ impl Op {
     fn judge<R: Rows>(&self, request: RequestId, draft: &mut Draft<'_, R>) -> Result<OpReply, R::Error> {
         match self {
             Self::Replay(ask) => ask.judge(request, draft).map(OpReply::Replay),
+            Self::Take(take) => {
+                take.judge(request, draft).map(|taken| taken.map_or(OpReply::Damaged, OpReply::Take))
+            }
+            Self::Give(give) => give.judge(draft).map(|()| OpReply::Give),
         }
     }
 
     /// Whether it is written although another operation of the call was not accepted: it observes, and takes nothing.
     fn is_written_always(&self) -> bool {
         match self {
-            Self::Replay(_) => false,
+            Self::Replay(_) | Self::Take(_) => false,
+            Self::Give(_) => true,
         }
     }
 
     /// Whether this is an answer to it.
     fn is_answered_by(&self, answer: &OpReply) -> bool {
-        matches!((self, answer), (_, OpReply::Damaged) | (Self::Replay(_), OpReply::Replay(_)))
+        matches!(
+            (self, answer),
+            (_, OpReply::Damaged)
+                | (Self::Replay(_), OpReply::Replay(_))
+                | (Self::Take(_), OpReply::Take(_))
+                | (Self::Give(_), OpReply::Give)
+        )
     }
 }
 
@@ -133,6 +158,8 @@ impl OpReply {
     pub fn accepts(&self) -> bool {
         match self {
             Self::Replay(answer) => *answer == replay::Answer::New,
+            Self::Take(taken) => matches!(taken, rate::Taken::Granted { .. }),
+            Self::Give => true,
             Self::Damaged => false,
         }
     }

@@ -10,6 +10,8 @@ use crate::time::UnixMillis;
 pub enum Kind {
     /// A proof that was accepted.
     Replay = 1,
+    /// A limit.
+    Rate = 2,
 }
 
 impl Kind {
