@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use countersign::config::{Config, ConfigError, Gate, MAX_CONFIG_BYTES};
+use countersign::config::{Config, ConfigError, Events, Gate, MAX_CONFIG_BYTES};
 use serde_json::{Value, json};
 
 const GOOD: &str = r#"
@@ -516,7 +516,7 @@ fn the_worker_would_start_with_the_wrangler_file() {
     let gate = Gate::new(&Config::from_json(&config.to_string()).unwrap()).unwrap();
     assert_eq!(json!(gate.origin()), config["origin"]);
     assert_eq!(gate.routes().len(), config["routes"].as_array().unwrap().len());
-    assert_eq!(json!(gate.events_url()), config["events"]["url"]);
+    assert_eq!(json!(gate.events().map(Events::url)), config["events"]["url"]);
 }
 
 /// The good configuration with more on its route, and the types that it asks for.

@@ -48,6 +48,8 @@ pub(super) struct Pending {
 pub(super) enum Asked {
     /// The proof at this place.
     Replay(usize),
+    /// The risk of who made the request.
+    Risk,
 }
 
 /// The calls of one round: one for each subject.
@@ -108,6 +110,7 @@ pub(super) struct Answered {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Checked {
     Replay,
+    Risk,
 }
 
 impl Checked {
@@ -115,6 +118,7 @@ impl Checked {
     fn name(self) -> (&'static str, Reason) {
         match self {
             Self::Replay => ("replay", Reason::ReplayUnavailable),
+            Self::Risk => ("risk", Reason::RiskUnavailable),
         }
     }
 }
@@ -137,6 +141,7 @@ impl Session {
                 self.begin_replay(memory, now)?;
                 let mut round = Round::default();
                 self.plan_keys(&mut round);
+                self.plan_risk(memory, &mut round);
                 if !round.is_empty() {
                     let calls = round.calls(request);
                     return Ok(Some((Recording::Keys(Pending { round, limits }), Step::State(calls))));
@@ -153,6 +158,8 @@ impl Session {
                 return Ok(None);
             }
         };
+        // Before anything is taken from anyone.
+        self.weigh_risk(memory, now)?;
         let mut round = Round::default();
         self.plan_others(&mut round);
         if !round.is_empty() {
@@ -185,9 +192,17 @@ impl Session {
         replies: &[Option<Reply>],
     ) -> Result<(), Reason> {
         // All answers are looked at, as what was accepted must be known where another refuses.
-        let mut refusal = None;
+        let (mut refusal, mut unwritten) = (None, Vec::new());
         for answered in round.answered(replies) {
+            if !answered.is_written && answered.answer.as_ref().is_some_and(OpReply::accepts) {
+                unwritten.push(answered.asked);
+            }
             refusal = refusal.or(self.judge_answer(answered, memory, now).err());
+        }
+        // What was accepted and not written, beside something that does not refuse the request, is as good as not asked.
+        for asked in unwritten {
+            let unasked = Answered { asked, answer: None, is_written: false };
+            refusal = refusal.or_else(|| self.judge_answer(unasked, memory, now).err());
         }
         refusal.map_or(Ok(()), Err)
     }
@@ -203,6 +218,10 @@ impl Session {
                 self.judge_replay(place, Some(answer), answered.is_written, memory, now)
             }
             (Asked::Replay(place), _) => self.judge_replay(place, None, false, memory, now),
+            (Asked::Risk, Some(OpReply::Observe(assessment))) => {
+                self.judge_risk(Some(assessment), answered.is_written, memory, now)
+            }
+            (Asked::Risk, _) => self.judge_risk(None, false, memory, now),
         }
     }
 
@@ -212,6 +231,7 @@ impl Session {
         let on_unavailable = self.route().map(|route| route.on_unavailable).unwrap_or_default();
         let answer = match checked {
             Checked::Replay => on_unavailable.replay,
+            Checked::Risk => on_unavailable.risk,
         };
         match answer {
             Unavailability::Deny => {
@@ -231,7 +251,6 @@ impl Session {
 
     /// The subject that a request is at home at: the key that signed it, else that of its DPoP proof, else its
     /// certificate's; without any of them, the agent. `None` where nobody was proven.
-    #[allow(dead_code, reason = "what is per key and kept by subject asks it")]
     pub(super) fn home(&self) -> Option<SubjectName> {
         let certificate = || self.verified.certificate.as_deref().map(SubjectName::certificate);
         let agent = || self.verified.subject().map(|agent| SubjectName::new(SubjectKind::Agent, &[agent]));
@@ -326,6 +345,8 @@ impl Session {
             seen.insert(proof.key, proof.until, now.seconds());
         }
         let refusal = match answer {
+            // Something else in the call has the say.
+            Some(replay::Answer::New) if !is_written => return Ok(()),
             Some(replay::Answer::New) => None,
             Some(replay::Answer::Seen) => Some(proof.refusal),
             Some(replay::Answer::Late) => Some(proof.expired),

@@ -1,7 +1,18 @@
-//! Risk events: what the origin hears about an agent, as Security Event Tokens (RFC 8417).
+//! Security events: what the origin hears of the gate, as Security Event Tokens (RFC 8417).
 //!
-//! The core makes the claims; a host signs them and pushes the token (RFC 8935). An event's `jti` follows from
-//! what happened, so that an event that is delivered twice can be recognised.
+//! The core says what happened ([`Event`]) and makes the claims; a host keeps them until they are delivered
+//! ([`delivery`]), signs them and pushes the token (RFC 8935). An event's `jti` follows from what happened, so that an
+//! event that is delivered twice can be recognised. Refusals are counted before they are told ([`refusals`]): nobody
+//! without a key turns requests into events one for one. For those who would have them, `CloudEvents` carry the same
+//! tokens ([`cloud`]).
+//!
+//! Where `OpenID` CAEP 1.0 has an event for it, its name and members are used; what it has none for is under
+//! [`OWN_EVENTS`]. No member is secret; nobody is named whom nothing proved.
+
+pub mod cloud;
+pub mod delivery;
+mod happened;
+pub mod refusals;
 
 use alloc::string::String;
 
@@ -13,6 +24,12 @@ use crate::reason::Reason;
 use crate::state::risk::{LevelChange, UNIDENTIFIED, WEIGHTS_VERSION};
 use crate::time::UnixMillis;
 
+pub use happened::{
+    AdministrativeEvent, BreakerEvent, BudgetEvent, CREDENTIAL_CHANGE, CredentialChange, Event, OWN_EVENTS,
+    SESSION_REVOKED,
+};
+pub use refusals::RefusalCount;
+
 /// The `typ` of a Security Event Token (RFC 8417 §2.3).
 pub const SET_TYPE: &str = "secevent+jwt";
 /// The media type of a pushed Security Event Token (RFC 8935 §2.1).
@@ -20,10 +37,13 @@ pub const SET_MEDIA_TYPE: &str = "application/secevent+jwt";
 /// The event of a changed risk level (`OpenID` CAEP 1.0 §3.8).
 pub const RISK_LEVEL_CHANGE: &str = "https://schemas.openid.net/secevent/caep/event-type/risk-level-change";
 
+/// The subject of what there was no room to count by itself.
+const OTHERS: &str = "others";
+
 /// Whom an event is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Subject {
-    /// An agent that signs its requests: its identity, a URL.
+    /// An agent, by its identity: as registered, else a URL.
     Agent(String),
     /// A client of an issuer.
     Client {
@@ -36,25 +56,35 @@ pub enum Subject {
     Certificate(String),
     /// All that could not be attributed, together.
     Unidentified,
+    /// What administrators denied, by its digest in the deny list.
+    Denied(String),
+    /// All that there was no room to count one by one, together.
+    Others,
 }
 
 impl Subject {
-    fn parts(&self) -> [&str; 3] {
+    pub(crate) fn parts(&self) -> [&str; 3] {
         match self {
             Self::Agent(url) => ["agent", url, ""],
             Self::Client { iss, id } => ["client", iss, id],
             Self::Certificate(id) => ["certificate", id, ""],
             Self::Unidentified => [UNIDENTIFIED, "", ""],
+            Self::Denied(digest) => ["denied", digest, ""],
+            Self::Others => [OTHERS, "", ""],
         }
     }
 
     /// The subject identifier (RFC 9493).
-    fn sub_id(&self) -> Value {
+    pub(crate) fn sub_id(&self) -> Value {
         match self {
-            Self::Agent(url) => json!({ "format": "uri", "uri": url }),
+            Self::Agent(url) if url.contains("://") => json!({ "format": "uri", "uri": url }),
             Self::Client { iss, id } => json!({ "format": "iss_sub", "iss": iss, "sub": id }),
-            Self::Certificate(id) => json!({ "format": "opaque", "id": id }),
+            // An agent's identity that is no URL is as an administrator named it.
+            Self::Agent(id) | Self::Certificate(id) | Self::Denied(id) => {
+                json!({ "format": "opaque", "id": id })
+            }
             Self::Unidentified => json!({ "format": "opaque", "id": UNIDENTIFIED }),
+            Self::Others => json!({ "format": "opaque", "id": OTHERS }),
         }
     }
 }
@@ -106,6 +136,11 @@ impl RiskEvent {
             }},
         })
     }
+}
+
+/// An identifier that follows from what happened: 128 bits of a digest.
+fn id_of(parts: &[&str]) -> String {
+    base64url::encode(sha256_parts(parts).get(..16).unwrap_or_default())
 }
 
 #[cfg(test)]

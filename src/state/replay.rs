@@ -38,6 +38,12 @@ impl ReplayKey {
         key.iter_mut().zip(digest).for_each(|(k, d)| *k = d);
         Self(key)
     }
+
+    /// Its bytes, as rows are named.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
 }
 
 /// Asks an object to record a proof.

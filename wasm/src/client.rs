@@ -26,6 +26,7 @@ impl Client {
             address: address.transpose()?,
             asn,
             country: country.and_then(|country| country_of(&country)),
+            place: None,
             certificate: certificate.map(|der| ClientCertificate { der, verified, revoked }),
         }))
     }

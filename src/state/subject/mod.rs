@@ -25,7 +25,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::replay;
+use super::{replay, risk};
 use crate::crypto::sha256_parts;
 use crate::time::UnixMillis;
 pub use draft::Draft;
@@ -80,6 +80,8 @@ pub struct Call {
 pub enum Op {
     /// Records a proof that may be accepted once.
     Replay(replay::Ask),
+    /// Takes in what was observed of a request. Refuses nothing; what follows is up to who asks.
+    Observe(risk::Ask),
 }
 
 /// What came of one operation.
@@ -88,6 +90,8 @@ pub enum Op {
 pub enum OpReply {
     /// Whether the proof is new.
     Replay(replay::Answer),
+    /// What the subject's risk is.
+    Observe(risk::Assessment),
     /// What is stored cannot be read, so that nothing can be said.
     Damaged,
 }
@@ -114,19 +118,26 @@ impl Op {
     fn judge<R: Rows>(&self, call: &Call, draft: &mut Draft<'_, R>) -> Result<OpReply, R::Error> {
         match self {
             Self::Replay(ask) => ask.judge(call, draft).map(OpReply::Replay),
+            Self::Observe(ask) => ask.judge(call.request, draft).map(OpReply::Observe),
         }
     }
 
     /// Whether it is written although another operation of the call was not accepted: it observes, and takes nothing.
     fn is_written_always(&self) -> bool {
         match self {
-            Self::Replay(_) => false,
+            // Of a proof that was used before nothing is observed: whoever has seen it may have sent it.
+            Self::Replay(_) | Self::Observe(_) => false,
         }
     }
 
     /// Whether this is an answer to it.
     fn is_answered_by(&self, answer: &OpReply) -> bool {
-        matches!((self, answer), (_, OpReply::Damaged) | (Self::Replay(_), OpReply::Replay(_)))
+        matches!(
+            (self, answer),
+            (_, OpReply::Damaged)
+                | (Self::Replay(_), OpReply::Replay(_))
+                | (Self::Observe(_), OpReply::Observe(_))
+        )
     }
 }
 
@@ -136,6 +147,7 @@ impl OpReply {
     pub fn accepts(&self) -> bool {
         match self {
             Self::Replay(answer) => *answer == replay::Answer::New,
+            Self::Observe(_) => true,
             Self::Damaged => false,
         }
     }
