@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use serde::Deserialize;
 
 use super::gate::Faults;
-use super::{Config, ConfigError, RouteConfig, Span, list};
+use super::{Config, ConfigError, Requirement, RouteConfig, Span, list};
 use crate::encoding::json;
 use crate::policy::RouteRisk;
 use crate::state::risk::{BreakerSettings, Scoring, Signal, Thresholds, Weights};
@@ -232,6 +232,7 @@ impl Faults {
             Span::from_secs(10),
             Span::from_secs(86_400),
         );
+        self.thresholds("risk", [risk.throttle, risk.challenge, risk.approve, risk.deny]);
         let breaker = risk.breaker.as_ref().map(|breaker| self.breaker(breaker));
         let weights = risk.weights.as_ref().map(|weights| self.weights(weights)).unwrap_or_default();
         Scoring { medium: risk.medium, high: risk.high, half_life, weights, breaker }
@@ -321,53 +322,46 @@ impl Faults {
         weights
     }
 
+    /// Thresholds that each could be reached, the milder ones first.
+    fn thresholds(
+        &mut self,
+        path: &str,
+        [throttle, challenge, approve, deny]: [Option<u32>; 4],
+    ) -> Thresholds {
+        let written: Vec<_> = [throttle, challenge, approve, deny].into_iter().flatten().collect();
+        let is_rising = written.windows(2).all(|pair| matches!(pair, [a, b] if a < b));
+        if !is_rising || !written.iter().all(|score| (1..=100).contains(score)) {
+            let order = "1 <= throttle < challenge < approve < deny <= 100";
+            self.add(path, format!("thresholds are out of order; write {order}"));
+        }
+        Thresholds { throttle, challenge, approve, deny }
+    }
+
     /// What is done about risk on a route.
     pub(super) fn route_risk(&mut self, path: &str, route: &RouteConfig, config: &Config) -> RouteRisk {
         let gate = &config.risk;
-        let (path, own) = match &route.risk {
-            Some(own) => (format!("{path}.risk"), own.clone()),
-            None => (
-                String::from("risk"),
-                RouteRiskConfig {
-                    throttle: gate.throttle,
-                    challenge: gate.challenge,
-                    approve: gate.approve,
-                    deny: gate.deny,
-                    shadow: None,
-                },
-            ),
+        let Some(own) = &route.risk else {
+            let RiskConfig { throttle, challenge, approve, deny, shadow, .. } = *gate;
+            let thresholds = Thresholds { throttle, challenge, approve, deny };
+            // Who needs no proof has no risk.
+            let thresholds = if route.require.is_empty() { Thresholds::default() } else { thresholds };
+            return RouteRisk { thresholds, shadow };
         };
-        let thresholds = Thresholds {
-            throttle: own.throttle,
-            challenge: own.challenge,
-            approve: own.approve,
-            deny: own.deny,
-        };
-        let rising: Vec<_> =
-            [own.throttle, own.challenge, own.approve, own.deny].into_iter().flatten().collect();
-        let is_rising = rising.windows(2).all(|pair| matches!(pair, [a, b] if a < b));
-        if !is_rising || !rising.iter().all(|score| (1..=100).contains(score)) {
-            self.add(
-                &path,
-                "thresholds are out of order; write 1 <= throttle < challenge < approve < deny <= 100",
-            );
-        }
-        if route.risk.is_some() && route.require.is_empty() && !thresholds.is_empty() {
+        let path = format!("{path}.risk");
+        let thresholds = self.thresholds(&path, [own.throttle, own.challenge, own.approve, own.deny]);
+        if route.require.is_empty() && !thresholds.is_empty() {
             self.add(&path, "is about agents that are proven, which this route does not require; remove it");
-        }
-        let is_askable = route.require.iter().any(|requirement| {
-            matches!(requirement, super::Requirement::Token | super::Requirement::Signature)
-        });
-        if route.risk.is_some() && own.challenge.is_some() && !is_askable {
+        } else if own.challenge.is_some() && !route.require.iter().any(|proof| is_askable(*proof)) {
             self.add(
                 format!("{path}.challenge"),
                 "asks for a token or a signature, and this route requires neither; write `throttle` or `deny`",
             );
         }
-        RouteRisk {
-            // Who needs no proof, or cannot be asked for more, is not challenged by what is said for all routes.
-            thresholds: if route.require.is_empty() { Thresholds::default() } else { thresholds },
-            shadow: own.shadow.unwrap_or(gate.shadow),
-        }
+        RouteRisk { thresholds, shadow: own.shadow.unwrap_or(gate.shadow) }
     }
+}
+
+/// Whether a client can be asked for a new one.
+fn is_askable(proof: Requirement) -> bool {
+    matches!(proof, Requirement::Token | Requirement::Signature)
 }

@@ -491,8 +491,7 @@ impl Session {
         if let Some(reason) = reason.filter(|reason| !self.evidence.iter().any(|e| e.code == reason.code())) {
             self.evidence.push(evidence(layer(reason), Some(reason), None));
         }
-        let (risk, event) = self.risk(memory, now, reason);
-        let events = event.map(Event::RiskLevelChange).into_iter().collect();
+        let (risk, events) = self.risk(memory, now, reason);
         let shadow = self.is_shadow();
         let enforced = reason.filter(|_| !shadow);
         if let Some(reason) = enforced {

@@ -20,12 +20,13 @@ use crate::config::{ReplayConfig, RiskStore};
 use crate::decision::{Observation, RiskGuarantee, RiskView};
 use crate::encoding::base64url;
 use crate::encoding::json::Value;
-use crate::event::{RiskEvent, Subject};
+use crate::event::{BreakerEvent, Event, RiskEvent, Subject};
 use crate::memory::Memory;
 use crate::reason::Reason;
 use crate::state::replay::ReplayKey;
 use crate::state::risk::{
-    Ask, Assessment, LevelChange, MAX_REFUSED, Measure, Observed, Refused, Scoring, Signal, UNIDENTIFIED,
+    Ask, Assessment, LevelChange, MAX_REFUSED, Measure, Observed, Phase, Refused, Scoring, Signal,
+    UNIDENTIFIED,
 };
 use crate::state::subject::{Call, Op, OpReply, RequestId, SubjectCall, SubjectName};
 use crate::time::{UnixMillis, UnixSeconds};
@@ -51,6 +52,7 @@ pub(crate) struct AtHome {
 pub(super) struct Weighed {
     assessment: Option<Assessment>,
     change: Option<LevelChange>,
+    breaker: Option<(Phase, Phase)>,
     observation: Option<Observation>,
     /// What would be done, where it is not.
     would: Option<Measure>,
@@ -61,6 +63,7 @@ pub(super) struct Weighed {
 impl Weighed {
     fn take(&mut self, assessment: Assessment) {
         self.change = assessment.change.or(self.change);
+        self.breaker = assessment.breaker.or(self.breaker);
         self.assessment = Some(assessment);
     }
 
@@ -312,7 +315,7 @@ impl Session {
         memory: &mut Memory,
         now: UnixMillis,
         reason: Option<Reason>,
-    ) -> (RiskView, Option<RiskEvent>) {
+    ) -> (RiskView, Vec<Event>) {
         let attributed = self.verified.subject_of(reason).is_some();
         let home = self.risk_home().filter(|_| attributed);
         match (home, reason) {
@@ -340,21 +343,31 @@ impl Session {
             (_, None) => {}
         }
         let subject = if attributed { self.verified.event_subject() } else { Subject::Unidentified };
-        let event = self.weighed.change.take().map(|change| RiskEvent {
-            subject,
-            change,
-            reason,
-            decision: self.id.clone(),
-            at: now,
-        });
         let assessment = self.weighed.assessment.take().unwrap_or_default();
+        let signals: Vec<_> = assessment.reasons.iter().map(|(signal, _)| *signal).collect();
+        let (version, decision) = (self.gate.risk.weights.version, self.id.clone());
+        let change = self.weighed.change.take().map(|change| {
+            Event::RiskLevelChange(RiskEvent {
+                subject: subject.clone(),
+                change,
+                reason,
+                signals: signals.clone(),
+                version,
+                decision: decision.clone(),
+                at: now,
+            })
+        });
+        let breaker = self.weighed.breaker.take().filter(|_| attributed).map(|(from, to)| {
+            let (from, to) = (from.as_str(), to.as_str());
+            Event::BreakerChange(BreakerEvent { subject, from, to, reason, decision, at: now })
+        });
         let view = RiskView {
             score: assessment.score,
             level: assessment.level,
-            reasons: assessment.reasons.iter().map(|(signal, _)| signal.code()).collect(),
-            version: self.gate.risk.weights.version,
+            reasons: signals.iter().map(|signal| signal.code()).collect(),
+            version,
             would: self.weighed.would.map(Measure::as_str),
         };
-        (view, event)
+        (view, change.into_iter().chain(breaker).collect())
     }
 }

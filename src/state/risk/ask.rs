@@ -92,8 +92,7 @@ impl Ask {
         for observed in observed.into_iter().flatten() {
             let (next, now) = state.observe(observed, scoring, now);
             state = next;
-            let before = assessment.as_ref().and_then(|before| before.change);
-            assessment = Some(now.after(before));
+            assessment = Some(now.after(&assessment.unwrap_or_default()));
         }
         let Some(assessment) = assessment else { return Ok(state.assessed(scoring, now)) };
         let value = [request.as_bytes(), state.encode().as_slice()].concat();
@@ -138,7 +137,7 @@ mod tests {
 
     #[test]
     fn a_refusal_counts_once_however_often_it_is_sent() {
-        let mut rows = MemoryRows::default();
+        let mut rows = MemoryRows::new(1_000);
         assert_eq!(score(&mut rows, "1", refused(&["a"])), 11);
         for i in 0..20 {
             assert_eq!(score(&mut rows, &format!("2.{i}"), refused(&["a"])), 11);
@@ -151,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_call_that_is_repeated_counts_once() {
-        let mut rows = MemoryRows::default();
+        let mut rows = MemoryRows::new(1_000);
         let bearer =
             Ask { refused: vec![Refused { signal: Signal::RefusedScopes, mark: None }], ..refused(&[]) };
         assert_eq!(score(&mut rows, "1", bearer.clone()), 11);
@@ -161,7 +160,7 @@ mod tests {
 
     #[test]
     fn no_more_refusals_count_than_a_call_may_have() {
-        let mut rows = MemoryRows::default();
+        let mut rows = MemoryRows::new(1_000);
         let names: Vec<_> = (0..100).map(|i| format!("{i}")).collect();
         let names: Vec<_> = names.iter().map(std::string::String::as_str).collect();
         let mut many = refused(&names);
@@ -174,7 +173,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_begun_anew() {
-        let mut rows = MemoryRows::default();
+        let mut rows = MemoryRows::new(1_000);
         let ask_with = |rows: &mut MemoryRows, request| score(rows, request, refused(&[request]));
         assert_eq!(ask_with(&mut rows, "1"), 11);
         let change = crate::state::subject::Change {
@@ -192,7 +191,7 @@ mod tests {
     #[test]
     fn a_change_of_level_is_told_once_and_from_the_first_level_to_the_last() {
         use crate::state::risk::Level;
-        let mut rows = MemoryRows::default();
+        let mut rows = MemoryRows::new(1_000);
         let names = ["a", "b", "c", "d", "e", "f", "g"];
         let mut both = refused(&names);
         both.observed = Some(Observed::default());

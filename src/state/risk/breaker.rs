@@ -33,14 +33,28 @@ pub struct BreakerSettings {
 }
 
 /// Whether requests pass.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Phase {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// They do.
     #[default]
     Closed,
-    /// Nothing passes until `until`.
+    /// None does for a while.
     Open,
-    /// Single requests pass, the next at `until`.
+    /// Single ones do.
     HalfOpen,
+}
+
+impl Phase {
+    /// The name in events.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+            Self::HalfOpen => "half-open",
+        }
+    }
 }
 
 /// The state of a breaker for one subject.

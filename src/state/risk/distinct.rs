@@ -20,50 +20,59 @@ const SMALL: u64 = 2_560;
 
 /// A set of which only the size is known. Nothing is allocated before something is in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Distinct(Option<Box<[u8; BYTES]>>);
+pub(super) struct Distinct {
+    registers: Option<Box<[u8; BYTES]>>,
+    /// Counted when a register changes, which is seldom once there are many.
+    count: u64,
+}
 
 impl Distinct {
     /// Puts a digest in.
     pub(super) fn insert(&mut self, digest: u64) {
-        let registers = self.0.get_or_insert_with(|| Box::new([0; BYTES]));
+        let registers = self.registers.get_or_insert_with(|| Box::new([0; BYTES]));
         let index = usize::try_from(digest >> 54).unwrap_or_default();
         // Its place among the 54 bits that are left: 1 to 55.
         let rank = ((digest << 10) | (1 << 9)).leading_zeros() + 1;
         let rank = u8::try_from(rank).unwrap_or(u8::MAX);
         if rank > read(registers, index) {
             write(registers, index, rank);
+            self.count = counted(registers);
         }
     }
 
     /// How many there are, about.
     pub(super) fn count(&self) -> u64 {
-        let Some(registers) = &self.0 else { return 0 };
-        let ranks = (0..REGISTERS).map(|index| read(registers, index));
-        // The sum of 2^-rank, with 64 bits after the point.
-        let (sum, empty) = ranks.fold((0u128, 0u64), |(sum, empty), rank| {
-            (sum + (1u128 << (64 - u32::from(rank.min(64)))), empty + u64::from(rank == 0))
-        });
-        let raw = u64::try_from((ALPHA << 64) / sum.max(1)).unwrap_or(u64::MAX);
-        if raw <= SMALL && empty > 0 {
-            // 1024 · ln(1024 / empty); ln 2 is 45,426 of 65,536.
-            let log = (10 << 16) - fading::log2(empty);
-            return ((log * 45_426) >> 22).max(1);
-        }
-        raw
+        self.count
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_none()
+        self.registers.is_none()
     }
 
     pub(super) fn bytes(&self) -> Option<&[u8; BYTES]> {
-        self.0.as_deref()
+        self.registers.as_deref()
     }
 
     /// The set of these registers. Any bytes are one.
     pub(super) fn from_bytes(bytes: [u8; BYTES]) -> Self {
-        Self(Some(Box::new(bytes)))
+        Self { count: counted(&bytes), registers: Some(Box::new(bytes)) }
     }
+}
+
+/// The estimate of the registers.
+fn counted(registers: &[u8; BYTES]) -> u64 {
+    let ranks = (0..REGISTERS).map(|index| read(registers, index));
+    // The sum of 2^-rank, with 64 bits after the point.
+    let (sum, empty) = ranks.fold((0u128, 0u64), |(sum, empty), rank| {
+        (sum + (1u128 << (64 - u32::from(rank.min(64)))), empty + u64::from(rank == 0))
+    });
+    let raw = u64::try_from((ALPHA << 64) / sum.max(1)).unwrap_or(u64::MAX);
+    if raw <= SMALL && empty > 0 {
+        // 1024 · ln(1024 / empty); ln 2 is 45,426 of 65,536.
+        let log = (10 << 16) - fading::log2(empty);
+        return ((log * 45_426) >> 22).max(1);
+    }
+    raw
 }
 
 /// The bit that a register begins at, as a byte and a shift; it ends in the same or the next byte.

@@ -25,7 +25,7 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use ask::{Ask, MAX_MARKS, MAX_REFUSED, Refused};
-pub use breaker::BreakerSettings;
+pub use breaker::{BreakerSettings, Phase};
 pub use observed::{Country, Digest, Incidents, MAX_REQUESTS, Observed, Requests};
 pub use signal::{Signal, WEIGHTS_VERSION, Weight, Weights};
 pub use state::{MAX_ENCODED_BYTES, State};
@@ -132,17 +132,20 @@ pub struct Assessment {
     /// How long the breaker keeps the request waiting, where it does.
     #[serde(rename = "w")]
     pub wait: Option<Duration>,
+    /// From what to what the breaker changed, if it did.
+    #[serde(rename = "b")]
+    pub breaker: Option<(Phase, Phase)>,
 }
 
 impl Assessment {
-    /// The same after a change that came with it.
-    fn after(mut self, before: Option<LevelChange>) -> Self {
-        let from = before.or(self.change).map(|change| change.from);
-        self.change = from.filter(|from| *from != self.level).map(|from| LevelChange {
-            from,
-            to: self.level,
-            score: self.score,
-        });
+    /// The same, with the changes that came with it before.
+    fn after(mut self, before: &Self) -> Self {
+        let from = before.change.or(self.change).map(|change| change.from);
+        let change = |from| LevelChange { from, to: self.level, score: self.score };
+        self.change = from.filter(|from| *from != self.level).map(change);
+        let from = before.breaker.or(self.breaker).map(|(from, _)| from);
+        let to = self.breaker.or(before.breaker).map(|(_, to)| to);
+        self.breaker = from.zip(to).filter(|(from, to)| from != to);
         self
     }
 }

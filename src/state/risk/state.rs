@@ -68,8 +68,10 @@ impl State {
         if let Some(settings) = &scoring.breaker {
             let refused = observed.incidents.iter().filter(|(signal, _)| signal.is_refusal());
             let refused = refused.map(|(_, count)| u64::from(count)).sum();
+            let before = self.breaker.phase;
             (self.breaker, assessment.wait) =
                 self.breaker.step(refused, assessment.score, settings, UnixMillis(self.at));
+            assessment.breaker = Some((before, self.breaker.phase)).filter(|(from, to)| from != to);
         }
         (self, assessment)
     }
