@@ -206,9 +206,17 @@ impl Session {
         replies: &[Option<Reply>],
     ) -> Result<(), Reason> {
         // All answers are looked at, as what was accepted must be known where another refuses.
-        let mut refusal = None;
+        let (mut refusal, mut unwritten) = (None, Vec::new());
         for answered in round.answered(replies) {
+            if !answered.is_written && answered.answer.as_ref().is_some_and(OpReply::accepts) {
+                unwritten.push(answered.asked);
+            }
             refusal = refusal.or(self.judge_answer(answered, memory, now).err());
+        }
+        // What was accepted and not written, beside something that does not refuse the request, is as good as not asked.
+        for asked in unwritten {
+            let unasked = Answered { asked, answer: None, is_written: false };
+            refusal = refusal.or_else(|| self.judge_answer(unasked, memory, now).err());
         }
         refusal.map_or(Ok(()), Err)
     }
@@ -356,6 +364,8 @@ impl Session {
             seen.insert(proof.key, proof.until, now.seconds());
         }
         let refusal = match answer {
+            // Something else in the call has the say.
+            Some(replay::Answer::New) if !is_written => return Ok(()),
             Some(replay::Answer::New) => None,
             Some(replay::Answer::Seen) => Some(proof.refusal),
             Some(replay::Answer::Late) => Some(proof.expired),
