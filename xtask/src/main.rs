@@ -90,13 +90,13 @@ fn demo(workspace: &Workspace, flags: &[String]) -> Outcome {
     node.command().arg(workspace.path("js-tests/demo/main.mjs")).args(flags).replace()
 }
 
-/// An example of the core, as this crate has no dependencies. Optimised, as it decides some 300,000 requests.
+/// An example of the core, as this crate has no dependencies.
 fn simulate(workspace: &Workspace, arguments: &[String]) -> Outcome {
     let example = match arguments {
         [what] if what == "rate" => "simulate_rate",
         _ => return Err(format!("simulate what?\n{USAGE}")),
     };
-    let run = ["run", "--quiet", "--release", "--package", "countersign", "--example", example];
+    let run = ["run", "--quiet", "--package", "countersign", "--example", example];
     workspace.cargo().args(run).foreground()
 }
 
