@@ -8,6 +8,8 @@ use core::time::Duration;
 use crate::config::{Gate, MAX_CONFIGURED_AGENTS};
 use crate::crypto::WarmKeys;
 use crate::discovery::{Discovered, Metadata, MetadataError, WellKnown};
+use crate::engine::AtHome;
+use crate::event::refusals::Refusals;
 use crate::jose::JwkSetError;
 use crate::jose::jwt::VerifiedToken;
 use crate::jose::key_set::{self, Document, Documents, Freshness, KeySets, Lookup, Snapshot, Wanted};
@@ -26,15 +28,18 @@ use crate::state::bounded::Bounded;
 pub use crate::state::rate::LimitKey;
 use crate::state::rate::{Gcra, Leases, Outcome, Quota, Shared};
 use crate::state::replay::Seen;
-use crate::state::risk::Risk;
+use crate::state::risk::State as Risk;
+use crate::state::subject::SubjectName;
 use crate::time::{UnixMillis, UnixSeconds};
 
 /// How many proofs are remembered, and how many nonces. At 60 s each, 500 proofs a second for one isolate.
 const SEEN_PROOFS: usize = 32 * 1024;
 /// How many subjects of limits.
 const LIMITED_SUBJECTS: usize = 16 * 1024;
-/// How many agents' risk.
-const RISKY_SUBJECTS: usize = 8 * 1024;
+/// How many refused proofs are known to be counted.
+const COUNTED_REFUSALS: usize = 16 * 1024;
+/// How many agents' risk, of at most 2 KiB each.
+const RISKY_SUBJECTS: usize = 4 * 1024;
 /// How many origins of directories; as many as a configuration may trust.
 const TRUSTED_ORIGINS: usize = 64;
 /// How many directories that agents named are known to be stored.
@@ -93,8 +98,13 @@ pub struct Memory {
     /// Apart from proofs: nonces may live for a day, and would push out what lives for a minute.
     seen_nonces: Seen,
     pub(crate) risks: Bounded<String, Risk>,
+    /// Of subjects whose risk their homes keep.
+    pub(crate) at_home: Bounded<SubjectName, AtHome>,
+    /// The refused proofs that risk has counted.
+    pub(crate) counted: Seen,
     limits: Bounded<LimitKey, Counter>,
     pub(crate) leases: Leases,
+    pub(crate) refusals: Refusals,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -138,7 +148,10 @@ impl Memory {
             seen_proofs: Seen::new(SEEN_PROOFS),
             seen_nonces: Seen::new(SEEN_PROOFS),
             risks: Bounded::new(RISKY_SUBJECTS),
+            at_home: Bounded::new(RISKY_SUBJECTS),
+            counted: Seen::new(COUNTED_REFUSALS),
             limits: Bounded::new(LIMITED_SUBJECTS),
+            refusals: Refusals::default(),
             leases: Leases::default(),
         }
     }
@@ -479,6 +492,12 @@ impl Memory {
     /// Where proofs are remembered that are refused for this reason when they come again.
     pub(crate) fn seen(&mut self, refusal: Reason) -> &mut Seen {
         if refusal == Reason::SignatureReplayed { &mut self.seen_nonces } else { &mut self.seen_proofs }
+    }
+
+    /// What was refused and not told yet. The host takes it after the response, when it is due, and tells it; it counts
+    /// here, too, what could not even be viewed.
+    pub fn refusals(&mut self) -> &mut Refusals {
+        &mut self.refusals
     }
 
     fn counter(&mut self, key: LimitKey, quota: Quota) -> Counter {

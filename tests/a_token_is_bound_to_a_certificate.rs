@@ -6,7 +6,7 @@ mod gate_support;
 
 use countersign::client::{Client, ClientCertificate, MAX_CERTIFICATE_BYTES};
 use countersign::decision::{Decision, Method, Outcome};
-use countersign::event::Subject;
+use countersign::event::{Event, Subject};
 use countersign::mtls::x5t_s256;
 use gate_support::{Draft, NOW, World, header};
 use serde_json::{Value, json};
@@ -297,7 +297,7 @@ fn whoever_repeats_a_request_on_another_connection_harms_nobody() {
                 .client(another()),
         ] {
             let conclusion = world.conclude(&draft);
-            assert!(conclusion.event.is_none_or(|event| event.subject == Subject::Unidentified));
+            assert!(conclusion.events.iter().all(|event| event.subject() == Subject::Unidentified));
         }
     }
     let honest = world.decide(&Draft::new("GET", "/orders").bearer(&certified(&world)).client(good()));
@@ -310,7 +310,7 @@ fn what_a_certificate_alone_does_is_reported_under_its_name() {
     let mut subjects = Vec::new();
     for _ in 0..40 {
         let conclusion = world.conclude(&Draft::new("GET", "/certified").client(good()));
-        subjects.extend(conclusion.event.map(|event| event.subject));
+        subjects.extend(conclusion.events.iter().map(Event::subject));
     }
     assert_eq!(subjects[0], Subject::Certificate(format!("certificate:{}", x5t_s256(DER))));
 }

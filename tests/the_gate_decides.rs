@@ -455,7 +455,7 @@ fn nobody_makes_the_gate_fetch_without_end() {
 #[test]
 fn refusals_raise_the_risk_of_the_proven_agent_and_of_nobody_else() {
     let world = World::new();
-    let probing = || {
+    let probing = |nonce: usize| {
         Draft::new("POST", "/checkout")
             .dpop_with(
                 &world.token(|c| {
@@ -465,23 +465,27 @@ fn refusals_raise_the_risk_of_the_proven_agent_and_of_nobody_else() {
                 &world.holder,
                 |_, _| {},
             )
-            .signed(&world.agent)
+            .signed_with(
+                &world.agent,
+                &["\"@authority\"", "\"@method\"", "\"@path\"", "\"signature-agent\";key=\"sig1\""],
+                |params| params.nonce = Some(nonce.to_string()),
+            )
     };
     let mut events = Vec::new();
-    for _ in 0..8 {
-        let conclusion = world.conclude(&probing());
+    for nonce in 0..8 {
+        let conclusion = world.conclude(&probing(nonce));
         assert_eq!(conclusion.decision.code, "policy.scope_missing");
-        events.extend(conclusion.event);
+        events.extend(conclusion.events);
     }
     assert_eq!(events.len(), 2, "medium, then high");
-    assert_eq!(events[0].subject, Subject::Agent(DIRECTORY.into()));
+    assert_eq!(events[0].subject(), Subject::Agent(DIRECTORY.into()));
     assert_ne!(events[0].id(), events[1].id());
 
     let forged = replaced(signed(&world, |_| {}), "signature", |v| v.replace("sig1=:", "sig1=:AAAA"));
     let fresh = World::new();
     for _ in 0..20 {
         let conclusion = fresh.conclude(&forged);
-        assert!(conclusion.event.is_none_or(|event| event.subject == Subject::Unidentified));
+        assert!(conclusion.events.iter().all(|event| event.subject() == Subject::Unidentified));
     }
     assert_eq!(fresh.decide(&signed(&fresh, |_| {})).risk.score, 0, "a forger does not harm the agent");
 }
@@ -601,7 +605,7 @@ fn what_another_put_beside_a_signature_is_not_held_against_who_signed() {
     for _ in 0..20 {
         let conclusion = world.conclude(&beside());
         assert_eq!(conclusion.decision.code, "token.malformed");
-        assert!(conclusion.event.is_none_or(|event| event.subject == Subject::Unidentified));
+        assert!(conclusion.events.iter().all(|event| event.subject() == Subject::Unidentified));
     }
     assert_eq!(world.decide(&Draft::new("GET", "/signed").signed(&world.agent)).risk.score, 0);
 }
@@ -614,7 +618,7 @@ fn what_an_observer_can_repeat_is_not_held_against_the_agent() {
     for _ in 0..10 {
         for draft in [&nonced, &tampered] {
             let conclusion = world.conclude(draft);
-            assert!(conclusion.event.is_none_or(|event| event.subject == Subject::Unidentified));
+            assert!(conclusion.events.iter().all(|event| event.subject() == Subject::Unidentified));
         }
     }
     assert_eq!(world.decide(&signed(&world, |_| {})).risk.score, 0);

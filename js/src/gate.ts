@@ -4,6 +4,7 @@ import { ImportedKeys } from "./checks.js";
 import { coreClient } from "./client.js";
 import type { Decision, Problem } from "./decision.js";
 import { CountersignError } from "./error.js";
+import { EventTeller, type SecurityEvent } from "./event.js";
 import { entropy } from "./entropy.js";
 import { bringAnswers } from "./inquiries.js";
 import { askWith, bringKeys, type Host } from "./keys.js";
@@ -53,12 +54,19 @@ export interface GateOptions {
    * that it is exact for this one process alone. Other processes do not know of it, and a restart forgets it.
    */
   readonly state?: "memory";
+  /** Takes security events, as the claims of tokens. Nothing here delivers them; the Worker does. Default: nobody. */
+  readonly events?: (event: SecurityEvent) => void;
 }
 
 /** A gate in this process. */
 export interface Gate {
   /** Decides on a request. Throws only where `request` describes none: a refusal is a decision. */
   check(request: RequestDescriptor | Request): Promise<Decision>;
+  /**
+   * What this process has decided since the gate was made, as text of OpenMetrics 1.0
+   * (`application/openmetrics-text; version=1.0.0; charset=utf-8`).
+   */
+  metrics(): string;
 }
 
 /**
@@ -72,13 +80,17 @@ export function createGate(config: string | object, options: GateOptions = {}): 
 class InProcessGate implements Gate {
   readonly #host: Host & AgentsHost;
   readonly #state: StateHost | undefined;
+  readonly #events: EventTeller | undefined;
 
   constructor(config: string | object, options: GateOptions) {
     const { fetch, log = () => {}, now = Date.now, agents, denyList } = options;
     const [seed = 0] = crypto.getRandomValues(new Uint32Array(1));
     const core = { gate: coreGate(config, options), memory: new Memory(seed) };
+    core.memory.countFor(core.gate);
     this.#host = { ...core, imported: new ImportedKeys(), ask: askWith(fetch), log, now, agents, denyList };
     this.#state = options.state === "memory" ? memoryState(now) : undefined;
+    const { events } = options;
+    this.#events = events && new EventTeller(core.gate, core.memory, events, log);
   }
 
   async check(request: RequestDescriptor | Request): Promise<Decision> {
@@ -94,16 +106,28 @@ class InProcessGate implements Gate {
     }
   }
 
+  metrics(): string {
+    return this.#host.memory.metrics();
+  }
+
   async #decide(session: Session, facts: Facts): Promise<Decision> {
     const { memory, now } = this.#host;
+    const began = performance.now();
     let next: Step = session.step(memory, now());
-    while (next.step !== "done") next = await this.#answer(session, next, facts);
+    while (next.step !== "done") {
+      const { step } = next;
+      const asked = performance.now();
+      next = await this.#answer(session, next, facts);
+      memory.countStep(step, performance.now() - asked);
+    }
+    memory.countStep("decision", performance.now() - began);
     // After the decision, so that no request waits for what only later ones need.
     if (next.refresh.length > 0) void bringKeys(this.#host, next.refresh);
     if (next.refreshAgents) void bringAgents(this.#host);
     if (next.refreshDenials) void bringDenials(this.#host);
     if (next.inquiries.length > 0) void bringAnswers(this.#host, next.inquiries);
     if (next.after.length > 0) void askSubjects(this.#state, next.after);
+    this.#events?.tell(next.events, now());
     const decision = JSON.parse(next.decision) as Decision;
     return next.problem === undefined ? decision : { ...decision, problem: JSON.parse(next.problem) as Problem } as Decision;
   }

@@ -370,6 +370,6 @@ fn rate_fields(known: &[(Limit, RateStore, Outcome)]) -> [(&'static str, String)
     [("RateLimit-Policy", policies.join(", ")), ("RateLimit", states.join(", "))]
 }
 
-fn ceil_secs(duration: Duration) -> u64 {
+pub(super) fn ceil_secs(duration: Duration) -> u64 {
     duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
 }

@@ -33,6 +33,7 @@ mod permit;
 mod policy;
 mod present;
 mod record;
+mod risk;
 mod signer;
 mod standing;
 mod status;
@@ -52,9 +53,9 @@ use crate::config::{Gate, PublicOrigin};
 use crate::crypto::SignatureCheck;
 use crate::decision::{
     self, CheckResult, DECISION_FIELD, Decision, Evidence, Guarantees, Outcome, PROBLEM_JSON, RateGuarantee,
-    ReplayGuarantee, RiskView,
+    ReplayGuarantee, RiskGuarantee, RiskView,
 };
-use crate::event::{RiskEvent, Subject};
+use crate::event::Event;
 use crate::keys::KeySource;
 use crate::mcp::Operation;
 use crate::memory::Memory;
@@ -65,13 +66,14 @@ use crate::revocation::Inquiry;
 use crate::signature::explain::Explanation;
 use crate::signature::{Message, digest};
 use crate::state::rate::{LimitKey, Quota};
-use crate::state::risk::{self, Level, Risk, UNIDENTIFIED};
+use crate::state::risk::{Level, WEIGHTS_VERSION};
 use crate::state::subject::{Reply, SubjectCall};
 use crate::time::UnixMillis;
 pub use limits::Flood;
 use limits::Limiting;
 use present::AuthScheme;
 use record::Recording;
+pub(crate) use risk::AtHome;
 use verify::{Verification, Verified};
 
 /// What a session needs next.
@@ -128,8 +130,8 @@ pub enum Answer<'a> {
 pub struct Conclusion {
     /// The decision.
     pub decision: Decision,
-    /// An event to send after the response.
-    pub event: Option<RiskEvent>,
+    /// Events to send after the response. Refusals are not among them: they are counted in [`Memory::refusals`].
+    pub events: Vec<Event>,
     /// Limits of which the store should be told, after the response, through [`Memory::tell`].
     pub tell: Vec<(LimitKey, Quota)>,
     /// Key sets that should be fetched anew, after the response, as for [`Step::Keys`].
@@ -152,7 +154,7 @@ impl From<Decision> for Conclusion {
     fn from(decision: Decision) -> Self {
         Self {
             decision,
-            event: None,
+            events: Vec::new(),
             tell: Vec::new(),
             refresh: Vec::new(),
             refresh_agents: false,
@@ -174,6 +176,8 @@ enum Stage {
     Body,
     Permit,
     Record(Recording),
+    /// The home is told of the refusal.
+    Refused(Reason),
     Over,
 }
 
@@ -205,6 +209,7 @@ pub struct Session {
     after: Vec<SubjectCall>,
     explanation: Option<Explanation>,
     nonce: Option<nonce::Nonce>,
+    weighed: risk::Weighed,
 }
 
 impl Session {
@@ -224,7 +229,11 @@ impl Session {
             verified: Verified::default(),
             content: None,
             evidence: Vec::new(),
-            guarantees: Guarantees { replay: ReplayGuarantee::None, rate: RateGuarantee::None },
+            guarantees: Guarantees {
+                replay: ReplayGuarantee::None,
+                rate: RateGuarantee::None,
+                risk: RiskGuarantee::None,
+            },
             fields: Vec::new(),
             limiting: Vec::new(),
             violated: Vec::new(),
@@ -236,6 +245,7 @@ impl Session {
             after: Vec::new(),
             explanation: None,
             nonce: None,
+            weighed: risk::Weighed::default(),
         }
     }
 
@@ -257,13 +267,19 @@ impl Session {
             scope: Vec::new(),
             revocation: Vec::new(),
             evidence: Vec::from([evidence("request", Some(reason), None)]),
-            guarantees: Guarantees { replay: ReplayGuarantee::None, rate: RateGuarantee::None },
+            guarantees: Guarantees {
+                replay: ReplayGuarantee::None,
+                rate: RateGuarantee::None,
+                risk: RiskGuarantee::None,
+            },
             risk: RiskView {
                 score: 0,
                 level: Level::Low,
                 reasons: Vec::new(),
-                version: risk::WEIGHTS_VERSION,
+                version: WEIGHTS_VERSION,
+                would: None,
             },
+            observed: None,
             violated: Vec::new(),
             explanation: None,
             headers: Vec::new(),
@@ -278,7 +294,10 @@ impl Session {
         match self.advance(memory, now, answer) {
             Ok(Some(step)) => step,
             Ok(None) => self.conclude(memory, now, None),
-            Err(reason) => self.conclude(memory, now, Some(reason)),
+            Err(reason) => match self.tell_refusal(memory, now, reason) {
+                Some(step) => step,
+                None => self.conclude(memory, now, Some(reason)),
+            },
         }
     }
 
@@ -348,6 +367,10 @@ impl Session {
                     };
                     self.stage = Stage::Record(recording);
                     return Ok(Some(step));
+                }
+                Stage::Refused(reason) => {
+                    self.take_told(memory, answer);
+                    return Err(reason);
                 }
                 Stage::Over => return Err(Reason::GateMisused),
             }
@@ -453,9 +476,12 @@ impl Session {
         if let Some(reason) = reason.filter(|reason| !self.evidence.iter().any(|e| e.code == reason.code())) {
             self.evidence.push(evidence(layer(reason), Some(reason), None));
         }
-        let (risk, event) = self.observe(memory, now, reason);
+        let (risk, events) = self.risk(memory, now, reason);
         let shadow = self.is_shadow();
         let enforced = reason.filter(|_| !shadow);
+        if let Some(reason) = enforced {
+            memory.refusals.count(self.verified.attributed(reason), reason, &self.id, now);
+        }
         let principal = self.verified.principal();
         let mut decision = Decision {
             id: self.id.clone(),
@@ -474,6 +500,7 @@ impl Session {
             evidence: core::mem::take(&mut self.evidence),
             guarantees: self.guarantees,
             risk,
+            observed: self.weighed.take_observation(),
             violated: core::mem::take(&mut self.violated),
             explanation: self
                 .verified
@@ -501,7 +528,7 @@ impl Session {
         let after = core::mem::take(&mut self.after);
         Step::Done(Box::new(Conclusion {
             decision,
-            event,
+            events,
             tell,
             refresh,
             refresh_agents,
@@ -510,47 +537,6 @@ impl Session {
             inquiries,
             after,
         }))
-    }
-
-    /// Takes the outcome into the risk of the agent that was proven, or of those that were not. Requests that go
-    /// through leave no trace for agents that have none.
-    fn observe(
-        &self,
-        memory: &mut Memory,
-        now: UnixMillis,
-        reason: Option<Reason>,
-    ) -> (RiskView, Option<RiskEvent>) {
-        let attributed = self.verified.subject_of(reason).map(ToOwned::to_owned);
-        let event_subject =
-            if attributed.is_some() { self.verified.event_subject() } else { Subject::Unidentified };
-        let subject = attributed.unwrap_or_else(|| UNIDENTIFIED.to_owned());
-        let thresholds = self.gate.risk;
-        let known = memory.risks.touch(&subject).copied();
-        let mut event = None;
-        let mut risk = known.unwrap_or_default();
-        if known.is_some() || reason.is_some() {
-            let (next, change) = risk.observe(reason, thresholds, now);
-            risk = next;
-            memory.risks.insert(subject, risk);
-            event = change.map(|change| RiskEvent {
-                subject: event_subject,
-                change,
-                reason: risk.last(),
-                decision: self.id.clone(),
-                at: now,
-            });
-        }
-        (risk_view(risk, thresholds, now), event)
-    }
-}
-
-fn risk_view(risk: Risk, thresholds: risk::Thresholds, now: UnixMillis) -> RiskView {
-    let score = risk.score(thresholds, now);
-    RiskView {
-        score,
-        level: risk.level(thresholds, now),
-        reasons: risk.last().filter(|_| score > 0).map(Reason::code).into_iter().collect(),
-        version: risk::WEIGHTS_VERSION,
     }
 }
 

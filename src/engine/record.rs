@@ -46,6 +46,8 @@ pub(super) struct Pending {
 pub(super) enum Asked {
     /// The proof at this place.
     Replay(usize),
+    /// The risk of who made the request.
+    Risk,
     /// The limit at this place.
     Take(usize),
     /// Something that nobody needs to know the answer of.
@@ -74,7 +76,7 @@ impl Round {
     fn calls(&self, request: RequestId) -> Vec<SubjectCall> {
         let call = |(subject, ops): &(SubjectName, Vec<(Op, Asked)>)| SubjectCall {
             subject: *subject,
-            call: Call { request, ops: ops.iter().map(|(op, _)| op.clone()).collect() },
+            call: Call::new(request, ops.iter().map(|(op, _)| op.clone()).collect()),
         };
         self.subjects.iter().map(call).collect()
     }
@@ -110,6 +112,7 @@ pub(super) struct Answered {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Checked {
     Replay,
+    Risk,
     Rate,
 }
 
@@ -118,6 +121,7 @@ impl Checked {
     fn name(self) -> (&'static str, Reason) {
         match self {
             Self::Replay => ("replay", Reason::ReplayUnavailable),
+            Self::Risk => ("risk", Reason::RiskUnavailable),
             Self::Rate => ("rate", Reason::RateUnavailable),
         }
     }
@@ -155,6 +159,7 @@ impl Session {
                 self.begin_replay(memory, now)?;
                 let mut round = Round::default();
                 self.plan_keys(&mut round);
+                self.plan_risk(memory, &mut round);
                 self.ask_limits(true, &mut round, memory, now);
                 if !round.is_empty() {
                     let calls = round.calls(request);
@@ -167,6 +172,8 @@ impl Session {
                 return Ok(None);
             }
         }
+        // Before anything is taken from anyone.
+        self.weigh_risk(memory, now)?;
         let mut round = Round::default();
         self.ask_limits(false, &mut round, memory, now);
         self.plan_others(&mut round);
@@ -217,6 +224,10 @@ impl Session {
                 self.judge_replay(place, Some(answer), answered.is_written, memory, now)
             }
             (Asked::Replay(place), _) => self.judge_replay(place, None, false, memory, now),
+            (Asked::Risk, Some(OpReply::Observe(assessment))) => {
+                self.judge_risk(Some(assessment), answered.is_written, memory, now)
+            }
+            (Asked::Risk, _) => self.judge_risk(None, false, memory, now),
             (Asked::Take(place), answer) => {
                 let taken = answer.as_ref().and_then(OpReply::taken);
                 self.judge_take(place, taken, answered.is_written, memory, now)
@@ -231,6 +242,7 @@ impl Session {
         let on_unavailable = self.route().map(|route| route.on_unavailable).unwrap_or_default();
         let answer = match checked {
             Checked::Replay => on_unavailable.replay,
+            Checked::Risk => on_unavailable.risk,
             Checked::Rate => on_unavailable.rate,
         };
         match answer {
@@ -262,7 +274,7 @@ impl Session {
         match self.after.iter_mut().find(|other| other.subject == subject) {
             Some(other) => other.call.ops.push(op),
             None => {
-                let call = Call { request: RequestId::new(&self.id), ops: Vec::from([op]) };
+                let call = Call::new(RequestId::new(&self.id), Vec::from([op]));
                 self.after.push(SubjectCall { subject, call });
             }
         }

@@ -1,17 +1,35 @@
-//! Risk events: what the origin hears about an agent, as Security Event Tokens (RFC 8417).
+//! Security events: what the origin hears of the gate, as Security Event Tokens (RFC 8417).
 //!
-//! The core makes the claims; a host signs them and pushes the token (RFC 8935). An event's `jti` follows from
-//! what happened, so that an event that is delivered twice can be recognised.
+//! The core says what happened ([`Event`]) and makes the claims; a host keeps them until they are delivered
+//! ([`delivery`]), signs them and pushes the token (RFC 8935). An event's `jti` follows from what happened, so that an
+//! event that is delivered twice can be recognised. Refusals are counted before they are told ([`refusals`]): nobody
+//! without a key turns requests into events one for one. For those who would have them, `CloudEvents` carry the same
+//! tokens ([`cloud`]).
+//!
+//! Where `OpenID` CAEP 1.0 has an event for it, its name and members are used; what it has none for is under
+//! [`OWN_EVENTS`]. No member is secret; nobody is named whom nothing proved.
+
+pub mod cloud;
+pub mod delivery;
+mod happened;
+pub mod refusals;
 
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use serde_json::{Value, json};
 
 use crate::crypto::sha256_parts;
 use crate::encoding::base64url;
 use crate::reason::Reason;
-use crate::state::risk::{LevelChange, UNIDENTIFIED, WEIGHTS_VERSION};
+use crate::state::risk::{LevelChange, Signal, UNIDENTIFIED};
 use crate::time::UnixMillis;
+
+pub use happened::{
+    AdministrativeEvent, BreakerEvent, BudgetEvent, CREDENTIAL_CHANGE, CredentialChange, Event, OWN_EVENTS,
+    SESSION_REVOKED,
+};
+pub use refusals::RefusalCount;
 
 /// The `typ` of a Security Event Token (RFC 8417 §2.3).
 pub const SET_TYPE: &str = "secevent+jwt";
@@ -20,10 +38,13 @@ pub const SET_MEDIA_TYPE: &str = "application/secevent+jwt";
 /// The event of a changed risk level (`OpenID` CAEP 1.0 §3.8).
 pub const RISK_LEVEL_CHANGE: &str = "https://schemas.openid.net/secevent/caep/event-type/risk-level-change";
 
+/// The subject of what there was no room to count by itself.
+const OTHERS: &str = "others";
+
 /// Whom an event is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Subject {
-    /// An agent that signs its requests: its identity, a URL.
+    /// An agent, by its identity: as registered, else a URL.
     Agent(String),
     /// A client of an issuer.
     Client {
@@ -36,25 +57,35 @@ pub enum Subject {
     Certificate(String),
     /// All that could not be attributed, together.
     Unidentified,
+    /// What administrators denied, by its digest in the deny list.
+    Denied(String),
+    /// All that there was no room to count one by one, together.
+    Others,
 }
 
 impl Subject {
-    fn parts(&self) -> [&str; 3] {
+    pub(crate) fn parts(&self) -> [&str; 3] {
         match self {
             Self::Agent(url) => ["agent", url, ""],
             Self::Client { iss, id } => ["client", iss, id],
             Self::Certificate(id) => ["certificate", id, ""],
             Self::Unidentified => [UNIDENTIFIED, "", ""],
+            Self::Denied(digest) => ["denied", digest, ""],
+            Self::Others => [OTHERS, "", ""],
         }
     }
 
     /// The subject identifier (RFC 9493).
-    fn sub_id(&self) -> Value {
+    pub(crate) fn sub_id(&self) -> Value {
         match self {
-            Self::Agent(url) => json!({ "format": "uri", "uri": url }),
+            Self::Agent(url) if url.contains("://") => json!({ "format": "uri", "uri": url }),
             Self::Client { iss, id } => json!({ "format": "iss_sub", "iss": iss, "sub": id }),
-            Self::Certificate(id) => json!({ "format": "opaque", "id": id }),
+            // An agent's identity that is no URL is as an administrator named it.
+            Self::Agent(id) | Self::Certificate(id) | Self::Denied(id) => {
+                json!({ "format": "opaque", "id": id })
+            }
             Self::Unidentified => json!({ "format": "opaque", "id": UNIDENTIFIED }),
+            Self::Others => json!({ "format": "opaque", "id": OTHERS }),
         }
     }
 }
@@ -66,8 +97,12 @@ pub struct RiskEvent {
     pub subject: Subject,
     /// From what to what.
     pub change: LevelChange,
-    /// The refusal that added the last points.
+    /// The refusal that it changed with.
     pub reason: Option<Reason>,
+    /// What adds to the score, the largest first.
+    pub signals: Vec<Signal>,
+    /// The version of the weights.
+    pub version: u32,
     /// The decision that it changed with.
     pub decision: String,
     /// When.
@@ -88,6 +123,7 @@ impl RiskEvent {
     #[must_use]
     pub fn claims(&self, issuer: &str, audience: &str) -> Value {
         let at = self.at.seconds().0;
+        let signal = || self.signals.first().map(|signal| signal.code());
         json!({
             "iss": issuer,
             "aud": audience,
@@ -99,13 +135,19 @@ impl RiskEvent {
                 "principal": "AGENT",
                 "current_level": self.change.to.caep(),
                 "previous_level": self.change.from.caep(),
-                "risk_reason": self.reason.map(Reason::code),
+                "risk_reason": self.reason.map(Reason::code).or_else(signal),
+                "signals": self.signals,
                 "score": self.change.score,
-                "weights_version": WEIGHTS_VERSION,
+                "weights_version": self.version,
                 "event_timestamp": at,
             }},
         })
     }
+}
+
+/// An identifier that follows from what happened: 128 bits of a digest.
+fn id_of(parts: &[&str]) -> String {
+    base64url::encode(sha256_parts(parts).get(..16).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -118,6 +160,8 @@ mod tests {
             subject,
             change: LevelChange { from: Level::Low, to: Level::Medium, score: 40 },
             reason: Some(Reason::PolicyScopeMissing),
+            signals: [Signal::RefusedScopes, Signal::KeyAge].into(),
+            version: 2,
             decision: "01".into(),
             at: UnixMillis(1_700_000_000_123),
         }
@@ -130,7 +174,11 @@ mod tests {
         assert_eq!(claims["iat"], 1_700_000_000);
         assert_eq!(claims["sub_id"]["uri"], "https://agents.example/jwks.json");
         assert_eq!(claims["events"][RISK_LEVEL_CHANGE]["current_level"], "MEDIUM");
-        assert_eq!(claims["events"][RISK_LEVEL_CHANGE]["risk_reason"], "policy.scope_missing");
+        let change = &claims["events"][RISK_LEVEL_CHANGE];
+        assert_eq!(change["risk_reason"], "policy.scope_missing");
+        assert_eq!(change["signals"], json!(["refused_scopes", "key_age"]));
+        let unusual = RiskEvent { reason: None, ..event(Subject::Unidentified) }.claims("i", "a");
+        assert_eq!(unusual["events"][RISK_LEVEL_CHANGE]["risk_reason"], "refused_scopes");
         assert!(claims.get("sub").is_none() && claims.get("exp").is_none());
     }
 

@@ -1,5 +1,5 @@
 //! The admin API on its way through the gate: what a route let through goes to the registry, and the change it made
-//! to the log and the receiver of events. Bodies are read whole, within the core's bound.
+//! to this isolate; the registry itself tells it as an event. Bodies are read whole, within the core's bound.
 
 use std::rc::Rc;
 
@@ -9,13 +9,13 @@ use countersign::registry::admin::{Answer, MAX_BODY_BYTES};
 use countersign::registry::{RegistryError, RegistryErrorKind};
 use countersign::request::Target;
 use web_sys::{Request, Response};
-use worker::{Context, Env, Result, console_error};
+use worker::{Env, Result, console_error};
 
 use crate::facts::{self, Body};
 use crate::isolate::Isolate;
+use crate::isolate::now;
 use crate::registry::{self, AdminRequest, Answered};
 use crate::well_known::respond;
-use crate::{events, isolate::now};
 
 /// Whether a request that goes through is one to the admin API.
 pub(crate) fn is_asked_by(isolate: &Isolate, decision: &Decision) -> bool {
@@ -29,19 +29,15 @@ pub(crate) async fn answer(
     body: Body,
     decision: &Decision,
     env: &Env,
-    context: &Context,
 ) -> Result<Response> {
     let Ok(target) = Target::parse(request.url().split('#').next().unwrap_or_default()) else {
         return respond(400, "", &[]);
     };
     let mut answered = ask(isolate, request, &target, body, decision, env)
         .await
-        .unwrap_or_else(|error| Answered::new(Answer::problem(&error, target.path()), None));
+        .unwrap_or_else(|error| Answered::new(Answer::problem(&error, target.path())));
     if let Some(denial) = answered.denied.take() {
         isolate.memory.borrow_mut().denied(denial);
-    }
-    if let Some(claims) = answered.event.take() {
-        events::push(isolate, claims, context);
     }
     let kind = if answered.status < 400 { "application/json" } else { PROBLEM_JSON };
     let mut fields = vec![("Content-Type", kind.to_owned()), ("Cache-Control", "no-store".to_owned())];
@@ -86,6 +82,7 @@ async fn ask(
         if_match: if_match.as_deref(),
         body: &body,
         actor: &actor,
+        decision: &decision.id,
     };
     Ok(registry::ask(env, &request).await.unwrap_or_else(|error| {
         console_error!("countersign cannot reach the registry of agents at {}: {error}", now().0);

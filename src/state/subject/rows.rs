@@ -12,6 +12,10 @@ pub enum Kind {
     Replay = 1,
     /// A limit.
     Rate = 2,
+    /// The risk of the subject.
+    Risk = 6,
+    /// A refused request that its risk has counted.
+    RiskMark = 7,
 }
 
 impl Kind {
