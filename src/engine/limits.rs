@@ -190,8 +190,8 @@ impl Session {
         let grant = RequestId::new(&self.id);
         let Some(limiting) = self.limiting.get_mut(place) else { return Err(Reason::GateMisused) };
         let State::Asked(take, asked_at) = limiting.taken else { return Err(Reason::GateMisused) };
-        limiting.taken = State::Open;
         match answer {
+            // Something else in the call has the say; where that lets the request pass, this is asked for in vain.
             Some(Taken::Granted { .. }) if !is_written => {
                 memory.leases.unanswered(&take);
                 Ok(())
