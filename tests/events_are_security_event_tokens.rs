@@ -143,7 +143,10 @@ fn every_event_has_the_claims_of_a_security_event_token() {
 fn no_two_events_have_the_same_id_and_none_changes_its_own() {
     let ids: BTreeSet<_> = all().iter().map(Event::id).collect();
     assert_eq!(ids.len(), all().len());
-    assert_eq!(all().iter().map(Event::id).collect::<Vec<_>>(), all().iter().map(Event::id).collect::<Vec<_>>());
+    assert_eq!(
+        all().iter().map(Event::id).collect::<Vec<_>>(),
+        all().iter().map(Event::id).collect::<Vec<_>>()
+    );
     // Whoever asks, and whenever it is told: the decision on the request is no part of what was changed.
     let told = |decision| Event::of_registry(&audit("suspend", None), decision);
     assert_eq!(
@@ -227,7 +230,8 @@ fn a_gate_counts_what_it_refuses_under_who_was_proven() {
         assert_eq!(world.decide(&Draft::new("GET", "/signed")).code, "signature.missing");
     }
     for _ in 0..2 {
-        let probing = Draft::new("GET", "/orders").bearer(&world.token(|claims| claims["scope"] = json!("x")));
+        let probing =
+            Draft::new("GET", "/orders").bearer(&world.token(|claims| claims["scope"] = json!("x")));
         assert_eq!(world.decide(&probing).code, "policy.scope_missing");
     }
     let told = world.memory.borrow_mut().refusals().take();
