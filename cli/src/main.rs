@@ -4,6 +4,7 @@
 //! Each command is a function from what was typed to what is printed ([`Report`]); only this file prints.
 
 mod arguments;
+mod audit;
 mod check;
 mod codes;
 mod exchange;
@@ -13,6 +14,7 @@ mod keys;
 mod policy;
 mod private_key;
 mod reference;
+mod risk;
 mod sign;
 mod verify;
 mod verify_token;
@@ -306,6 +308,55 @@ that is signed, and --request is the one it answers. - reads stdin.
         summary: "say of each rule whether it matches such a request, and why",
         details: POLICY_DETAILS,
         run: policy::explain,
+    },
+    Command {
+        name: "audit verify",
+        operands: &["FILE…"],
+        options: &[
+            required("keys", "JWKS"),
+            repeated("ledger", "FILE"),
+            optional("since", "UNIX"),
+            flag("json"),
+        ],
+        summary: "verify an audit log: that no line was edited, dropped, moved, repeated or inserted",
+        details: "\
+FILE is a part of the log, JSON lines; - reads stdin. Files are read one after another, in the order given;
+shards may be mixed, but the lines of one come in their order. What collects lines in another order can be
+sorted first:  LC_ALL=C sort -t, -k1,1 -k2.7,2n
+
+  --keys JWKS    the key set of the gate: /.well-known/countersign/jwks.json, or what `jwks` prints; the
+                 keys before a rotation too
+  --ledger FILE  what was written, as the gate says: a line each, signed, from
+                 /.well-known/countersign/audit, or lines of checkpoints that were kept. Without it, a
+                 log that was cut right behind a checkpoint, or without a whole shard, looks complete
+  --since UNIX   seconds since 1970: lines before it, where files begin with them, are not looked at, and
+                 shards may begin anywhere
+  --json         {\"outcome\", \"lines\", \"shards\": [{\"shard\", \"first\", \"last\", \"proven\", \"from\", \"to\",
+                 \"decisions\", \"lost\"}], \"faults\": [{\"at\", \"shard\", \"seq\", \"kind\"}], \"more_faults\"},
+                 or {\"error\"} where nothing could be looked at
+
+Prints proven, unproven (nothing is wrong, and lines stand behind the last checkpoint of their shard) or
+faulty, with each fault's file and line. Only proven exits with 0.",
+        run: audit::verify,
+    },
+    Command {
+        name: "risk replay",
+        operands: &[],
+        options: &[required("log", "FILE"), optional("weights", "FILE"), flag("json")],
+        summary: "compute the risk scores of a log again, with other weights",
+        details: "\
+Reads the decisions of a log, one a line, as the gate writes them; those without the member observed are
+passed over. What is stored of each subject is made anew from the first line on, in the order of the lines.
+
+  --log FILE      the log; - reads stdin
+  --weights FILE  what would stand under [risk], as TOML or JSON: half_life, weights and the others;
+                  default: the gate's own
+  --json          {\"version\", \"lines\", \"bad\": [{\"line\", \"message\"}], \"subjects\": [{\"subject\", \"lines\",
+                  \"differing\", \"logged\", \"replayed\"}]}
+
+Exits with 0 where every score is as it was logged, with 1 where one differs or a line cannot be read (it is
+named by its number), with 2 where nothing could be looked at.",
+        run: risk::replay,
     },
 ];
 

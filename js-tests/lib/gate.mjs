@@ -1,5 +1,6 @@
 // The gate: the built Worker in workerd, with the world around it redirected to loopback.
 import { existsSync, readFileSync } from "node:fs";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { Miniflare } from "miniflare";
 import { makeKey } from "./keys.mjs";
@@ -16,7 +17,8 @@ const FAULTS = fileURLToPath(new URL("event-faults.mjs", import.meta.url));
 
 // Names that exist nowhere stand for the issuer and the agent, so that the gate fetches from https as it must.
 // This Worker is what the gate sees as the internet: it takes such names to loopback, and lets nothing else out.
-const OUTSIDE = `export default {
+/** The script that is the outside. */
+export const OUTSIDE = `export default {
   async fetch(request, { HOSTS }) {
     const url = new URL(request.url);
     const target = HOSTS[url.origin];
@@ -35,10 +37,12 @@ const OUTSIDE = `export default {
  * @property {boolean} [registry] `false` binds no registry of agents
  * @property {boolean} [subjects] `false` binds no objects for state by subject
  * @property {Record<string, string>} [secrets] more of the Worker's secrets, by their names
+ * @property {(gate: any) => any[]} [workers] the Workers that run, from the options of the usual one; requests from
+ *   outside go to the first
  * @property {boolean} [queues] `true` binds a queue for events, with one for dead letters
  * @property {Record<string, string>} [faults] what fails, by the names of bindings; see event-faults.mjs
  * @property {string} [persist] a folder where KV is kept when the gate ends
- * @property {(line: string) => void} [log] takes what the Worker logs
+ * @property {(line: string) => void} [log] takes each line that the Workers log
  * @property {import("./keys.mjs").Key} [signing] the gate's key; default: a new one
  */
 
@@ -48,6 +52,7 @@ const OUTSIDE = `export default {
 export async function startGate({ config, port, hosts = {}, build = BUILD, registry = true, subjects = true, secrets = {}, ...more }) {
   if (!existsSync(`${build}/index.js`)) throw new Error(`no Worker in ${build}; run: cargo xtask build`);
   const { queues = false, faults, persist, log, signing = await makeKey("EdDSA") } = more;
+  const { workers = (/** @type {any} */ gate) => [gate] } = more;
   const miniflare = new Miniflare({
     host: "127.0.0.1",
     port,
@@ -55,13 +60,13 @@ export async function startGate({ config, port, hosts = {}, build = BUILD, regis
     // The gate logs decisions; what prints to standard output is ours to say.
     handleRuntimeStdio: (/** @type {import("node:stream").Readable} */ stdout, /** @type {import("node:stream").Readable} */ stderr) => {
       for (const stream of [stdout, stderr]) {
-        if (log) stream.on("data", (chunk) => log(String(chunk)));
-        if (process.env.GATE_LOG) stream.pipe(process.stderr);
+        if (log) createInterface({ input: stream }).on("line", log);
+        else if (process.env.GATE_LOG) stream.pipe(process.stderr);
         else stream.resume();
       }
     },
     workers: [
-      {
+      ...workers({
         name: "gate",
         modulesRoot: build,
         modules: [
@@ -92,7 +97,7 @@ export async function startGate({ config, port, hosts = {}, build = BUILD, regis
           ...(subjects && { SUBJECTS: { className: "Subject", useSQLite: true } }),
         },
         outboundService: "outside",
-      },
+      }),
       { name: "outside", modules: true, script: OUTSIDE, compatibilityDate: COMPATIBILITY_DATE, bindings: { HOSTS: hosts } },
     ],
   });
@@ -104,6 +109,8 @@ export async function startGate({ config, port, hosts = {}, build = BUILD, regis
     dispatch: (url, init) => miniflare.dispatchFetch(url, init),
     // Without the platform's own types, of which this is all that is missing, Miniflare's are not those of a namespace.
     kv: () => /** @type {Promise<any>} */ (miniflare.getKVNamespace("COUNTERSIGN_KV", "gate")),
+    /** What holds the Workers. */
+    miniflare: /** @type {any} */ (miniflare),
     /** What the platform calls besides `fetch`: the cron and queues. @returns {Promise<any>} */
     worker: () => miniflare.getWorker("gate"),
     close: () => miniflare.dispose(),

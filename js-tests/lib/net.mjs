@@ -40,22 +40,35 @@ export async function serve(listener, port = 0) {
   };
 }
 
+// Below the ports that systems give to connections (32768 and up; 49152 by RFC 6335), of which any may be taken between
+// looking and listening; and for each process elsewhere, as test files run side by side.
+const PORTS = { from: 10_000, count: 20_000, perProcess: 40 };
+let lastPort = PORTS.from + ((process.pid * PORTS.perProcess) % PORTS.count);
+
 /**
- * The preferred port if it is free, else one that is.
+ * The preferred port if it is free, else one that is and that nobody else will take.
  *
  * @param {number} [preferred]
  * @returns {Promise<number>}
  */
-export async function freePort(preferred = 0) {
+export async function freePort(preferred) {
+  if (preferred && (await isFree(preferred))) return preferred;
+  for (let tries = 0; tries < PORTS.count; tries += 1) {
+    lastPort = lastPort + 1 < PORTS.from + PORTS.count ? lastPort + 1 : PORTS.from;
+    if (await isFree(lastPort)) return lastPort;
+  }
+  throw new Error("no port is free");
+}
+
+/** @param {number} port @returns {Promise<boolean>} */
+async function isFree(port) {
   const probe = http.createServer();
   const listening = await new Promise((resolve) => {
     probe.once("error", () => resolve(false));
-    probe.listen(preferred, "127.0.0.1", () => resolve(true));
+    probe.listen(port, "127.0.0.1", () => resolve(true));
   });
-  if (!listening) return freePort(0);
-  const port = addressPort(probe);
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
+  if (listening) await new Promise((resolve) => probe.close(resolve));
+  return listening;
 }
 
 /** @param {http.Server} server */

@@ -91,8 +91,11 @@ export async function startWorld({ config = {}, withoutLimits = false, port: pre
     ...config,
   };
   const hosts = { [ISSUER]: issuer.url, [AGENT]: directory.url };
-  /** @type {Awaited<ReturnType<typeof startGate>>} */
-  const gate = await (start ?? startGate)({ config: whole, port, hosts, build, ...(secrets && { secrets }), ...more });
+  const closeServers = () => Promise.all([origin.close(), issuer.close(), directory.close()]);
+  /** @type {ReturnType<typeof startGate>} */
+  const starting = (start ?? startGate)({ config: whole, port, hosts, build, ...(secrets && { secrets }), ...more });
+  // Servers that nobody closes would keep the process, and whoever waits for it.
+  const gate = await starting.catch((error) => closeServers().then(() => Promise.reject(error)));
   return {
     url,
     config: whole,
@@ -111,7 +114,7 @@ export async function startWorld({ config = {}, withoutLimits = false, port: pre
     stranger,
     async close() {
       await gate.close();
-      await Promise.all([origin.close(), issuer.close(), directory.close()]);
+      await closeServers();
     },
   };
 }

@@ -6,6 +6,7 @@
 //! route.
 
 mod agents;
+mod audit;
 mod delegation;
 mod deny;
 mod dpop;
@@ -14,9 +15,12 @@ mod gate;
 mod introspection;
 mod issuers;
 mod mcp;
+mod metrics;
 mod mtls;
+mod per;
 mod policy;
 mod resources;
+mod risk;
 mod routes;
 mod signatures;
 mod span;
@@ -24,6 +28,7 @@ mod status_list;
 
 pub(crate) use agents::MAX_CONFIGURED_AGENTS;
 pub use agents::{Admin, AdminConfig, AgentConfig, AgentKeyConfig};
+pub use audit::{Audit, AuditConfig, AuditLevel, AuditSink};
 pub(crate) use delegation::{Delegation, TaskSource};
 pub use delegation::{DelegationConfig, DetailsConfig, Link, MatchingConfig, ScopesConfig, TaskConfig};
 pub use deny::{DenyConfig, RevocationConfig};
@@ -36,7 +41,9 @@ pub use introspection::{AudienceConfig, AuthenticationConfig, IntrospectionConfi
 pub(crate) use issuers::IssuerKeys;
 pub use issuers::{DiscoveryConfig, Issuer, IssuerConfig, ProfileConfig};
 pub use mcp::{McpConfig, McpOperationConfig};
+pub use metrics::MetricsConfig;
 pub use mtls::{MtlsConfig, VerifiedConfig};
+pub use per::{Per, PerList};
 pub use policy::{
     AgentConditionConfig, AmountConditionConfig, AmountConfig, ClaimConditionConfig, ConditionsConfig,
     DayConfig, DetailsDemandConfig, LiteralConfig, NetworkConditionConfig, ParameterConditionConfig,
@@ -44,8 +51,9 @@ pub use policy::{
 };
 pub(crate) use resources::Resource;
 pub use resources::{RESOURCE_METADATA_PATH, ResourceConfig};
+pub use risk::{BreakerConfig, RiskConfig, RiskStore, RouteRiskConfig, WeightConfig, WeightsConfig};
 pub use routes::{
-    NonceConfig, OnUnavailableConfig, RateConfig, RatePer, RateStore, ReplayConfig, Requirement, RouteConfig,
+    NonceConfig, OnUnavailableConfig, RateConfig, RateStore, ReplayConfig, Requirement, RouteConfig,
     Unavailability,
 };
 pub use signatures::{RulesConfig, SignaturesConfig};
@@ -123,12 +131,18 @@ pub struct Config {
     /// How client certificates are checked. Default: that of each of its fields.
     #[serde(default)]
     pub mtls: MtlsConfig,
-    /// When an agent's risk level changes. Default: that of each of its fields.
+    /// How an agent's risk is scored, and what is done about it. Default: that of each of its fields.
     #[serde(default)]
     pub risk: RiskConfig,
     /// Where security events are sent. Without it they are only logged. Default: none.
     #[serde(default)]
     pub events: Option<EventsConfig>,
+    /// Where decisions are logged so that it can be proven. Default: nowhere; refusals go to the host's log.
+    #[serde(default)]
+    pub audit: Option<AuditConfig>,
+    /// How decisions are counted. Default: that of each of its fields.
+    #[serde(default)]
+    pub metrics: MetricsConfig,
     /// What is denied whoever vouches for it. Default: nothing.
     #[serde(default)]
     pub revocation: Option<RevocationConfig>,
@@ -166,25 +180,6 @@ pub enum Disclosure {
     Code,
     /// Neither: the status, and the challenges that standards demand.
     None,
-}
-
-/// When an agent's risk level changes. Points are added for refusals and halve every `half_life`.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, default)]
-pub struct RiskConfig {
-    /// From this score on the level is `medium`. Range: 1 to 99, below `high`.
-    pub medium: u32,
-    /// From this score on the level is `high`. Range: 2 to 100, above `medium`.
-    pub high: u32,
-    /// How long until half of the points are forgotten. Range: `1s` to `24h`.
-    pub half_life: Span,
-}
-
-impl Default for RiskConfig {
-    fn default() -> Self {
-        Self { medium: 40, high: 70, half_life: Span::from_secs(300) }
-    }
 }
 
 fn default_clock_skew() -> Span {

@@ -7,7 +7,10 @@ use alloc::vec::Vec;
 use serde::Deserialize;
 
 use super::gate::{Faults, is_scope};
-use super::{AmountConfig, Config, DetailsDemandConfig, McpConfig, RuleConfig, Span, TaskConfig, TaskSource};
+use super::{
+    AmountConfig, Config, DetailsDemandConfig, McpConfig, Per, PerList, RouteRiskConfig, RuleConfig, Span,
+    TaskConfig, TaskSource,
+};
 use crate::policy::{Limit, Pattern, Route, StepUp};
 use crate::signature::profiles;
 use crate::state::rate::Quota;
@@ -88,6 +91,9 @@ pub struct RouteConfig {
     /// What becomes of a request where something cannot be found out that a check needs. Default: it is refused with 503.
     #[serde(default)]
     pub on_unavailable: OnUnavailableConfig,
+    /// What is done about an agent's risk, instead of what `[risk]` says. Default: as `[risk]`.
+    #[serde(default)]
+    pub risk: Option<RouteRiskConfig>,
 }
 
 /// What becomes of a request where something cannot be found out.
@@ -180,8 +186,9 @@ pub enum ReplayConfig {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RateConfig {
-    /// What is counted together.
-    pub per: RatePer,
+    /// What is counted together, on this route: one of these, or a list of them for each combination. Requests that have no
+    /// such subject, as one without a token has no principal, share one count.
+    pub per: PerList,
     /// How many requests a window. Range: 1 to 1000000.
     pub limit: u32,
     /// The time in which `limit` requests are permitted. Range: `1s` to `24h`.
@@ -192,28 +199,6 @@ pub struct RateConfig {
     /// Where it is counted. Default: `kv`.
     #[serde(default)]
     pub store: RateStore,
-}
-
-/// What a limit counts together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "lowercase")]
-pub enum RatePer {
-    /// The requests of one proven agent to the route. Requests without proof share one count.
-    Agent,
-    /// All requests to the route.
-    Route,
-}
-
-impl RatePer {
-    /// The name in headers and keys.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Agent => "agent",
-            Self::Route => "route",
-        }
-    }
 }
 
 /// Where a limit is counted, and so what it can promise.
@@ -304,6 +289,7 @@ impl Faults {
                 format!("\"none\" would take a signature of \"{name}\" again, which is good once; write \"isolate\""),
             );
         }
+        let counts_addresses = route.rate.iter().any(|rate| rate.per.has(Per::Address));
         self.count(&format!("{path}.rate"), route.rate.len(), 0, MAX_LIMITS);
         let limits = route
             .rate
@@ -335,7 +321,7 @@ impl Faults {
             components,
             mtls,
             dpop_nonce: route.dpop_nonce,
-            reads_client: mtls || policy.reads_client(),
+            reads_client: mtls || policy.reads_client() || counts_addresses,
             replay: route.replay,
             limits,
             shadow: route.shadow,
@@ -347,6 +333,7 @@ impl Faults {
             step_up: self.step_up(path, route, token),
             task,
             allows_unknown_revocation: route.on_unavailable.revocation == Unavailability::Allow,
+            risk: self.route_risk(path, route, config),
             on_unavailable: route.on_unavailable,
             ..Route::open(pattern)
         })
@@ -388,6 +375,6 @@ impl Faults {
         }
         let window =
             self.span(&format!("{path}.window"), rate.window, Span::from_secs(1), Span::from_secs(86_400));
-        Limit { per: rate.per, quota: Quota { limit: rate.limit, burst, window } }
+        Limit { per: rate.per.clone(), quota: Quota { limit: rate.limit, burst, window } }
     }
 }

@@ -42,6 +42,9 @@ pub struct Claims {
     pub max_scope_level: Option<ScopeLevel>,
     /// How scopes were inherited, in the issuer's words.
     pub scope_inheritance: Option<String>,
+    /// The organisation that the token is for. A claim of another type names none, and refuses no token: it says nothing
+    /// about what is permitted.
+    pub organisation: Option<String>,
     /// The actors (RFC 8693 §4.1), the one that acts first; those after it are history and authorise nothing.
     pub actors: Vec<Actor>,
     /// The steps of the delegation, the first one first.
@@ -131,6 +134,7 @@ impl Claims {
             details: names.details.find(claims).cloned(),
             max_scope_level: names.max_scope_level.find(claims).map(level).transpose()?,
             scope_inheritance: text("scope_inheritance", &names.scope_inheritance)?,
+            organisation: names.organisation.find(claims).and_then(|value| name(value)),
             actors: actors(claims)?,
             chain: names.chain.find(claims).map(|value| chain(value, names)).transpose()?.unwrap_or_default(),
         })
@@ -144,7 +148,11 @@ impl Claims {
 }
 
 fn text(name: &'static str, value: &Value<'_>) -> Result<String, ClaimsError> {
-    value.as_str().filter(|text| is_name(text)).map(str::to_owned).ok_or(ClaimsError(name))
+    self::name(value).ok_or(ClaimsError(name))
+}
+
+fn name(value: &Value<'_>) -> Option<String> {
+    value.as_str().filter(|text| is_name(text)).map(str::to_owned)
 }
 
 fn is_name(text: &str) -> bool {

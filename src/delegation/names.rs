@@ -148,6 +148,9 @@ pub struct ClaimNames {
     pub max_scope_level: ClaimPaths,
     /// How scopes were inherited. Whatever it says, a child only narrows.
     pub scope_inheritance: ClaimPaths,
+    /// The organisation that the token is for, whose requests limits and budgets may count together: a string; what is not
+    /// names none.
+    pub organisation: ClaimPaths,
 }
 
 impl Default for ClaimNames {
@@ -171,13 +174,14 @@ impl Default for ClaimNames {
             chain: one("delegation_chain"),
             max_scope_level: one("max_scope_level"),
             scope_inheritance: one("scope_inheritance_type"),
+            organisation: ClaimPaths::new(&["org_id", "organization_id", "org", "tenant_id", "tid"]),
         }
     }
 }
 
 impl ClaimNames {
     /// Each by the name of its field.
-    pub(crate) fn all(&self) -> [(&'static str, &ClaimPaths); 17] {
+    pub(crate) fn all(&self) -> [(&'static str, &ClaimPaths); 18] {
         [
             ("scope", &self.scope),
             ("client_id", &self.client_id),
@@ -196,6 +200,7 @@ impl ClaimNames {
             ("chain", &self.chain),
             ("max_scope_level", &self.max_scope_level),
             ("scope_inheritance", &self.scope_inheritance),
+            ("organisation", &self.organisation),
         ]
     }
 }

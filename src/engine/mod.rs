@@ -31,9 +31,11 @@ mod permit;
 mod policy;
 mod present;
 mod record;
+mod risk;
 mod signer;
 mod standing;
 mod status;
+mod subjects;
 mod token;
 mod ulid;
 mod verify;
@@ -50,9 +52,9 @@ use crate::config::{Gate, PublicOrigin};
 use crate::crypto::SignatureCheck;
 use crate::decision::{
     self, CheckResult, DECISION_FIELD, Decision, Evidence, Guarantees, Outcome, PROBLEM_JSON, RateGuarantee,
-    ReplayGuarantee, RiskView,
+    ReplayGuarantee, RiskGuarantee, RiskView,
 };
-use crate::event::{Event, RiskEvent, Subject};
+use crate::event::Event;
 use crate::keys::KeySource;
 use crate::mcp::Operation;
 use crate::memory::{LimitKey, Memory};
@@ -63,11 +65,12 @@ use crate::revocation::Inquiry;
 use crate::signature::explain::Explanation;
 use crate::signature::{Message, digest};
 use crate::state::rate::{self, Quota};
-use crate::state::risk::{self, Level, Risk, UNIDENTIFIED};
+use crate::state::risk::{Level, WEIGHTS_VERSION};
 use crate::state::subject::{Reply, SubjectCall};
 use crate::time::UnixMillis;
 use present::AuthScheme;
 use record::Recording;
+pub(crate) use risk::AtHome;
 use verify::{Verification, Verified};
 
 /// What a session needs next.
@@ -165,6 +168,8 @@ enum Stage {
     Body,
     Permit,
     Record(Recording),
+    /// The home is told of the refusal.
+    Refused(Reason),
     Over,
 }
 
@@ -194,6 +199,7 @@ pub struct Session {
     after: Vec<SubjectCall>,
     explanation: Option<Explanation>,
     nonce: Option<nonce::Nonce>,
+    weighed: risk::Weighed,
 }
 
 impl Session {
@@ -213,7 +219,11 @@ impl Session {
             verified: Verified::default(),
             content: None,
             evidence: Vec::new(),
-            guarantees: Guarantees { replay: ReplayGuarantee::None, rate: RateGuarantee::None },
+            guarantees: Guarantees {
+                replay: ReplayGuarantee::None,
+                rate: RateGuarantee::None,
+                risk: RiskGuarantee::None,
+            },
             fields: Vec::new(),
             tell: Vec::new(),
             refresh: Vec::new(),
@@ -223,6 +233,7 @@ impl Session {
             after: Vec::new(),
             explanation: None,
             nonce: None,
+            weighed: risk::Weighed::default(),
         }
     }
 
@@ -244,13 +255,19 @@ impl Session {
             scope: Vec::new(),
             revocation: Vec::new(),
             evidence: Vec::from([evidence("request", Some(reason), None)]),
-            guarantees: Guarantees { replay: ReplayGuarantee::None, rate: RateGuarantee::None },
+            guarantees: Guarantees {
+                replay: ReplayGuarantee::None,
+                rate: RateGuarantee::None,
+                risk: RiskGuarantee::None,
+            },
             risk: RiskView {
                 score: 0,
                 level: Level::Low,
                 reasons: Vec::new(),
-                version: risk::WEIGHTS_VERSION,
+                version: WEIGHTS_VERSION,
+                would: None,
             },
+            observed: None,
             explanation: None,
             headers: Vec::new(),
         };
@@ -264,7 +281,10 @@ impl Session {
         match self.advance(memory, now, answer) {
             Ok(Some(step)) => step,
             Ok(None) => self.conclude(memory, now, None),
-            Err(reason) => self.conclude(memory, now, Some(reason)),
+            Err(reason) => match self.tell_refusal(memory, now, reason) {
+                Some(step) => step,
+                None => self.conclude(memory, now, Some(reason)),
+            },
         }
     }
 
@@ -323,6 +343,10 @@ impl Session {
                     };
                     self.stage = Stage::Record(recording);
                     return Ok(Some(step));
+                }
+                Stage::Refused(reason) => {
+                    self.take_told(memory, answer);
+                    return Err(reason);
                 }
                 Stage::Over => return Err(Reason::GateMisused),
             }
@@ -419,13 +443,12 @@ impl Session {
     }
 
     fn limits(&self) -> Vec<(LimitKey, Quota, Limit)> {
-        let subject = self.verified.subject().unwrap_or(UNIDENTIFIED);
         let Some(route) = self.route() else { return Vec::new() };
-        route
-            .limits
-            .iter()
-            .map(|limit| (LimitKey::new(route, *limit, subject), limit.quota, *limit))
-            .collect()
+        let counted = |limit: &Limit| {
+            let subject = self.counted_as(limit.per.as_slice());
+            (LimitKey::new(route, limit, &subject), limit.quota, limit.clone())
+        };
+        route.limits.iter().map(counted).collect()
     }
 
     /// Whether every limit of the route has room. Nothing is counted yet: a request that is refused for a limit keeps
@@ -439,8 +462,10 @@ impl Session {
         if limits.is_empty() {
             return Ok(Vec::new());
         }
-        let weighed: Vec<_> =
-            limits.iter().map(|(key, quota, limit)| (*limit, memory.weigh(*key, *quota, now))).collect();
+        let weighed: Vec<_> = limits
+            .iter()
+            .map(|(key, quota, limit)| (limit.clone(), memory.weigh(*key, *quota, now)))
+            .collect();
         let refused =
             weighed.iter().filter(|(_, outcome)| !outcome.allowed).map(|(_, o)| o.reset_after).max();
         self.fields.extend(rate_fields(&weighed));
@@ -466,8 +491,7 @@ impl Session {
         if let Some(reason) = reason.filter(|reason| !self.evidence.iter().any(|e| e.code == reason.code())) {
             self.evidence.push(evidence(layer(reason), Some(reason), None));
         }
-        let (risk, event) = self.observe(memory, now, reason);
-        let events = event.map(Event::RiskLevelChange).into_iter().collect();
+        let (risk, events) = self.risk(memory, now, reason);
         let shadow = self.is_shadow();
         let enforced = reason.filter(|_| !shadow);
         if let Some(reason) = enforced {
@@ -491,6 +515,7 @@ impl Session {
             evidence: core::mem::take(&mut self.evidence),
             guarantees: self.guarantees,
             risk,
+            observed: self.weighed.take_observation(),
             explanation: self
                 .verified
                 .explanation
@@ -527,47 +552,6 @@ impl Session {
             after,
         }))
     }
-
-    /// Takes the outcome into the risk of the agent that was proven, or of those that were not. Requests that go
-    /// through leave no trace for agents that have none.
-    fn observe(
-        &self,
-        memory: &mut Memory,
-        now: UnixMillis,
-        reason: Option<Reason>,
-    ) -> (RiskView, Option<RiskEvent>) {
-        let attributed = self.verified.subject_of(reason).map(ToOwned::to_owned);
-        let event_subject =
-            if attributed.is_some() { self.verified.event_subject() } else { Subject::Unidentified };
-        let subject = attributed.unwrap_or_else(|| UNIDENTIFIED.to_owned());
-        let thresholds = self.gate.risk;
-        let known = memory.risks.touch(&subject).copied();
-        let mut event = None;
-        let mut risk = known.unwrap_or_default();
-        if known.is_some() || reason.is_some() {
-            let (next, change) = risk.observe(reason, thresholds, now);
-            risk = next;
-            memory.risks.insert(subject, risk);
-            event = change.map(|change| RiskEvent {
-                subject: event_subject,
-                change,
-                reason: risk.last(),
-                decision: self.id.clone(),
-                at: now,
-            });
-        }
-        (risk_view(risk, thresholds, now), event)
-    }
-}
-
-fn risk_view(risk: Risk, thresholds: risk::Thresholds, now: UnixMillis) -> RiskView {
-    let score = risk.score(thresholds, now);
-    RiskView {
-        score,
-        level: risk.level(thresholds, now),
-        reasons: risk.last().filter(|_| score > 0).map(Reason::code).into_iter().collect(),
-        version: risk::WEIGHTS_VERSION,
-    }
 }
 
 /// The layer that a reason is of: what stands before the dot of its code.
@@ -592,7 +576,7 @@ fn rate_fields(weighed: &[(Limit, rate::Outcome)]) -> [(&'static str, String); 2
     let mut states = Vec::new();
     for (limit, outcome) in weighed {
         let window = limit.quota.window.as_secs();
-        let name = format!("\"{}-{}s\"", limit.per.as_str(), window);
+        let name = format!("\"{}-{}s\"", limit.per.name(), window);
         policies.push(format!("{name};q={};w={window}", limit.quota.limit));
         states.push(format!("{name};r={};t={}", outcome.remaining, ceil_secs(outcome.reset_after)));
     }

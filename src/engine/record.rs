@@ -48,6 +48,8 @@ pub(super) struct Pending {
 pub(super) enum Asked {
     /// The proof at this place.
     Replay(usize),
+    /// The risk of who made the request.
+    Risk,
 }
 
 /// The calls of one round: one for each subject.
@@ -72,7 +74,7 @@ impl Round {
     fn calls(&self, request: RequestId) -> Vec<SubjectCall> {
         let call = |(subject, ops): &(SubjectName, Vec<(Op, Asked)>)| SubjectCall {
             subject: *subject,
-            call: Call { request, ops: ops.iter().map(|(op, _)| op.clone()).collect() },
+            call: Call::new(request, ops.iter().map(|(op, _)| op.clone()).collect()),
         };
         self.subjects.iter().map(call).collect()
     }
@@ -108,6 +110,7 @@ pub(super) struct Answered {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Checked {
     Replay,
+    Risk,
 }
 
 impl Checked {
@@ -115,6 +118,7 @@ impl Checked {
     fn name(self) -> (&'static str, Reason) {
         match self {
             Self::Replay => ("replay", Reason::ReplayUnavailable),
+            Self::Risk => ("risk", Reason::RiskUnavailable),
         }
     }
 }
@@ -137,6 +141,7 @@ impl Session {
                 self.begin_replay(memory, now)?;
                 let mut round = Round::default();
                 self.plan_keys(&mut round);
+                self.plan_risk(memory, &mut round);
                 if !round.is_empty() {
                     let calls = round.calls(request);
                     return Ok(Some((Recording::Keys(Pending { round, limits }), Step::State(calls))));
@@ -153,6 +158,8 @@ impl Session {
                 return Ok(None);
             }
         };
+        // Before anything is taken from anyone.
+        self.weigh_risk(memory, now)?;
         let mut round = Round::default();
         self.plan_others(&mut round);
         if !round.is_empty() {
@@ -203,6 +210,10 @@ impl Session {
                 self.judge_replay(place, Some(answer), answered.is_written, memory, now)
             }
             (Asked::Replay(place), _) => self.judge_replay(place, None, false, memory, now),
+            (Asked::Risk, Some(OpReply::Observe(assessment))) => {
+                self.judge_risk(Some(assessment), answered.is_written, memory, now)
+            }
+            (Asked::Risk, _) => self.judge_risk(None, false, memory, now),
         }
     }
 
@@ -212,6 +223,7 @@ impl Session {
         let on_unavailable = self.route().map(|route| route.on_unavailable).unwrap_or_default();
         let answer = match checked {
             Checked::Replay => on_unavailable.replay,
+            Checked::Risk => on_unavailable.risk,
         };
         match answer {
             Unavailability::Deny => {
@@ -231,7 +243,6 @@ impl Session {
 
     /// The subject that a request is at home at: the key that signed it, else that of its DPoP proof, else its
     /// certificate's; without any of them, the agent. `None` where nobody was proven.
-    #[allow(dead_code, reason = "what is per key and kept by subject asks it")]
     pub(super) fn home(&self) -> Option<SubjectName> {
         let certificate = || self.verified.certificate.as_deref().map(SubjectName::certificate);
         let agent = || self.verified.subject().map(|agent| SubjectName::new(SubjectKind::Agent, &[agent]));
@@ -244,7 +255,7 @@ impl Session {
         match self.after.iter_mut().find(|other| other.subject == subject) {
             Some(other) => other.call.ops.push(op),
             None => {
-                let call = Call { request: RequestId::new(&self.id), ops: Vec::from([op]) };
+                let call = Call::new(RequestId::new(&self.id), Vec::from([op]));
                 self.after.push(SubjectCall { subject, call });
             }
         }

@@ -10,10 +10,11 @@ use core::time::Duration;
 
 use super::Policy;
 use super::mcp::Mcp;
-use crate::config::{NonceConfig, OnUnavailableConfig, RatePer, ReplayConfig, TaskSource};
+use crate::config::{NonceConfig, OnUnavailableConfig, PerList, ReplayConfig, TaskSource};
 use crate::request::is_token_byte;
 use crate::signature::Component;
 use crate::state::rate::Quota;
+use crate::state::risk::Thresholds;
 
 /// A part of the API, and what a request to it must bring.
 #[allow(
@@ -44,6 +45,16 @@ pub struct Route {
     pub(crate) allows_unknown_revocation: bool,
     /// What becomes of a request where an object cannot be asked.
     pub(crate) on_unavailable: OnUnavailableConfig,
+    pub(crate) risk: RouteRisk,
+}
+
+/// What is done about an agent's risk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RouteRisk {
+    /// From which scores on.
+    pub(crate) thresholds: Thresholds,
+    /// Whether it is only said what would be done.
+    pub(crate) shadow: bool,
 }
 
 /// How the person must have authenticated whom the agent acts for (RFC 9470).
@@ -77,6 +88,7 @@ impl Route {
             reads_client: false,
             policy: Policy::default(),
             allows_unknown_revocation: false,
+            risk: RouteRisk::default(),
             on_unavailable: OnUnavailableConfig::default(),
         }
     }
@@ -118,10 +130,10 @@ impl Route {
 }
 
 /// A limit on a route.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limit {
     /// What is counted together.
-    pub per: RatePer,
+    pub per: PerList,
     /// How much is permitted.
     pub quota: Quota,
 }

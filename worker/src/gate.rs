@@ -15,7 +15,8 @@ use crate::facts::{self, Body};
 use crate::isolate::{Isolate, isolate, now, random};
 use crate::registry::Published;
 use crate::well_known::respond;
-use crate::{admin, events, inquiries, keys, limits, origin, registry, subject, webcrypto, well_known};
+use crate::{admin, audit, metrics, operator};
+use crate::{events, inquiries, keys, limits, origin, registry, subject, webcrypto, well_known};
 
 /// How long a request waits before it looks again whether another has fetched what it needs.
 const PATIENCE: Duration = Duration::from_millis(10);
@@ -28,6 +29,10 @@ pub(crate) async fn answer(request: Request, env: &Env, context: Context) -> Res
     if let Some(response) = well_known::serve(&isolate, &request) {
         return response;
     }
+    if let Some(response) = operator::serve(&isolate, &request, env).await {
+        return response;
+    }
+    let began = now();
     let (conclusion, body) = decide(&isolate, &request, env, &context).await;
     let Conclusion {
         decision,
@@ -63,13 +68,18 @@ pub(crate) async fn answer(request: Request, env: &Env, context: Context) -> Res
     if !after.is_empty() {
         subject::tell(env, after, &context);
     }
-    if decision.reason.is_some() {
+    metrics::record(&isolate, env, &request, &decision, began, &context);
+    let is_logged = audit::record(&isolate, env, &decision, &context);
+    if decision.reason.is_some() && !is_logged {
         console_log!("{}", decision.to_json());
     }
     if decision.is_allowed() && admin::is_asked_by(&isolate, &decision) {
         admin::answer(&isolate, &request, body, &decision, env).await
     } else if decision.is_allowed() {
-        origin::forward(&isolate, &request, body, &decision).await
+        let began = now();
+        let response = origin::forward(&isolate, &request, body, &decision).await;
+        isolate.counting.step("origin", began);
+        response
     } else {
         refuse(&isolate, &decision)
     }
@@ -104,6 +114,7 @@ async fn decide(
     let mut patience = PATIENCE;
     let mut step = session.step(&mut isolate.memory.borrow_mut(), now(), &Answer::Ready);
     loop {
+        let (name, began) = (metrics::name(&step), now());
         let answer = match step {
             Step::Done(conclusion) => return (*conclusion, body),
             Step::Keys(sources) => {
@@ -147,6 +158,7 @@ async fn decide(
                 body.answer()
             }
         };
+        isolate.counting.step(name, began);
         step = session.step(&mut isolate.memory.borrow_mut(), now(), &answer);
     }
 }

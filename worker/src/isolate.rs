@@ -5,16 +5,20 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use countersign::audit::Log;
 use countersign::config::{Config, ConfigError, Events, Gate};
 use countersign::memory::Memory;
+use countersign::metrics::Target;
 use countersign::time::UnixMillis;
 use js_sys::{JSON, Reflect};
 use wasm_bindgen::JsValue;
 use worker::{Date, Env, KvStore, console_error};
 
+use crate::metrics::Counting;
+use crate::operator::Tokens;
 use crate::signer::Signer;
 use crate::webcrypto::{self, ImportedKeys};
-use crate::{registry, subject};
+use crate::{audit, registry, subject};
 
 /// The variable with the configuration: a table, or a text in JSON or TOML.
 pub(crate) const CONFIG: &str = "COUNTERSIGN_CONFIG";
@@ -37,6 +41,9 @@ pub(crate) struct Isolate {
     pub(crate) memory: RefCell<Memory>,
     pub(crate) imported: RefCell<ImportedKeys>,
     pub(crate) signer: Signer,
+    pub(crate) audit: Option<RefCell<Log>>,
+    pub(crate) counting: Counting,
+    pub(crate) tokens: Tokens,
 }
 
 thread_local! {
@@ -88,8 +95,16 @@ fn make(env: &Env) -> Result<Isolate, Vec<ConfigError>> {
         let message = "is not bound, and a route needs state that is exact; bind the Durable Object class Subject under this name";
         return Err(vec![ConfigError { path: subject::SUBJECTS.into(), message: message.into() }]);
     }
+    if let Some(name) = audit::missing(&gate, env) {
+        let message = "is not bound, and [audit] needs it; bind it, or choose another sink";
+        return Err(vec![ConfigError { path: name.into(), message: message.into() }]);
+    }
+    let tokens = Tokens::read(env, gate.audit().is_some()).map_err(|fault| vec![fault])?;
     let seed = u64::from_le_bytes(random());
     Ok(Isolate {
+        audit: audit::log(&gate),
+        counting: Counting::new(&gate, env, tokens.open_metrics()),
+        tokens,
         gate: Arc::new(gate),
         memory: RefCell::new(Memory::new(seed)),
         imported: RefCell::new(webcrypto::no_keys()),
@@ -165,4 +180,13 @@ pub(crate) fn random<const N: usize>() -> [u8; N] {
         console_error!("countersign has no randomness; identifiers of decisions may repeat");
     }
     bytes
+}
+
+/// Counts a call by the isolate, from where there is no hand on it.
+pub(crate) fn count(target: Target, operation: &'static str, succeeded: bool) {
+    ISOLATE.with_borrow(|isolate| {
+        if let Some(isolate) = isolate {
+            isolate.counting.call(target, operation, succeeded);
+        }
+    });
 }

@@ -2,6 +2,7 @@
 
 use countersign::config::PublicOrigin;
 use countersign::decision::{DECISION_FIELD, Decision, OWN_FIELD_PREFIX, PROBLEM_JSON};
+use countersign::metrics::Target;
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
@@ -39,7 +40,9 @@ pub(crate) async fn forward(
     }
     let url = format!("{}{}", isolate.gate.origin(), path_and_query(&request.url()));
     let scope = js_sys::global().unchecked_into::<WorkerGlobalScope>();
-    if let Ok(response) = JsFuture::from(scope.fetch_with_str_and_init(&url, &init)).await {
+    let response = JsFuture::from(scope.fetch_with_str_and_init(&url, &init)).await;
+    isolate.counting.call(Target::Origin, "forward", response.is_ok());
+    if let Ok(response) = response {
         answer(&response.unchecked_into(), decision)
     } else {
         console_error!("countersign cannot reach the origin");

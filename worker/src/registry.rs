@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use countersign::event::Event;
 use countersign::memory::AGENTS_NAME;
+use countersign::metrics::Target;
 use countersign::registry::admin::{self, Answer, Command, MAX_EVENTS};
 use countersign::registry::copy::{PUBLISHED_EVERY, published};
 use countersign::registry::{Actor, Registry, RegistryError, RegistryErrorKind};
@@ -29,7 +30,7 @@ use worker::{
 
 use crate::denials::{self, Denials};
 use crate::events::unsent::{self, Unsent};
-use crate::isolate::{Isolate, isolate, kv, now};
+use crate::isolate::{Isolate, count, isolate, kv, now};
 
 /// The Durable Object namespace of the registry.
 pub(crate) const AGENT_REGISTRY: &str = "AGENT_REGISTRY";
@@ -129,7 +130,9 @@ fn stub(env: &Env) -> Result<Stub> {
 }
 
 async fn document(env: &Env, what: Published) -> Result<String> {
-    let mut response = stub(env)?.fetch_with_str(what.url()).await?;
+    let response = stub(env)?.fetch_with_str(what.url()).await;
+    count(Target::Object, "registry", response.is_ok());
+    let mut response = response?;
     if response.status_code() != 200 {
         return Err(Error::from("the registry has no document"));
     }

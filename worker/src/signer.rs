@@ -4,6 +4,7 @@
 
 use std::cell::RefCell;
 
+use countersign::audit::signed::signing_input;
 use countersign::config::EventAlgorithm;
 use countersign::crypto::Algorithm;
 use countersign::decision::ASSERTION_TYPE;
@@ -98,10 +99,20 @@ impl Signer {
     /// The assertion that tells the origin who it was.
     pub(crate) async fn assertion(&self, claims: &Value) -> Result<String> {
         let input = format!("{}.{}", self.assertion_header, base64url::encode(claims.to_string().as_bytes()));
+        self.complete(input).await
+    }
+
+    /// What is signed, with the signature behind it.
+    async fn complete(&self, input: String) -> Result<String> {
         let (subtle, key) = (webcrypto::subtle()?, self.host_key().await?);
         let signature = subtle.sign_with_str_and_u8_array("Ed25519", &key, input.as_bytes())?;
         let signature = Uint8Array::new(&JsFuture::from(signature).await?).to_vec();
         Ok(format!("{input}.{}", base64url::encode(&signature)))
+    }
+
+    /// A statement for whoever reads the audit log.
+    pub(crate) async fn statement(&self, typ: &str, claims: &Value) -> Result<String> {
+        self.complete(signing_input(typ, &self.assertions.jwk_thumbprint(), claims)).await
     }
 
     /// The signing key on the host, not extractable.

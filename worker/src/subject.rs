@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::pin::pin;
 use std::time::Duration;
 
+use countersign::metrics::Target;
 use countersign::state::subject::{self, Call, Change, Kind, Reply, Row, Rows, SubjectCall, SubjectName};
 use countersign::time::UnixMillis;
 use futures_util::future::{Either, join_all, select};
@@ -22,7 +23,7 @@ use worker::{
     SqlStorageValue, State, console_error, durable_object,
 };
 
-use crate::isolate::now;
+use crate::isolate::{count, now};
 use crate::registry::integer;
 
 /// The Durable Object namespace of subjects.
@@ -67,6 +68,7 @@ async fn ask_one(env: &Env, SubjectCall { subject, call }: &SubjectCall) -> Opti
     let answer = answer.and_then(|text| {
         Reply::from_json(&text, call).ok_or_else(|| Error::from("what it said is no reply"))
     });
+    count(Target::Object, "subject", answer.is_ok());
     if let Err(error) = &answer {
         console_error!("countersign cannot ask the state of a {}: {error}", subject.kind().as_str());
     }
@@ -74,15 +76,14 @@ async fn ask_one(env: &Env, SubjectCall { subject, call }: &SubjectCall) -> Opti
 }
 
 /// What the object says. It is asked again once where the platform says that this may help; where the object has too much
-/// to do it would not. Whatever the first call did, the second is known by its request.
+/// to do it would not. The second call says that it is one, as the first may have been acted upon.
 async fn answer(env: &Env, subject: SubjectName, call: &Call) -> Result<String> {
     let name = subject.to_string();
-    let body = call.to_json();
-    match post(env, &name, &body).await {
+    match post(env, &name, &call.to_json()).await {
         Err(Error::UnknownJsError { original, .. })
             if is(&original, "retryable") && !is(&original, "overloaded") =>
         {
-            post(env, &name, &body).await
+            post(env, &name, &call.again().to_json()).await
         }
         answer => answer,
     }

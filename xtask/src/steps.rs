@@ -195,8 +195,10 @@ fn js_types(workspace: &Workspace) -> Outcome<Passed> {
 
 fn js_tests(workspace: &Workspace, folder: &str) -> Outcome<Passed> {
     let tests = workspace.path("js-tests").join(folder).join("*.test.mjs");
-    // Each file starts a workerd of its own; more at once than cores would only make them wait.
-    passes(node(workspace)?.command().args(["--test", "--test-concurrency=2"]).arg(tests))
+    // Each file starts a workerd of its own; more at once than cores would only make them wait. One that failed must not
+    // keep everyone waiting, be it for a test that never ends or for what it left open.
+    let flags = ["--test", "--test-concurrency=2", "--test-timeout=600000", "--test-force-exit"];
+    passes(node(workspace)?.command().args(flags).arg(tests))
 }
 
 fn demo(workspace: &Workspace) -> Outcome<Passed> {

@@ -25,7 +25,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::replay;
+use super::{replay, risk};
 use crate::crypto::sha256_parts;
 use crate::time::UnixMillis;
 pub use draft::Draft;
@@ -69,6 +69,9 @@ pub struct Call {
     /// What it wants, in order; at most [`MAX_OPS`].
     #[serde(rename = "o")]
     pub ops: Vec<Op>,
+    /// Whether it was made before, and nobody knows what came of it.
+    #[serde(rename = "g", default, skip_serializing_if = "core::ops::Not::not")]
+    pub is_again: bool,
 }
 
 /// One operation on a subject's state.
@@ -77,6 +80,8 @@ pub struct Call {
 pub enum Op {
     /// Records a proof that may be accepted once.
     Replay(replay::Ask),
+    /// Takes in what was observed of a request. Refuses nothing; what follows is up to who asks.
+    Observe(risk::Ask),
 }
 
 /// What came of one operation.
@@ -85,6 +90,8 @@ pub enum Op {
 pub enum OpReply {
     /// Whether the proof is new.
     Replay(replay::Answer),
+    /// What the subject's risk is.
+    Observe(risk::Assessment),
     /// What is stored cannot be read, so that nothing can be said.
     Damaged,
 }
@@ -108,22 +115,29 @@ pub struct SubjectCall {
 }
 
 impl Op {
-    fn judge<R: Rows>(&self, request: RequestId, draft: &mut Draft<'_, R>) -> Result<OpReply, R::Error> {
+    fn judge<R: Rows>(&self, call: &Call, draft: &mut Draft<'_, R>) -> Result<OpReply, R::Error> {
         match self {
-            Self::Replay(ask) => ask.judge(request, draft).map(OpReply::Replay),
+            Self::Replay(ask) => ask.judge(call, draft).map(OpReply::Replay),
+            Self::Observe(ask) => ask.judge(call.request, draft).map(OpReply::Observe),
         }
     }
 
     /// Whether it is written although another operation of the call was not accepted: it observes, and takes nothing.
     fn is_written_always(&self) -> bool {
         match self {
-            Self::Replay(_) => false,
+            // Of a proof that was used before nothing is observed: whoever has seen it may have sent it.
+            Self::Replay(_) | Self::Observe(_) => false,
         }
     }
 
     /// Whether this is an answer to it.
     fn is_answered_by(&self, answer: &OpReply) -> bool {
-        matches!((self, answer), (_, OpReply::Damaged) | (Self::Replay(_), OpReply::Replay(_)))
+        matches!(
+            (self, answer),
+            (_, OpReply::Damaged)
+                | (Self::Replay(_), OpReply::Replay(_))
+                | (Self::Observe(_), OpReply::Observe(_))
+        )
     }
 }
 
@@ -133,12 +147,25 @@ impl OpReply {
     pub fn accepts(&self) -> bool {
         match self {
             Self::Replay(answer) => *answer == replay::Answer::New,
+            Self::Observe(_) => true,
             Self::Damaged => false,
         }
     }
 }
 
 impl Call {
+    /// What a request wants.
+    #[must_use]
+    pub fn new(request: RequestId, ops: Vec<Op>) -> Self {
+        Self { request, ops, is_again: false }
+    }
+
+    /// The same, where nobody knows what came of it.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        Self { is_again: true, ..self.clone() }
+    }
+
     /// The call as an object gets it; `None` where that is none.
     #[must_use]
     pub fn from_json(text: &str) -> Option<Self> {
@@ -182,7 +209,7 @@ pub fn apply<R: Rows>(rows: &mut R, call: &Call, now: UnixMillis) -> Result<Repl
     let mut answers = Vec::with_capacity(call.ops.len());
     for op in &call.ops {
         draft.begin();
-        answers.push(op.judge(call.request, &mut draft)?);
+        answers.push(op.judge(call, &mut draft)?);
     }
     let is_accepted = answers.iter().all(OpReply::accepts);
     let is_written = |op: usize| is_accepted || call.ops.get(op).is_some_and(Op::is_written_always);

@@ -10,6 +10,10 @@ use crate::time::UnixMillis;
 pub enum Kind {
     /// A proof that was accepted.
     Replay = 1,
+    /// The risk of the subject.
+    Risk = 6,
+    /// A refused request that its risk has counted.
+    RiskMark = 7,
 }
 
 impl Kind {
