@@ -22,6 +22,7 @@
 export type {
   Agent,
   Allowed,
+  Budget,
   Decision,
   Evidence,
   Guarantees,
@@ -34,7 +35,7 @@ export type {
 export type { AgentsReader, DenyListReader } from "./agents.js";
 export { type CertificateDescriptor, type ClientDescriptor, clientOf } from "./client.js";
 export { CountersignError, type ErrorCode } from "./error.js";
-export { createGate, type Gate, type GateOptions } from "./gate.js";
+export { createGate, type Gate, type GateOptions, type OriginAnswer } from "./gate.js";
 export type { FieldLines, RequestDescriptor } from "./request.js";
 export {
   type AcceptedSignature,

@@ -8,8 +8,8 @@ use core::time::Duration;
 
 use super::signatures::Signatures;
 use super::{
-    Admin, Config, ConfigError, Delegation, Disclosure, Dpop, Events, Issuer, MAX_ENTRIES, NonceConfig,
-    ReplayConfig, Resource, Span, VerifiedConfig, list,
+    Admin, Budget, Config, ConfigError, Delegation, Disclosure, Dpop, Events, Issuer, MAX_ENTRIES,
+    NonceConfig, ReplayConfig, Resource, Span, VerifiedConfig, list,
 };
 use crate::crypto::{Algorithm, SharedKey};
 use crate::delegation::details::DetailsType;
@@ -51,6 +51,7 @@ pub struct Gate {
     admin: Option<Admin>,
     denied: Arc<DenyList>,
     routes: Vec<Route>,
+    budgets: Vec<Budget>,
     pub(crate) resources: Vec<Resource>,
 }
 
@@ -115,6 +116,7 @@ impl Gate {
             admin: faults.admin(config),
             denied: faults.denied(config),
             routes: faults.routes(config),
+            budgets: faults.budgets(config),
             resources: Vec::new(),
         };
         gate.resources = faults.resources(config, &gate.public_origins);
@@ -180,7 +182,8 @@ impl Gate {
     /// such a gate; it would refuse every request to that route.
     #[must_use]
     pub fn needs_subjects(&self) -> bool {
-        self.routes.iter().any(|route| route.replay == ReplayConfig::Exact)
+        let needs = |route: &Route| route.replay == ReplayConfig::Exact || !route.spending.budgets.is_empty();
+        self.routes.iter().any(needs)
     }
 
     /// What makes nonces.
@@ -320,6 +323,12 @@ impl Gate {
     #[must_use]
     pub fn routes(&self) -> &[Route] {
         &self.routes
+    }
+
+    /// The budgets that routes spend from.
+    #[must_use]
+    pub fn budgets(&self) -> &[Budget] {
+        &self.budgets
     }
 
     /// The directory that an agent names, under the rules of this gate.

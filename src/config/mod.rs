@@ -6,6 +6,7 @@
 //! route.
 
 mod agents;
+mod budget;
 mod delegation;
 mod deny;
 mod dpop;
@@ -25,6 +26,8 @@ mod status_list;
 
 pub(crate) use agents::MAX_CONFIGURED_AGENTS;
 pub use agents::{Admin, AdminConfig, AgentConfig, AgentKeyConfig};
+pub(crate) use budget::Spending;
+pub use budget::{Budget, BudgetConfig};
 pub(crate) use delegation::{Delegation, TaskSource};
 pub use delegation::{DelegationConfig, DetailsConfig, Link, MatchingConfig, ScopesConfig, TaskConfig};
 pub use deny::{DenyConfig, RevocationConfig};
@@ -148,6 +151,9 @@ pub struct Config {
     /// How far a token is believed about who sent an agent, and for what. Default: that of each of its fields.
     #[serde(default)]
     pub delegation: DelegationConfig,
+    /// What may be spent, by whom and in which time; routes name these. Default: none. Range: 0 to 64 entries.
+    #[serde(default)]
+    pub budgets: Vec<BudgetConfig>,
     /// What is guarded, and how. The first match decides; a request that matches none is refused.
     /// Range: 1 to 1024 entries.
     pub routes: Vec<RouteConfig>,

@@ -32,6 +32,7 @@ mod policy;
 mod present;
 mod record;
 mod signer;
+mod spending;
 mod standing;
 mod status;
 mod subjects;
@@ -50,8 +51,8 @@ use core::time::Duration;
 use crate::config::{Gate, PublicOrigin};
 use crate::crypto::SignatureCheck;
 use crate::decision::{
-    self, CheckResult, DECISION_FIELD, Decision, Evidence, Guarantees, Outcome, PROBLEM_JSON, RateGuarantee,
-    ReplayGuarantee, RiskView,
+    self, BudgetView, CheckResult, DECISION_FIELD, Decision, Evidence, Guarantees, Outcome, PROBLEM_JSON,
+    RateGuarantee, ReplayGuarantee, RiskView,
 };
 use crate::event::{Event, RiskEvent, Subject};
 use crate::keys::KeySource;
@@ -63,12 +64,14 @@ use crate::request::RequestView;
 use crate::revocation::Inquiry;
 use crate::signature::explain::Explanation;
 use crate::signature::{Message, digest};
+use crate::state::budget::Reservations;
 use crate::state::rate::{self, Quota};
 use crate::state::risk::{self, Level, Risk, UNIDENTIFIED};
 use crate::state::subject::{Reply, SubjectCall};
 use crate::time::UnixMillis;
 use present::AuthScheme;
 use record::Recording;
+pub(crate) use ulid::{bits as ulid_bits, text as ulid_text};
 use verify::{Verification, Verified};
 
 /// What a session needs next.
@@ -138,6 +141,9 @@ pub struct Conclusion {
     pub inquiries: Vec<Inquiry>,
     /// Subjects whose objects should be called after the response. Nobody needs to know what they say.
     pub after: Vec<SubjectCall>,
+    /// What is reserved of budgets, to be settled by what the origin answers ([`Reservations::settle`]). `None` where
+    /// nothing is.
+    pub reservations: Option<Reservations>,
 }
 
 impl From<Decision> for Conclusion {
@@ -153,6 +159,7 @@ impl From<Decision> for Conclusion {
             store: None,
             inquiries: Vec::new(),
             after: Vec::new(),
+            reservations: None,
         }
     }
 }
@@ -193,6 +200,8 @@ pub struct Session {
     refresh_denials: bool,
     inquiries: Vec<Inquiry>,
     after: Vec<SubjectCall>,
+    reservations: Option<Reservations>,
+    budgets: Vec<BudgetView>,
     explanation: Option<Explanation>,
     nonce: Option<nonce::Nonce>,
 }
@@ -214,7 +223,7 @@ impl Session {
             verified: Verified::default(),
             content: None,
             evidence: Vec::new(),
-            guarantees: Guarantees { replay: ReplayGuarantee::None, rate: RateGuarantee::None },
+            guarantees: Guarantees { replay: ReplayGuarantee::None, rate: RateGuarantee::None, budget: None },
             fields: Vec::new(),
             tell: Vec::new(),
             refresh: Vec::new(),
@@ -222,6 +231,8 @@ impl Session {
             refresh_denials: false,
             inquiries: Vec::new(),
             after: Vec::new(),
+            reservations: None,
+            budgets: Vec::new(),
             explanation: None,
             nonce: None,
         }
@@ -245,7 +256,8 @@ impl Session {
             scope: Vec::new(),
             revocation: Vec::new(),
             evidence: Vec::from([evidence("request", Some(reason), None)]),
-            guarantees: Guarantees { replay: ReplayGuarantee::None, rate: RateGuarantee::None },
+            guarantees: Guarantees { replay: ReplayGuarantee::None, rate: RateGuarantee::None, budget: None },
+            budget: Vec::new(),
             risk: RiskView {
                 score: 0,
                 level: Level::Low,
@@ -492,6 +504,7 @@ impl Session {
             revocation: self.verified.revocation.clone(),
             evidence: core::mem::take(&mut self.evidence),
             guarantees: self.guarantees,
+            budget: if enforced.is_some() { Vec::new() } else { core::mem::take(&mut self.budgets) },
             risk,
             explanation: self
                 .verified
@@ -516,6 +529,7 @@ impl Session {
         let store = self.verified.to_store.take().filter(|source| memory.must_store(source));
         let (refresh_agents, refresh_denials) = (self.refresh_agents, self.refresh_denials);
         let inquiries = core::mem::take(&mut self.inquiries);
+        let reservations = self.conclude_spending(enforced.is_some());
         let after = core::mem::take(&mut self.after);
         Step::Done(Box::new(Conclusion {
             decision,
@@ -527,6 +541,7 @@ impl Session {
             store,
             inquiries,
             after,
+            reservations,
         }))
     }
 

@@ -11,8 +11,10 @@
 //! [`Session::unavailable`]. What is to be done after the response goes to [`Session::afterwards`].
 
 use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use super::spending::Spending;
 use super::verify::SingleUse;
 use super::{Answer, Session, Step, evidence};
 use crate::config::{ReplayConfig, Unavailability};
@@ -34,6 +36,8 @@ pub(super) enum Recording {
     Keys(Pending),
     /// The others were asked.
     Others(Pending),
+    /// A budget was asked.
+    Spending(Box<Spending>),
 }
 
 /// What was asked, with what is recorded here once the answers are there.
@@ -108,6 +112,7 @@ pub(super) struct Answered {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Checked {
     Replay,
+    Budget,
 }
 
 impl Checked {
@@ -115,6 +120,7 @@ impl Checked {
     fn name(self) -> (&'static str, Reason) {
         match self {
             Self::Replay => ("replay", Reason::ReplayUnavailable),
+            Self::Budget => ("budget", Reason::BudgetUnavailable),
         }
     }
 }
@@ -150,8 +156,9 @@ impl Session {
             Recording::Others(Pending { round, limits }) => {
                 self.judge(round, memory, now, replies)?;
                 self.count(memory, now, &limits);
-                return Ok(None);
+                return self.begin_spending(now);
             }
+            Recording::Spending(spending) => return self.go_on_spending(*spending, now, replies),
         };
         let mut round = Round::default();
         self.plan_others(&mut round);
@@ -160,7 +167,7 @@ impl Session {
             return Ok(Some((Recording::Others(Pending { round, limits }), Step::State(calls))));
         }
         self.count(memory, now, &limits);
-        Ok(None)
+        self.begin_spending(now)
     }
 
     /// What is asked of keys: first of each that made a proof.
@@ -212,6 +219,7 @@ impl Session {
         let on_unavailable = self.route().map(|route| route.on_unavailable).unwrap_or_default();
         let answer = match checked {
             Checked::Replay => on_unavailable.replay,
+            Checked::Budget => on_unavailable.budget,
         };
         match answer {
             Unavailability::Deny => {

@@ -10,7 +10,7 @@ use core::time::Duration;
 
 use super::Policy;
 use super::mcp::Mcp;
-use crate::config::{NonceConfig, OnUnavailableConfig, PerList, ReplayConfig, TaskSource};
+use crate::config::{NonceConfig, OnUnavailableConfig, PerList, ReplayConfig, Spending, TaskSource};
 use crate::request::is_token_byte;
 use crate::signature::Component;
 use crate::state::rate::Quota;
@@ -38,6 +38,8 @@ pub struct Route {
     pub(crate) mcp: Option<Mcp>,
     pub(crate) step_up: StepUp,
     pub(crate) policy: Policy,
+    /// The budgets that requests are spent from.
+    pub(crate) spending: Spending,
     /// Where a request names the task that its token must be for.
     pub(crate) task: Option<TaskSource>,
     /// Whether a token passes of which cannot be found out whether it is revoked.
@@ -76,6 +78,7 @@ impl Route {
             task: None,
             reads_client: false,
             policy: Policy::default(),
+            spending: Spending::default(),
             allows_unknown_revocation: false,
             on_unavailable: OnUnavailableConfig::default(),
         }

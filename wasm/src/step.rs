@@ -5,6 +5,7 @@ use countersign::crypto::SignatureCheck;
 use countersign::engine;
 use countersign::keys::KeySource;
 use countersign::revocation::{Inquiry, Signing};
+use countersign::state::budget::Reservations;
 use countersign::state::subject::SubjectCall;
 use js_sys::{Object, Uint8Array};
 use wasm_bindgen::JsCast;
@@ -41,6 +42,8 @@ export type Step =
       readonly inquiries: readonly Inquiry[];
       /** Subjects to call after the response; nobody needs to know what they say. */
       readonly after: readonly SubjectCall[];
+      /** What is reserved of budgets, for `settle` once the origin has answered. */
+      readonly reservations: string | undefined;
     };
 
 /** A call to the state of one subject. */
@@ -130,8 +133,13 @@ extern "C" {
     fn set_calls(this: &Step, calls: Vec<StateCall>);
     #[wasm_bindgen(method, setter)]
     fn set_after(this: &Step, after: Vec<StateCall>);
+    #[wasm_bindgen(method, setter)]
+    fn set_reservations(this: &Step, reservations: Option<String>);
 
-    type StateCall;
+    /// A call to the state of one subject.
+    #[wasm_bindgen(typescript_type = "SubjectCall")]
+    #[derive(Debug)]
+    pub type StateCall;
     #[wasm_bindgen(method, setter)]
     fn set_subject(this: &StateCall, subject: &str);
     #[wasm_bindgen(method, setter)]
@@ -221,6 +229,7 @@ pub(crate) fn to_js(step: engine::Step, memory: &mut Memory, disclosure: Disclos
             value.set_refresh_denials(conclusion.refresh_denials);
             value.set_inquiries(inquiries_to_js(conclusion.inquiries, memory));
             value.set_after(conclusion.after.iter().map(call_to_js).collect());
+            value.set_reservations(conclusion.reservations.as_ref().map(Reservations::to_json));
             "done"
         }
     };
@@ -228,7 +237,7 @@ pub(crate) fn to_js(step: engine::Step, memory: &mut Memory, disclosure: Disclos
     value
 }
 
-fn call_to_js(asked: &SubjectCall) -> StateCall {
+pub(crate) fn call_to_js(asked: &SubjectCall) -> StateCall {
     let value: StateCall = Object::new().unchecked_into();
     value.set_subject(&asked.subject.to_string());
     value.set_call(&asked.call.to_json());

@@ -7,6 +7,7 @@ use std::time::Duration;
 use countersign::decision::Decision;
 use countersign::engine::{Answer, Conclusion, Session, Step};
 use countersign::reason::Reason;
+use countersign::state::budget::OriginAnswer;
 use web_sys::{Request, Response};
 use worker::{Context, Delay, Env, Result, console_log};
 
@@ -38,6 +39,7 @@ pub(crate) async fn answer(request: Request, env: &Env, context: Context) -> Res
         store,
         inquiries,
         after,
+        reservations,
     } = conclusion;
     for event in &events {
         events::push(&isolate, isolate.gate.claims(event), &context);
@@ -69,7 +71,13 @@ pub(crate) async fn answer(request: Request, env: &Env, context: Context) -> Res
     if decision.is_allowed() && admin::is_asked_by(&isolate, &decision) {
         admin::answer(&isolate, &request, body, &decision, env, &context).await
     } else if decision.is_allowed() {
-        origin::forward(&isolate, &request, body, &decision).await
+        let settle = |answer: &OriginAnswer<'_>| {
+            let calls = reservations.map(|reservations| reservations.settle(answer));
+            if let Some(calls) = calls.filter(|calls| !calls.is_empty()) {
+                subject::tell(env, calls, &context);
+            }
+        };
+        origin::forward(&isolate, &request, body, &decision, settle).await
     } else {
         refuse(&isolate, &decision)
     }

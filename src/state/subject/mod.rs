@@ -20,12 +20,13 @@ mod name;
 mod rows;
 mod wire;
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::replay;
+use super::{budget, replay};
 use crate::crypto::sha256_parts;
 use crate::time::UnixMillis;
 pub use draft::Draft;
@@ -77,6 +78,14 @@ pub struct Call {
 pub enum Op {
     /// Records a proof that may be accepted once.
     Replay(replay::Ask),
+    /// Sets an amount of a budget aside.
+    Reserve(budget::Reserve),
+    /// Says what became of a request that an amount was set aside for.
+    Settle(budget::Settle),
+    /// An administrator's word on what is held.
+    Reconcile(budget::Reconcile),
+    /// Asks how a budget stands.
+    Budget(budget::Show),
 }
 
 /// What came of one operation.
@@ -85,6 +94,14 @@ pub enum Op {
 pub enum OpReply {
     /// Whether the proof is new.
     Replay(replay::Answer),
+    /// Whether the amount is set aside.
+    Reserve(budget::Reserved),
+    /// How the reservation stands.
+    Settle(budget::Settled),
+    /// Whether it is reconciled.
+    Reconcile(budget::Reconciled),
+    /// How the budget stands.
+    Budget(Box<budget::AccountView>),
     /// What is stored cannot be read, so that nothing can be said.
     Damaged,
 }
@@ -111,19 +128,36 @@ impl Op {
     fn judge<R: Rows>(&self, request: RequestId, draft: &mut Draft<'_, R>) -> Result<OpReply, R::Error> {
         match self {
             Self::Replay(ask) => ask.judge(request, draft).map(OpReply::Replay),
+            Self::Reserve(reserve) => reserve.judge(draft).map(OpReply::Reserve),
+            Self::Settle(settle) => settle.judge(draft).map(OpReply::Settle),
+            Self::Reconcile(reconcile) => reconcile.judge(draft).map(OpReply::Reconcile),
+            Self::Budget(show) => {
+                let view = show.judge(draft)?;
+                Ok(view.map_or(OpReply::Damaged, |view| OpReply::Budget(Box::new(view))))
+            }
         }
     }
 
     /// Whether it is written although another operation of the call was not accepted: it observes, and takes nothing.
     fn is_written_always(&self) -> bool {
         match self {
-            Self::Replay(_) => false,
+            Self::Replay(_) | Self::Reserve(_) | Self::Settle(_) | Self::Reconcile(_) | Self::Budget(_) => {
+                false
+            }
         }
     }
 
     /// Whether this is an answer to it.
     fn is_answered_by(&self, answer: &OpReply) -> bool {
-        matches!((self, answer), (_, OpReply::Damaged) | (Self::Replay(_), OpReply::Replay(_)))
+        matches!(
+            (self, answer),
+            (_, OpReply::Damaged)
+                | (Self::Replay(_), OpReply::Replay(_))
+                | (Self::Reserve(_), OpReply::Reserve(_))
+                | (Self::Settle(_), OpReply::Settle(_))
+                | (Self::Reconcile(_), OpReply::Reconcile(_))
+                | (Self::Budget(_), OpReply::Budget(_))
+        )
     }
 }
 
@@ -133,6 +167,10 @@ impl OpReply {
     pub fn accepts(&self) -> bool {
         match self {
             Self::Replay(answer) => *answer == replay::Answer::New,
+            Self::Reserve(reserved) => !matches!(reserved, budget::Reserved::Refused(_)),
+            // Each settlement is of a reservation of its own: none waits for another.
+            Self::Settle(_) | Self::Budget(_) => true,
+            Self::Reconcile(reconciled) => matches!(reconciled, budget::Reconciled::Done(_)),
             Self::Damaged => false,
         }
     }
@@ -152,6 +190,13 @@ impl Call {
     #[must_use]
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// Whether a host that gets no answer should try again after the response: what this says is not said by anybody
+    /// else, and until then money stays held.
+    #[must_use]
+    pub fn is_worth_repeating(&self) -> bool {
+        self.ops.iter().any(|op| matches!(op, Op::Settle(_)))
     }
 }
 
