@@ -12,6 +12,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod audit;
 pub mod client;
 pub mod config;
 pub mod crypto;
@@ -26,6 +27,7 @@ pub mod jose;
 pub mod keys;
 pub mod mcp;
 pub mod memory;
+pub mod metrics;
 pub mod mtls;
 pub mod net;
 pub mod policy;

@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use countersign::state::budget::settlement::Line;
 use countersign::state::budget::{
     AccountTerms, AccountView, AttemptId, Fingerprint, HeldState, NEVER, OriginAnswer, Period, Reconcile,
-    Reconciled, Refusal, ReservationId, Reservations, Reserve, Reserved, Show, Terms, Verdict,
+    Reconciled, Refusal, ReservationId, Reservations, Reserve, Reserved, Show, Spent, Terms, Verdict,
 };
 use countersign::state::subject::{
     Call, MemorySubjects, Op, OpReply, RequestId, SubjectCall, SubjectKind, SubjectName,
@@ -247,10 +247,11 @@ impl World {
                     let reconcile = Reconcile {
                         account: format!("{}/EUR", NAMES[level]),
                         request: held.reservation,
-                        spent: spent.map(|spent| spent.min(held.amount)),
+                        spent: spent.map_or(Spent::Nothing, |spent| Spent::Amount(spent.min(held.amount))),
                     };
                     let answer = self.ask(object(level, agent), &call(0, Op::Reconcile(reconcile)));
-                    assert_eq!(answer, OpReply::Reconcile(Reconciled::Done(held.amount)));
+                    let done = matches!(answer, OpReply::Reconcile(Reconciled::Done { reserved, .. }) if reserved == held.amount);
+                    assert!(done, "{answer:?}");
                 }
             }
         }
@@ -539,7 +540,7 @@ mod one_account {
             let reconcile = Reconcile { account: "agent/EUR".into(), request: ask.id(), spent };
             world.ask(object(0, AGENT), &call(9, Op::Reconcile(reconcile)))
         };
-        assert_eq!(reconcile(&mut world, None), OpReply::Reconcile(Reconciled::UnderWay));
+        assert_eq!(reconcile(&mut world, Spent::Nothing), OpReply::Reconcile(Reconciled::UnderWay));
         world.now += LIFETIME;
         let view = world.show(0, AGENT);
         assert_eq!((view.reserved, view.held, view.remaining), (0, 10, 40));
@@ -547,9 +548,10 @@ mod one_account {
         assert_eq!(view.reservations[0].decision, "00000000000000000000000001");
         world.now += 365 * 24 * 60 * 60 * 1000;
         assert_eq!(counts(&mut world), (0, 0, 10));
-        assert_eq!(reconcile(&mut world, Some(11)), OpReply::Reconcile(Reconciled::AboveReserved));
-        assert_eq!(reconcile(&mut world, Some(3)), OpReply::Reconcile(Reconciled::Done(10)));
-        assert_eq!(reconcile(&mut world, None), OpReply::Reconcile(Reconciled::NotFound));
+        assert_eq!(reconcile(&mut world, Spent::Amount(11)), OpReply::Reconcile(Reconciled::AboveReserved));
+        let done = Reconciled::Done { reserved: 10, committed: 3 };
+        assert_eq!(reconcile(&mut world, Spent::Amount(3)), OpReply::Reconcile(done));
+        assert_eq!(reconcile(&mut world, Spent::All), OpReply::Reconcile(Reconciled::NotFound));
         assert_eq!(counts(&mut world), (3, 0, 0));
     }
 

@@ -10,7 +10,7 @@ use crate::{Failure, Report};
 pub(crate) struct Command {
     /// One or two words.
     pub(crate) name: &'static str,
-    /// The names of its operands, all of which must be given.
+    /// The names of its operands, all of which must be given. What is named with `…` at its end may be several.
     pub(crate) operands: &'static [&'static str],
     /// The options it takes.
     pub(crate) options: &'static [Opt],
@@ -95,6 +95,11 @@ impl Input {
         self.operands.get(index).map_or("", String::as_str)
     }
 
+    /// All operands, in order.
+    pub(crate) fn operands(&self) -> &[String] {
+        &self.operands
+    }
+
     /// Whether an option was given.
     pub(crate) fn has(&self, option: &str) -> bool {
         self.value(option).is_some()
@@ -155,7 +160,8 @@ impl Command {
         if let Some(missing) = self.operands.get(operands.len()) {
             return misused(format!("{} needs {missing}", self.name));
         }
-        if let Some(extra) = operands.get(self.operands.len()) {
+        let takes_more = self.operands.last().is_some_and(|last| last.ends_with('…'));
+        if let Some(extra) = operands.get(self.operands.len()).filter(|_| !takes_more) {
             return misused(format!("{} does not take {extra:?}", self.name));
         }
         Ok(Input { operands: operands.to_vec(), options: taken })
@@ -219,6 +225,7 @@ mod tests {
     const COMMANDS: &[Command] = &[
         command("a b", &["FILE"], &[flag("json")]),
         command("c", &[], &[]),
+        command("e", &["FILE…"], &[]),
         command("d", &[], &[required("key", "FILE"), optional("now", "UNIX"), repeated("require", "C")]),
     ];
 
@@ -254,6 +261,15 @@ mod tests {
     }
 
     #[test]
+    fn some_operands_may_be_several() {
+        for (line, operands) in [("e x", &["x"][..]), ("e x y - z", &["x", "y", "-", "z"])] {
+            let Ok(Arguments::Run(_, input)) = parse(line) else { panic!("{line}") };
+            assert_eq!(input.operands(), operands);
+        }
+        assert_eq!(refusal("e"), "e needs FILE…\nusage: countersign e FILE…");
+    }
+
+    #[test]
     fn what_a_command_does_not_take_is_refused_with_its_usage() {
         assert_eq!(refusal("a b"), "a b needs FILE\nusage: countersign a b FILE [--json]");
         assert!(refusal("a b x y").starts_with("a b does not take \"y\"\n"));
@@ -264,9 +280,9 @@ mod tests {
 
     #[test]
     fn what_names_no_command_says_which_there_are() {
-        assert_eq!(refusal(""), "needs a command: a b, c, d; --help says more");
+        assert_eq!(refusal(""), "needs a command: a b, c, e, d; --help says more");
         assert_eq!(refusal("a"), "needs a command: a b; --help says more");
-        assert!(refusal("e").starts_with("no command \"e\""));
+        assert!(refusal("f").starts_with("no command \"f\""));
         assert!(refusal("a c").starts_with("no command \"a c\""));
     }
 

@@ -4,6 +4,7 @@
 //! Each command is a function from what was typed to what is printed ([`Report`]); only this file prints.
 
 mod arguments;
+mod audit;
 mod check;
 mod codes;
 mod exchange;
@@ -306,6 +307,36 @@ that is signed, and --request is the one it answers. - reads stdin.
         summary: "say of each rule whether it matches such a request, and why",
         details: POLICY_DETAILS,
         run: policy::explain,
+    },
+    Command {
+        name: "audit verify",
+        operands: &["FILE…"],
+        options: &[
+            required("keys", "JWKS"),
+            repeated("ledger", "FILE"),
+            optional("since", "UNIX"),
+            flag("json"),
+        ],
+        summary: "verify an audit log: that no line was edited, dropped, moved, repeated or inserted",
+        details: "\
+FILE is a part of the log, JSON lines; - reads stdin. Files are read one after another, in the order given;
+shards may be mixed, but the lines of one come in their order. What collects lines in another order can be
+sorted first:  LC_ALL=C sort -t, -k1,1 -k2.7,2n
+
+  --keys JWKS    the key set of the gate: /.well-known/countersign/jwks.json, or what `jwks` prints; the
+                 keys before a rotation too
+  --ledger FILE  what was written, as the gate says: a line each, signed, from
+                 /.well-known/countersign/audit, or lines of checkpoints that were kept. Without it, a
+                 log that was cut right behind a checkpoint, or without a whole shard, looks complete
+  --since UNIX   seconds since 1970: lines before it, where files begin with them, are not looked at, and
+                 shards may begin anywhere
+  --json         {\"outcome\", \"lines\", \"shards\": [{\"shard\", \"first\", \"last\", \"proven\", \"from\", \"to\",
+                 \"decisions\", \"lost\"}], \"faults\": [{\"at\", \"shard\", \"seq\", \"kind\"}], \"more_faults\"},
+                 or {\"error\"} where nothing could be looked at
+
+Prints proven, unproven (nothing is wrong, and lines stand behind the last checkpoint of their shard) or
+faulty, with each fault's file and line. Only proven exits with 0.",
+        run: audit::verify,
     },
 ];
 

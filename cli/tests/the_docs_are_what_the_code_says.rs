@@ -68,6 +68,19 @@ fn what_the_readme_adds_to_its_configuration_loads() {
 }
 
 #[test]
+fn what_the_guides_of_log_and_metrics_add_loads() {
+    let base = configurations("README.md").into_iter().map(|(_, text)| text).next().unwrap();
+    for file in ["docs/audit.md", "docs/metrics.md"] {
+        let blocks = configurations(file);
+        assert!(!blocks.is_empty(), "{file} shows none");
+        for (_, block) in blocks {
+            let checked = run_with(&["config", "check", "-"], &format!("{base}\n{block}"));
+            assert_eq!(checked.code, Some(0), "{file}: {block}: {}", checked.stdout);
+        }
+    }
+}
+
+#[test]
 fn every_code_is_listed_in_every_form() {
     let (text, markdown) = (run(&["codes"]).stdout, run(&["codes", "--markdown"]).stdout);
     let json: Value = serde_json::from_str(&run(&["codes", "--json"]).stdout).unwrap();

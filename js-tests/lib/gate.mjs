@@ -1,5 +1,6 @@
 // The gate: the built Worker in workerd, with the world around it redirected to loopback.
 import { existsSync } from "node:fs";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { Miniflare } from "miniflare";
 import { makeKey } from "./keys.mjs";
@@ -31,12 +32,15 @@ const OUTSIDE = `export default {
  * @property {boolean} [registry] `false` binds no registry of agents
  * @property {boolean} [subjects] `false` binds no objects for state by subject
  * @property {Record<string, string>} [secrets] more of the Worker's secrets, by their names
+ * @property {(gate: any) => any[]} [workers] the Workers that run, from the options of the usual one; requests from
+ *   outside go to the first
+ * @property {(line: string) => void} [onLog] takes each line that they log
  */
 
 /**
  * @param {GateOptions} options
  */
-export async function startGate({ config, port, hosts = {}, build = BUILD, registry = true, subjects = true, secrets = {} }) {
+export async function startGate({ config, port, hosts = {}, build = BUILD, registry = true, subjects = true, secrets = {}, workers = (gate) => [gate], onLog }) {
   if (!existsSync(`${build}/index.js`)) throw new Error(`no Worker in ${build}; run: cargo xtask build`);
   const signing = await makeKey("EdDSA");
   const miniflare = new Miniflare({
@@ -45,12 +49,13 @@ export async function startGate({ config, port, hosts = {}, build = BUILD, regis
     // The gate logs decisions; what prints to standard output is ours to say.
     handleRuntimeStdio: (/** @type {import("node:stream").Readable} */ stdout, /** @type {import("node:stream").Readable} */ stderr) => {
       for (const stream of [stdout, stderr]) {
-        if (process.env.GATE_LOG) stream.pipe(process.stderr);
+        if (onLog) createInterface({ input: stream }).on("line", onLog);
+        else if (process.env.GATE_LOG) stream.pipe(process.stderr);
         else stream.resume();
       }
     },
     workers: [
-      {
+      ...workers({
         name: "gate",
         modulesRoot: build,
         modules: [
@@ -71,7 +76,7 @@ export async function startGate({ config, port, hosts = {}, build = BUILD, regis
           ...(subjects && { SUBJECTS: { className: "Subject", useSQLite: true } }),
         },
         outboundService: "outside",
-      },
+      }),
       { name: "outside", modules: true, script: OUTSIDE, compatibilityDate: COMPATIBILITY_DATE, bindings: { HOSTS: hosts } },
     ],
   });
@@ -83,6 +88,8 @@ export async function startGate({ config, port, hosts = {}, build = BUILD, regis
     dispatch: (url, init) => miniflare.dispatchFetch(url, init),
     // Without the platform's own types, of which this is all that is missing, Miniflare's are not those of a namespace.
     kv: () => /** @type {Promise<any>} */ (miniflare.getKVNamespace("COUNTERSIGN_KV", "gate")),
+    /** What holds the Workers. */
+    miniflare: /** @type {any} */ (miniflare),
     close: () => miniflare.dispose(),
   };
 }

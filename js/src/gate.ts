@@ -4,6 +4,7 @@ import { ImportedKeys } from "./checks.js";
 import { coreClient } from "./client.js";
 import type { Decision, Problem } from "./decision.js";
 import { CountersignError } from "./error.js";
+import { EventTeller, type SecurityEvent } from "./event.js";
 import { entropy } from "./entropy.js";
 import { bringAnswers } from "./inquiries.js";
 import { askWith, bringKeys, type Host } from "./keys.js";
@@ -53,6 +54,8 @@ export interface GateOptions {
    * that it is exact for this one process alone. Other processes do not know of it, and a restart forgets it.
    */
   readonly state?: "memory";
+  /** Takes security events, as the claims of tokens. Nothing here delivers them; the Worker does. Default: nobody. */
+  readonly events?: (event: SecurityEvent) => void;
 }
 
 /** What the origin answered: its status and its field `Countersign-Budget`, nothing, or it was not even asked. */
@@ -83,6 +86,7 @@ class InProcessGate implements Gate {
   readonly #state: StateHost | undefined;
   /** What is reserved for decisions, as long as somebody has them. */
   readonly #reservations = new WeakMap<Decision, string>();
+  readonly #events: EventTeller | undefined;
 
   constructor(config: string | object, options: GateOptions) {
     const { fetch, log = () => {}, now = Date.now, agents, denyList } = options;
@@ -90,6 +94,8 @@ class InProcessGate implements Gate {
     const core = { gate: coreGate(config, options), memory: new Memory(seed) };
     this.#host = { ...core, imported: new ImportedKeys(), ask: askWith(fetch), log, now, agents, denyList };
     this.#state = options.state === "memory" ? memoryState(now) : undefined;
+    const { events } = options;
+    this.#events = events && new EventTeller(core.gate, core.memory, events, log);
   }
 
   async check(request: RequestDescriptor | Request): Promise<Decision> {
@@ -115,6 +121,7 @@ class InProcessGate implements Gate {
     if (next.refreshDenials) void bringDenials(this.#host);
     if (next.inquiries.length > 0) void bringAnswers(this.#host, next.inquiries);
     if (next.after.length > 0) void askSubjects(this.#state, next.after);
+    this.#events?.tell(next.events, now());
     const decision = JSON.parse(next.decision) as Decision;
     if (next.reservations !== undefined) this.#reservations.set(decision, next.reservations);
     return next.problem === undefined ? decision : { ...decision, problem: JSON.parse(next.problem) as Problem } as Decision;

@@ -14,7 +14,8 @@
  * A signature of one message can be verified or made without a gate: `verifySignature`, `signMessage`. So can one token
  * and one DPoP proof be verified: `verifyJwt`, `verifyDpopProof`.
  *
- * A gate decides and tells; it forwards nothing, sends no events and signs no assertions. Replays are refused and limits
+ * A gate decides and tells; it forwards nothing, signs no assertions, and gives events to its caller instead of sending
+ * them. Replays are refused and limits
  * counted for this process alone, as `decision.guarantees` says.
  *
  * @module
@@ -35,6 +36,7 @@ export type {
 export type { AgentsReader, DenyListReader } from "./agents.js";
 export { type CertificateDescriptor, type ClientDescriptor, clientOf } from "./client.js";
 export { CountersignError, type ErrorCode } from "./error.js";
+export type { SecurityEvent } from "./event.js";
 export { createGate, type Gate, type GateOptions, type OriginAnswer } from "./gate.js";
 export type { FieldLines, RequestDescriptor } from "./request.js";
 export {

@@ -26,4 +26,5 @@ export {
   TokenInspection,
   TokenKeys,
 } from "./wasm/countersign_wasm.js";
+export type { Gate as CoreGate, Memory as CoreMemory } from "./wasm/countersign_wasm.js";
 export type { Check, Inquiry, KeySource, Signing, Step, SubjectCall, UnsignedMessage } from "./wasm/countersign_wasm.js";

@@ -8,8 +8,8 @@ use core::time::Duration;
 
 use super::signatures::Signatures;
 use super::{
-    Admin, Budget, Config, ConfigError, Delegation, Disclosure, Dpop, Events, Issuer, MAX_ENTRIES,
-    NonceConfig, ReplayConfig, Resource, Span, VerifiedConfig, list,
+    Admin, Audit, Budget, Config, ConfigError, Delegation, Disclosure, Dpop, Events, Issuer, MAX_ENTRIES,
+    MetricsConfig, NonceConfig, ReplayConfig, Resource, Span, VerifiedConfig, list,
 };
 use crate::crypto::{Algorithm, SharedKey};
 use crate::delegation::details::DetailsType;
@@ -45,6 +45,8 @@ pub struct Gate {
     pub(crate) delegation: Delegation,
     pub(crate) risk: Thresholds,
     events: Option<Events>,
+    audit: Option<Audit>,
+    metrics: MetricsConfig,
     shared_keys: Vec<SharedKey>,
     nonces: Option<Nonces>,
     agents: Arc<Registry>,
@@ -110,6 +112,8 @@ impl Gate {
             delegation: faults.delegation(config),
             risk: faults.risk(config),
             events: faults.events(config),
+            audit: faults.audit(config.audit.as_ref()),
+            metrics: faults.metrics(&config.metrics),
             shared_keys: Vec::new(),
             nonces: None,
             agents: faults.agents(config),
@@ -261,6 +265,18 @@ impl Gate {
     pub fn claims(&self, event: &Event) -> serde_json::Value {
         let issuer = self.public_origins.first().map(PublicOrigin::url).unwrap_or_default();
         event.claims(&issuer, &self.origin)
+    }
+
+    /// How decisions are logged so that it can be proven.
+    #[must_use]
+    pub fn audit(&self) -> Option<&Audit> {
+        self.audit.as_ref()
+    }
+
+    /// How decisions are counted.
+    #[must_use]
+    pub fn metrics(&self) -> &MetricsConfig {
+        &self.metrics
     }
 
     /// The agents of the configuration.

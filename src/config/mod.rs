@@ -6,6 +6,7 @@
 //! route.
 
 mod agents;
+mod audit;
 mod budget;
 mod delegation;
 mod deny;
@@ -15,6 +16,7 @@ mod gate;
 mod introspection;
 mod issuers;
 mod mcp;
+mod metrics;
 mod mtls;
 mod per;
 mod policy;
@@ -26,6 +28,7 @@ mod status_list;
 
 pub(crate) use agents::MAX_CONFIGURED_AGENTS;
 pub use agents::{Admin, AdminConfig, AgentConfig, AgentKeyConfig};
+pub use audit::{Audit, AuditConfig, AuditLevel, AuditSink};
 pub(crate) use budget::Spending;
 pub use budget::{Budget, BudgetConfig};
 pub(crate) use delegation::{Delegation, TaskSource};
@@ -40,6 +43,7 @@ pub use introspection::{AudienceConfig, AuthenticationConfig, IntrospectionConfi
 pub(crate) use issuers::IssuerKeys;
 pub use issuers::{DiscoveryConfig, Issuer, IssuerConfig, ProfileConfig};
 pub use mcp::{McpConfig, McpOperationConfig};
+pub use metrics::MetricsConfig;
 pub use mtls::{MtlsConfig, VerifiedConfig};
 pub use per::{Per, PerList};
 pub use policy::{
@@ -134,6 +138,12 @@ pub struct Config {
     /// Where security events are sent. Without it they are only logged. Default: none.
     #[serde(default)]
     pub events: Option<EventsConfig>,
+    /// Where decisions are logged so that it can be proven. Default: nowhere; refusals go to the host's log.
+    #[serde(default)]
+    pub audit: Option<AuditConfig>,
+    /// How decisions are counted. Default: that of each of its fields.
+    #[serde(default)]
+    pub metrics: MetricsConfig,
     /// What is denied whoever vouches for it. Default: nothing.
     #[serde(default)]
     pub revocation: Option<RevocationConfig>,

@@ -71,6 +71,7 @@ use crate::state::subject::{Reply, SubjectCall};
 use crate::time::UnixMillis;
 use present::AuthScheme;
 use record::Recording;
+pub(crate) use subjects::text_of as subject_text;
 pub(crate) use ulid::{bits as ulid_bits, text as ulid_text};
 use verify::{Verification, Verified};
 

@@ -7,8 +7,9 @@ use countersign::memory;
 use countersign::revocation::{Inquiry, InquiryReading, InquiryResponse};
 use wasm_bindgen::prelude::*;
 
+use crate::gate::Gate;
 use crate::session::split;
-use crate::step::{Check, check_to_js};
+use crate::step::{Check, check_to_js, claims};
 use crate::unix_millis;
 
 /// What a process keeps between requests. Bounded, however many agents there are.
@@ -39,6 +40,22 @@ impl Memory {
             inquiries: BTreeMap::new(),
             answers: BTreeMap::new(),
         }
+    }
+
+    /// In how many milliseconds `takeRefusals` should be called; nothing where no request was refused since.
+    #[wasm_bindgen(js_name = refusalsDue)]
+    #[must_use]
+    pub fn refusals_due(&mut self, now: f64) -> Option<u32> {
+        let due = self.inner.refusals().due(unix_millis(now))?;
+        Some(u32::try_from(due.as_millis()).unwrap_or(u32::MAX))
+    }
+
+    /// How many requests were refused, as the claims of events, each in JSON.
+    #[wasm_bindgen(js_name = takeRefusals)]
+    #[must_use]
+    pub fn take_refusals(&mut self, gate: &Gate) -> Vec<String> {
+        let counted = self.inner.refusals().take();
+        claims(gate.inner(), &counted)
     }
 
     /// Whether the host may go to a source now: agents name directories themselves, and only so many new ones are

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use countersign::config::Disclosure;
+use countersign::config;
 use countersign::engine::{self, Answer, Conclusion};
+use countersign::event::Subject;
 use countersign::memory::LimitKey;
 use countersign::reason::Reason;
 use countersign::request::{Fields, RequestError, RequestView, Target};
@@ -22,7 +23,7 @@ use crate::unix_millis;
 pub struct Session {
     /// What cannot be viewed has its decision already.
     inner: Result<engine::Session, Option<Conclusion>>,
-    disclosure: Disclosure,
+    gate: Arc<config::Gate>,
     /// The limits that the host was asked for in the step before.
     asked: Vec<(LimitKey, Quota)>,
     /// The calls to subjects of the step before.
@@ -61,7 +62,7 @@ impl Session {
                 Err(Some(Conclusion::from(decision)))
             }
         };
-        Ok(Self { inner, disclosure: gate.inner().disclosure(), asked: Vec::new(), called: Vec::new() })
+        Ok(Self { inner, gate: Arc::clone(gate.inner()), asked: Vec::new(), called: Vec::new() })
     }
 
     /// The first step, and the one after `keys` and `wait`.
@@ -138,6 +139,10 @@ impl Session {
             Ok(session) => session.step(memory.inner(), unix_millis(now), answer),
             Err(conclusion) => {
                 let conclusion = conclusion.take().ok_or_else(|| JsError::new("the session is over"))?;
+                if let Some(reason) = conclusion.decision.reason {
+                    let refusals = memory.inner().refusals();
+                    refusals.count(Subject::Unidentified, reason, &conclusion.decision.id, unix_millis(now));
+                }
                 engine::Step::Done(Box::new(conclusion))
             }
         };
@@ -147,7 +152,7 @@ impl Session {
         if let engine::Step::State(called) = &next {
             self.called.clone_from(called);
         }
-        Ok(step::to_js(next, memory, self.disclosure))
+        Ok(step::to_js(next, memory, &self.gate))
     }
 }
 

@@ -1,8 +1,9 @@
 //! What a session needs next, and the decision, as plain JavaScript values.
 
-use countersign::config::Disclosure;
+use countersign::config::Gate;
 use countersign::crypto::SignatureCheck;
 use countersign::engine;
+use countersign::event::Event;
 use countersign::keys::KeySource;
 use countersign::revocation::{Inquiry, Signing};
 use countersign::state::budget::Reservations;
@@ -40,6 +41,8 @@ export type Step =
       readonly refreshDenials: boolean;
       /** What to ask after the response, as for `fetch`. */
       readonly inquiries: readonly Inquiry[];
+      /** The claims of events, each in JSON. */
+      readonly events: readonly string[];
       /** Subjects to call after the response; nobody needs to know what they say. */
       readonly after: readonly SubjectCall[];
       /** What is reserved of budgets, for `settle` once the origin has answered. */
@@ -130,6 +133,8 @@ extern "C" {
     #[wasm_bindgen(method, setter)]
     fn set_inquiries(this: &Step, inquiries: Vec<Question>);
     #[wasm_bindgen(method, setter)]
+    fn set_events(this: &Step, events: Vec<String>);
+    #[wasm_bindgen(method, setter)]
     fn set_calls(this: &Step, calls: Vec<StateCall>);
     #[wasm_bindgen(method, setter)]
     fn set_after(this: &Step, after: Vec<StateCall>);
@@ -193,7 +198,7 @@ extern "C" {
     fn set_salt_length(this: &Check, salt_length: Option<u32>);
 }
 
-pub(crate) fn to_js(step: engine::Step, memory: &mut Memory, disclosure: Disclosure) -> Step {
+pub(crate) fn to_js(step: engine::Step, memory: &mut Memory, gate: &Gate) -> Step {
     let value: Step = Object::new().unchecked_into();
     let kind = match step {
         engine::Step::Keys(sources) => {
@@ -222,8 +227,11 @@ pub(crate) fn to_js(step: engine::Step, memory: &mut Memory, disclosure: Disclos
         }
         engine::Step::Done(conclusion) => {
             let decision = conclusion.decision;
+            value.set_events(claims(gate, &conclusion.events));
             value.set_decision(&decision.to_json());
-            value.set_problem((!decision.is_allowed()).then(|| decision.problem(disclosure).to_string()));
+            value.set_problem(
+                (!decision.is_allowed()).then(|| decision.problem(gate.disclosure()).to_string()),
+            );
             value.set_refresh(sources_to_js(conclusion.refresh, memory));
             value.set_refresh_agents(conclusion.refresh_agents);
             value.set_refresh_denials(conclusion.refresh_denials);
@@ -235,6 +243,11 @@ pub(crate) fn to_js(step: engine::Step, memory: &mut Memory, disclosure: Disclos
     };
     value.set_step(kind);
     value
+}
+
+/// The claims of events, each in JSON.
+pub(crate) fn claims(gate: &Gate, events: &[Event]) -> Vec<String> {
+    events.iter().map(|event| gate.claims(event).to_string()).collect()
 }
 
 pub(crate) fn call_to_js(asked: &SubjectCall) -> StateCall {

@@ -1,21 +1,23 @@
 //! The admin API on its way through the gate: what a route let through goes to the registry, and the change it made
-//! to the log and the receiver of events. Bodies are read whole, within the core's bound.
+//! to this isolate; the registry itself tells it as an event. Bodies are read whole, within the core's bound.
 
 use std::rc::Rc;
 
 use countersign::config::{Admin, PublicOrigin};
 use countersign::decision::{Decision, PROBLEM_JSON};
-use countersign::registry::admin::{Answer, MAX_BODY_BYTES};
+use countersign::registry::admin::{Answer, MAX_BODY_BYTES, Request as AskedBy};
 use countersign::registry::{RegistryError, RegistryErrorKind};
 use countersign::request::Target;
+use countersign::state::budget::admin as budgets;
 use web_sys::{Request, Response};
 use worker::{Context, Env, Result, console_error};
 
 use crate::facts::{self, Body};
 use crate::isolate::Isolate;
+use crate::isolate::now;
 use crate::registry::{self, AdminRequest, Answered};
 use crate::well_known::respond;
-use crate::{events, isolate::now};
+use crate::{events, subject};
 
 /// Whether a request that goes through is one to the admin API.
 pub(crate) fn is_asked_by(isolate: &Isolate, decision: &Decision) -> bool {
@@ -34,14 +36,11 @@ pub(crate) async fn answer(
     let Ok(target) = Target::parse(request.url().split('#').next().unwrap_or_default()) else {
         return respond(400, "", &[]);
     };
-    let mut answered = ask(isolate, request, &target, body, decision, env)
+    let mut answered = ask(isolate, request, &target, body, decision, env, context)
         .await
-        .unwrap_or_else(|error| Answered::new(Answer::problem(&error, target.path()), None));
+        .unwrap_or_else(|error| Answered::new(Answer::problem(&error, target.path())));
     if let Some(denial) = answered.denied.take() {
         isolate.memory.borrow_mut().denied(denial);
-    }
-    if let Some(claims) = answered.event.take() {
-        events::push(isolate, claims, context);
     }
     let kind = if answered.status < 400 { "application/json" } else { PROBLEM_JSON };
     let mut fields = vec![("Content-Type", kind.to_owned()), ("Cache-Control", "no-store".to_owned())];
@@ -60,12 +59,13 @@ fn is_set(name: &str) -> bool {
 }
 
 async fn ask(
-    isolate: &Isolate,
+    isolate: &Rc<Isolate>,
     request: &Request,
     target: &Target,
     body: Body,
     decision: &Decision,
     env: &Env,
+    context: &Context,
 ) -> core::result::Result<Answered, RegistryError> {
     let admin = isolate.gate.admin().ok_or(RegistryErrorKind::PathUnknown)?;
     let actor = admin.actor(decision.principal.as_ref())?;
@@ -78,6 +78,18 @@ async fn ask(
         Body::TooLarge => return Err(RegistryErrorKind::BodyTooLarge.into()),
         Body::Untouched | Body::Unreadable => return Err(RegistryErrorKind::BodyMalformed.into()),
     };
+    if budgets::is_asked_at(target.path()) {
+        let request = AskedBy {
+            method: &request.method(),
+            path: target.path(),
+            query: target.query(),
+            if_match: None,
+            body: body.as_bytes(),
+            actor,
+            allow_loopback: isolate.gate.allow_loopback(),
+        };
+        return ask_budget(isolate, &request, decision, env, context).await;
+    }
     let if_match = request.headers().get("if-match").ok().flatten();
     let request = AdminRequest {
         method: &request.method(),
@@ -86,9 +98,28 @@ async fn ask(
         if_match: if_match.as_deref(),
         body: &body,
         actor: &actor,
+        decision: &decision.id,
     };
     Ok(registry::ask(env, &request).await.unwrap_or_else(|error| {
         console_error!("countersign cannot reach the registry of agents at {}: {error}", now().0);
         registry::unavailable(target.path())
     }))
+}
+
+/// Budgets are not of the registry: each account has an object of its own, which is asked, and the events go their way.
+async fn ask_budget(
+    isolate: &Rc<Isolate>,
+    request: &AskedBy<'_>,
+    decision: &Decision,
+    env: &Env,
+    context: &Context,
+) -> core::result::Result<Answered, RegistryError> {
+    let command = budgets::Command::parse(request, &isolate.gate, &decision.id, now())?;
+    let reply = match command.call() {
+        Some(call) => subject::ask(env, core::slice::from_ref(call)).await.into_iter().next().flatten(),
+        None => None,
+    };
+    let (answer, event) = command.answer(&isolate.gate, reply.as_ref(), &decision.id, now())?;
+    events::tell(isolate, env, event.as_slice(), context);
+    Ok(Answered::new(answer))
 }

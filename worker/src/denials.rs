@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 
+use countersign::event::Event;
 use countersign::registry::admin::{Answer, MAX_EVENTS, Request};
 use countersign::registry::copy::published;
 use countersign::revocation::admin::Command;
@@ -10,6 +11,7 @@ use countersign::revocation::ledger::{Changed, Denial, Ledger};
 use serde_json::Value;
 use worker::{Error, Result, SqlStorage, SqlStorageValue};
 
+use crate::events::unsent;
 use crate::isolate::{Isolate, now};
 use crate::registry::{Answered, KEPT_EVENTS, integer};
 
@@ -26,20 +28,21 @@ impl Denials {
         sql: &SqlStorage,
         isolate: &Isolate,
         request: &Request<'_>,
+        decision: &str,
     ) -> Result<Answered> {
         let command = match Command::parse(request, &isolate.gate, now()) {
             Ok(command) => command,
-            Err(error) => return Ok(Answered::new(Answer::problem(&error, request.path), None)),
+            Err(error) => return Ok(Answered::new(Answer::problem(&error, request.path))),
         };
         if let Command::Audit { after } = command {
-            return Ok(Answered::new(Answer::audit(&events(sql, after)?), None));
+            return Ok(Answered::new(Answer::audit(&events(sql, after)?)));
         }
         self.load(sql)?;
         let mut held = self.ledger.borrow_mut();
         let ledger = held.as_mut().ok_or_else(|| Error::from("there is no deny list"))?;
         match command.answer(ledger, now()) {
-            Err(error) => Ok(Answered::new(Answer::problem(&error, request.path), None)),
-            Ok((answer, None)) => Ok(Answered::new(answer, None)),
+            Err(error) => Ok(Answered::new(Answer::problem(&error, request.path))),
+            Ok((answer, None)) => Ok(Answered::new(answer)),
             Ok((answer, Some(changed))) => {
                 if let Err(error) = store(sql, &changed) {
                     // What the store has is what counts.
@@ -47,10 +50,9 @@ impl Denials {
                     return Err(error);
                 }
                 ledger.take(&changed);
-                let issuer =
-                    isolate.gate.public_origins().first().map(countersign::config::PublicOrigin::url);
-                let claims = changed.event.claims(&issuer.unwrap_or_default(), isolate.gate.origin());
-                Ok(Answered { denied: changed.put, ..Answered::new(answer, Some(claims)) })
+                let events = Event::of_revocation(&changed.event, decision);
+                unsent::add(sql, &events, |event| isolate.gate.claims(event))?;
+                Ok(Answered { denied: changed.put, ..Answered::new(answer) })
             }
         }
     }

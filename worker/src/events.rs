@@ -1,69 +1,82 @@
-//! Security events, pushed to where the configuration says (RFC 8935), after the response.
+//! Security events on their way to the receiver: written after the response, delivered from there.
+//!
+//! With a queue bound they go into it, and the platform brings them back to [`queue`] until they are delivered; without one,
+//! or where it does not take them, they wait in KV ([`outbox`]), from where the isolate itself tries once, and the cron until
+//! it succeeds. From the moment that one of the two has an event it is delivered at least once, under one `jti`. No
+//! request waits for any of it. An isolate that ends between a response and that moment takes its events with it; they
+//! are in the log, as each is logged first.
 
+pub(crate) mod outbox;
+mod push;
+pub(crate) mod queue;
+pub(crate) mod unsent;
+
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use countersign::config::Events;
-use countersign::event::SET_MEDIA_TYPE;
+use countersign::event::Event;
+use countersign::event::delivery::id;
+use countersign::time::UnixMillis;
 use serde_json::Value;
-use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
-use web_sys::{AbortSignal, Headers, RequestInit, RequestRedirect, Response, WorkerGlobalScope};
-use worker::{Context, Delay, console_error, console_log};
+use worker::{Context, Delay, Env, console_error, console_log};
 
-use crate::isolate::Isolate;
+use crate::isolate::{Isolate, now};
 
-/// Pauses before each further try. With the tries themselves they stay within the 30 s of `waitUntil`.
-const PAUSES: [Duration; 4] =
-    [Duration::from_millis(250), Duration::from_secs(1), Duration::from_secs(4), Duration::from_secs(8)];
-/// How long the receiver may take to answer.
-const TIMEOUT_MILLIS: u32 = 3_000;
+/// How long after counted refusals should have been told nobody is believed to be about to tell them: 5 s.
+const GRACE: Duration = Duration::from_secs(5);
 
-/// Logs an event, by its claims, and pushes it, trying again while the receiver may still take it.
-pub(crate) fn push(isolate: &Rc<Isolate>, claims: Value, context: &Context) {
-    let id = claims.get("jti").and_then(Value::as_str).unwrap_or_default().to_owned();
-    console_log!("{claims}");
-    let Some(url) = isolate.gate.events().map(Events::url).map(ToOwned::to_owned) else { return };
-    let Ok(token) = isolate.signer.event(claims) else { return };
+thread_local! {
+    /// Until when somebody is about to tell what was refused.
+    static PLANNED: Cell<UnixMillis> = const { Cell::new(UnixMillis(0)) };
+}
+
+/// Tells events after the response.
+pub(crate) fn tell(isolate: &Rc<Isolate>, env: &Env, events: &[Event], context: &Context) {
+    if events.is_empty() {
+        return;
+    }
+    let claims = events.iter().map(|event| isolate.gate.claims(event)).collect();
+    let (isolate, env) = (Rc::clone(isolate), env.clone());
     context.wait_until(async move {
-        for pause in PAUSES.into_iter().map(Some).chain([None]) {
-            match (post(&url, &token).await, pause) {
-                (Delivery::Accepted, _) => return,
-                (Delivery::Refused, _) | (_, None) => break,
-                (Delivery::Failed, Some(pause)) => Delay::from(pause).await,
-            }
-        }
-        console_error!("countersign could not deliver event {id}");
+        record(&isolate, &env, claims).await;
     });
 }
 
-enum Delivery {
-    Accepted,
-    /// The receiver does not want it (RFC 8935 §2.3); trying again would not change that.
-    Refused,
-    Failed,
-}
-
-async fn post(url: &str, token: &str) -> Delivery {
-    match try_post(url, token).await {
-        Some(200..=299) => Delivery::Accepted,
-        Some(400 | 401 | 403) => Delivery::Refused,
-        _ => Delivery::Failed,
+/// Tells what was refused, when that is due. One request in [`FLUSH_AFTER`](countersign::event::refusals::FLUSH_AFTER)
+/// waits for it, after its response.
+pub(crate) fn tell_refusals(isolate: &Rc<Isolate>, env: &Env, context: &Context) {
+    let now = now();
+    let Some(due) = isolate.memory.borrow_mut().refusals().due(now) else { return };
+    if PLANNED.get() > now {
+        return;
     }
+    PLANNED.set(now.plus(due + GRACE));
+    let (isolate, env) = (Rc::clone(isolate), env.clone());
+    context.wait_until(async move {
+        Delay::from(due).await;
+        PLANNED.set(UnixMillis(0));
+        let counted = isolate.memory.borrow_mut().refusals().take();
+        let claims = counted.iter().map(|event| isolate.gate.claims(event)).collect();
+        record(&isolate, &env, claims).await;
+    });
 }
 
-async fn try_post(url: &str, token: &str) -> Option<u16> {
-    let headers = Headers::new().ok()?;
-    headers.set("content-type", SET_MEDIA_TYPE).ok()?;
-    headers.set("accept", "application/json").ok()?;
-    let init = RequestInit::new();
-    init.set_method("POST");
-    init.set_headers(&headers);
-    init.set_redirect(RequestRedirect::Manual);
-    init.set_signal(Some(&AbortSignal::timeout_with_u32(TIMEOUT_MILLIS)));
-    init.set_body(&JsValue::from_str(token));
-    let scope = js_sys::global().unchecked_into::<WorkerGlobalScope>();
-    let response: Response =
-        JsFuture::from(scope.fetch_with_str_and_init(url, &init)).await.ok()?.dyn_into().ok()?;
-    Some(response.status())
+/// Logs events, and puts them where they wait for delivery. Answers whether they are there, or need not be.
+pub(crate) async fn record(isolate: &Isolate, env: &Env, claims: Vec<Value>) -> bool {
+    for event in &claims {
+        console_log!("{event}");
+    }
+    if isolate.gate.events().is_none() || claims.is_empty() {
+        return true;
+    }
+    let left = queue::send(env, claims).await;
+    if left.is_empty() {
+        return true;
+    }
+    let lost = outbox::put(isolate, env, left).await;
+    for event in &lost {
+        console_error!("countersign could not keep event {}", id(event).unwrap_or_default());
+    }
+    lost.is_empty()
 }

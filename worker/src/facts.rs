@@ -33,16 +33,24 @@ pub(crate) fn with_client(view: RequestView, request: &Request, gate: &Gate) -> 
     let cf = member(request, "cf");
     // The platform sets this field itself, whatever the client sent under its name.
     let address = view.fields().combined("cf-connecting-ip");
-    let asn = member(&cf, "asn").as_f64().filter(|asn| (0.0..=f64::from(u32::MAX)).contains(asn));
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is in range")]
-    let asn = asn.map(|asn| asn as u32);
     let client = Client {
         address: address.as_deref().and_then(address_of),
-        asn,
+        asn: asn_of(&cf),
         country: text(&cf, "country").as_deref().and_then(country_of),
         certificate: certificate(&member(&cf, "tlsClientAuth")),
     };
     view.with_client(client)
+}
+
+/// The number of the autonomous system that a request came from.
+pub(crate) fn asn(request: &Request) -> Option<u32> {
+    asn_of(&member(request, "cf"))
+}
+
+fn asn_of(cf: &JsValue) -> Option<u32> {
+    let asn = member(cf, "asn").as_f64().filter(|asn| (0.0..=f64::from(u32::MAX)).contains(asn));
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is in range")]
+    asn.map(|asn| asn as u32)
 }
 
 /// The client certificate, as the platform describes it. What is not as it should be counts against it: a certificate

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use countersign::decision::Decision;
 use countersign::engine::{Answer, Conclusion, Session, Step};
+use countersign::event::Subject;
 use countersign::reason::Reason;
 use countersign::state::budget::OriginAnswer;
 use web_sys::{Request, Response};
@@ -15,7 +16,8 @@ use crate::facts::{self, Body};
 use crate::isolate::{Isolate, isolate, now, random};
 use crate::registry::Published;
 use crate::well_known::respond;
-use crate::{admin, events, inquiries, keys, limits, origin, registry, subject, webcrypto, well_known};
+use crate::{admin, audit, metrics, operator};
+use crate::{events, inquiries, keys, limits, origin, registry, subject, webcrypto, well_known};
 
 /// How long a request waits before it looks again whether another has fetched what it needs.
 const PATIENCE: Duration = Duration::from_millis(10);
@@ -28,6 +30,10 @@ pub(crate) async fn answer(request: Request, env: &Env, context: Context) -> Res
     if let Some(response) = well_known::serve(&isolate, &request) {
         return response;
     }
+    if let Some(response) = operator::serve(&isolate, &request, env).await {
+        return response;
+    }
+    let began = now();
     let (conclusion, body) = decide(&isolate, &request, env, &context).await;
     let Conclusion {
         decision,
@@ -41,9 +47,8 @@ pub(crate) async fn answer(request: Request, env: &Env, context: Context) -> Res
         after,
         reservations,
     } = conclusion;
-    for event in &events {
-        events::push(&isolate, isolate.gate.claims(event), &context);
-    }
+    events::tell(&isolate, env, &events, &context);
+    events::tell_refusals(&isolate, env, &context);
     if !tell.is_empty() {
         limits::tell(&isolate, env, tell, &context);
     }
@@ -65,7 +70,9 @@ pub(crate) async fn answer(request: Request, env: &Env, context: Context) -> Res
     if !after.is_empty() {
         subject::tell(env, after, &context);
     }
-    if decision.reason.is_some() {
+    metrics::record(&isolate, env, &request, &decision, began, &context);
+    let is_logged = audit::record(&isolate, env, &decision, &context);
+    if decision.reason.is_some() && !is_logged {
         console_log!("{}", decision.to_json());
     }
     if decision.is_allowed() && admin::is_asked_by(&isolate, &decision) {
@@ -77,7 +84,10 @@ pub(crate) async fn answer(request: Request, env: &Env, context: Context) -> Res
                 subject::tell(env, calls, &context);
             }
         };
-        origin::forward(&isolate, &request, body, &decision, settle).await
+        let began = now();
+        let response = origin::forward(&isolate, &request, body, &decision, settle).await;
+        isolate.counting.step("origin", began);
+        response
     } else {
         refuse(&isolate, &decision)
     }
@@ -98,7 +108,9 @@ async fn decide(
     let view = match facts::view(request) {
         Ok(view) => view,
         Err(error) => {
-            let decision = Session::refuse_unviewable(Reason::from(error), now(), random());
+            let (reason, now) = (Reason::from(error), now());
+            let decision = Session::refuse_unviewable(reason, now, random());
+            isolate.memory.borrow_mut().refusals().count(Subject::Unidentified, reason, &decision.id, now);
             return (decision.into(), Body::Untouched);
         }
     };
@@ -110,6 +122,7 @@ async fn decide(
     let mut patience = PATIENCE;
     let mut step = session.step(&mut isolate.memory.borrow_mut(), now(), &Answer::Ready);
     loop {
+        let (name, began) = (metrics::name(&step), now());
         let answer = match step {
             Step::Done(conclusion) => return (*conclusion, body),
             Step::Keys(sources) => {
@@ -153,6 +166,7 @@ async fn decide(
                 body.answer()
             }
         };
+        isolate.counting.step(name, began);
         step = session.step(&mut isolate.memory.borrow_mut(), now(), &answer);
     }
 }

@@ -5,21 +5,27 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use countersign::config::{Config, ConfigError, Gate};
+use countersign::audit::Log;
+use countersign::config::{Config, ConfigError, Events, Gate};
 use countersign::memory::Memory;
+use countersign::metrics::Target;
 use countersign::time::UnixMillis;
 use js_sys::{JSON, Reflect};
 use wasm_bindgen::JsValue;
 use worker::{Date, Env, KvStore, console_error};
 
+use crate::metrics::Counting;
+use crate::operator::Tokens;
 use crate::signer::Signer;
 use crate::webcrypto::{self, ImportedKeys};
-use crate::{registry, subject};
+use crate::{audit, registry, subject};
 
 /// The variable with the configuration: a table, or a text in JSON or TOML.
 pub(crate) const CONFIG: &str = "COUNTERSIGN_CONFIG";
 /// The secret with the gate's private keys.
 pub(crate) const SIGNING_KEY: &str = "GATE_SIGNING_KEY";
+/// The secret with private keys for events alone; where it is not set, those of the gate sign them.
+pub(crate) const EVENTS_KEY: &str = "GATE_EVENTS_KEY";
 /// The secret with the keys that clients share, where a profile accepts `hmac-sha256`.
 pub(crate) const SHARED_KEYS: &str = "GATE_SHARED_KEYS";
 /// The secret that makes nonces for DPoP proofs, or a JSON array of them, where a route asks for nonces.
@@ -35,6 +41,9 @@ pub(crate) struct Isolate {
     pub(crate) memory: RefCell<Memory>,
     pub(crate) imported: RefCell<ImportedKeys>,
     pub(crate) signer: Signer,
+    pub(crate) audit: Option<RefCell<Log>>,
+    pub(crate) counting: Counting,
+    pub(crate) tokens: Tokens,
 }
 
 thread_local! {
@@ -67,10 +76,12 @@ fn make(env: &Env) -> Result<Isolate, Vec<ConfigError>> {
         .and_then(|gate| with_nonce_secrets(gate, env))
         .and_then(|gate| with_issuer_credentials(gate, env))
         .map_err(|fault| vec![fault])?;
+    let secret = |name: &str| env.secret(name).ok().map(|secret| secret.to_string());
+    let (signing, events) = (secret(SIGNING_KEY), secret(EVENTS_KEY));
     let signer =
-        Signer::from_secret(env.secret(SIGNING_KEY).ok().map(|secret| secret.to_string()).as_deref());
+        Signer::from_secrets(signing.as_deref(), events.as_deref(), gate.events().map(Events::algorithm));
     let signer =
-        signer.map_err(|message| vec![ConfigError { path: SIGNING_KEY.into(), message: message.into() }])?;
+        signer.map_err(|(path, message)| vec![ConfigError { path: path.into(), message: message.into() }])?;
     if kv(env).is_none() {
         let message = "is not bound; bind a KV namespace under this name";
         return Err(vec![ConfigError { path: KV.into(), message: message.into() }]);
@@ -84,8 +95,16 @@ fn make(env: &Env) -> Result<Isolate, Vec<ConfigError>> {
         let message = "is not bound, and a route needs state that is exact; bind the Durable Object class Subject under this name";
         return Err(vec![ConfigError { path: subject::SUBJECTS.into(), message: message.into() }]);
     }
+    if let Some(name) = audit::missing(&gate, env) {
+        let message = "is not bound, and [audit] needs it; bind it, or choose another sink";
+        return Err(vec![ConfigError { path: name.into(), message: message.into() }]);
+    }
+    let tokens = Tokens::read(env, gate.audit().is_some()).map_err(|fault| vec![fault])?;
     let seed = u64::from_le_bytes(random());
     Ok(Isolate {
+        audit: audit::log(&gate),
+        counting: Counting::new(&gate, env, tokens.open_metrics()),
+        tokens,
         gate: Arc::new(gate),
         memory: RefCell::new(Memory::new(seed)),
         imported: RefCell::new(webcrypto::no_keys()),
@@ -161,4 +180,13 @@ pub(crate) fn random<const N: usize>() -> [u8; N] {
         console_error!("countersign has no randomness; identifiers of decisions may repeat");
     }
     bytes
+}
+
+/// Counts a call by the isolate, from where there is no hand on it.
+pub(crate) fn count(target: Target, operation: &'static str, succeeded: bool) {
+    ISOLATE.with_borrow(|isolate| {
+        if let Some(isolate) = isolate {
+            isolate.counting.call(target, operation, succeeded);
+        }
+    });
 }

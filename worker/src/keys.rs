@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use countersign::keys::{KeyResponse, KeySource, MAX_KEY_DOCUMENT_BYTES};
+use countersign::metrics::Target;
 use futures_channel::oneshot;
 use futures_util::future::join_all;
 use wasm_bindgen::JsCast;
@@ -12,7 +13,7 @@ use web_sys::{AbortSignal, Headers, RequestInit, RequestRedirect, Response, Work
 use worker::{Context, Env, console_error, console_warn};
 
 use crate::facts::{Body, field_lines, read};
-use crate::isolate::{Isolate, kv, now};
+use crate::isolate::{Isolate, count, kv, now};
 use crate::webcrypto;
 
 /// How long a source may take to answer.
@@ -82,7 +83,9 @@ async fn bring_one(isolate: &Isolate, env: &Env, source: &KeySource) -> Option<S
 }
 
 pub(crate) async fn stored(env: &Env, name: &str) -> Option<String> {
-    kv(env)?.get(name).text().await.unwrap_or_else(|_| {
+    let stored = kv(env)?.get(name).text().await;
+    count(Target::Kv, "get", stored.is_ok());
+    stored.unwrap_or_else(|_| {
         console_error!("countersign cannot read key sets from KV; fetching them instead");
         None
     })
@@ -91,7 +94,9 @@ pub(crate) async fn stored(env: &Env, name: &str) -> Option<String> {
 pub(crate) async fn store(env: &Env, stored: Vec<Stored>) {
     for (name, text, keep_for) in stored {
         let Some(put) = kv(env).and_then(|kv| kv.put(&name, text).ok()) else { continue };
-        if put.expiration_ttl(keep_for.max(LEAST_EXPIRY).as_secs()).execute().await.is_err() {
+        let put = put.expiration_ttl(keep_for.max(LEAST_EXPIRY).as_secs()).execute().await;
+        count(Target::Kv, "put", put.is_ok());
+        if put.is_err() {
             console_error!("countersign cannot write key sets to KV; other isolates fetch them themselves");
         }
     }
@@ -135,8 +140,9 @@ pub(crate) async fn send(url: &str, init: &RequestInit, headers: &Headers, most:
     init.set_signal(Some(&AbortSignal::timeout_with_u32(TIMEOUT_MILLIS)));
     init.set_headers(headers);
     let scope = js_sys::global().unchecked_into::<WorkerGlobalScope>();
-    let response: Response =
-        JsFuture::from(scope.fetch_with_str_and_init(url, init)).await.ok()?.dyn_into().ok()?;
+    let response = JsFuture::from(scope.fetch_with_str_and_init(url, init)).await;
+    count(Target::Fetch, "send", response.is_ok());
+    let response: Response = response.ok()?.dyn_into().ok()?;
     let (status, fields) = (response.status(), field_lines(&response.headers()));
     if status != 200 {
         // What else it says is in its status and fields.

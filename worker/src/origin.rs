@@ -2,6 +2,7 @@
 
 use countersign::config::PublicOrigin;
 use countersign::decision::{DECISION_FIELD, Decision, OWN_FIELD_PREFIX, PROBLEM_JSON};
+use countersign::metrics::Target;
 use countersign::state::budget::OriginAnswer;
 use countersign::state::budget::settlement::FIELD as BUDGET_FIELD;
 use js_sys::{Array, Uint8Array};
@@ -48,7 +49,9 @@ pub(crate) async fn forward(
     }
     let url = format!("{}{}", isolate.gate.origin(), path_and_query(&request.url()));
     let scope = js_sys::global().unchecked_into::<WorkerGlobalScope>();
-    if let Ok(response) = JsFuture::from(scope.fetch_with_str_and_init(&url, &init)).await {
+    let response = JsFuture::from(scope.fetch_with_str_and_init(&url, &init)).await;
+    isolate.counting.call(Target::Origin, "forward", response.is_ok());
+    if let Ok(response) = response {
         let response: Response = response.unchecked_into();
         let field = response.headers().get(BUDGET_FIELD).ok().flatten();
         settle(&OriginAnswer::Response { status: response.status(), field: field.as_deref() });

@@ -12,7 +12,9 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use countersign::event::Event;
 use countersign::memory::AGENTS_NAME;
+use countersign::metrics::Target;
 use countersign::registry::admin::{self, Answer, Command, MAX_EVENTS};
 use countersign::registry::copy::{PUBLISHED_EVERY, published};
 use countersign::registry::{Actor, Registry, RegistryError, RegistryErrorKind};
@@ -27,7 +29,8 @@ use worker::{
 };
 
 use crate::denials::{self, Denials};
-use crate::isolate::{Isolate, isolate, kv, now};
+use crate::events::unsent::{self, Unsent};
+use crate::isolate::{Isolate, count, isolate, kv, now};
 
 /// The Durable Object namespace of the registry.
 pub(crate) const AGENT_REGISTRY: &str = "AGENT_REGISTRY";
@@ -127,7 +130,9 @@ fn stub(env: &Env) -> Result<Stub> {
 }
 
 async fn document(env: &Env, what: Published) -> Result<String> {
-    let mut response = stub(env)?.fetch_with_str(what.url()).await?;
+    let response = stub(env)?.fetch_with_str(what.url()).await;
+    count(Target::Object, "registry", response.is_ok());
+    let mut response = response?;
     if response.status_code() != 200 {
         return Err(Error::from("the registry has no document"));
     }
@@ -142,41 +147,40 @@ pub(crate) struct AdminRequest<'a> {
     pub(crate) if_match: Option<&'a str>,
     pub(crate) body: &'a str,
     pub(crate) actor: &'a Actor,
+    pub(crate) decision: &'a str,
 }
 
-/// What the object answers: an [`Answer`], and the claims of the event that it was, if it changed anything.
+/// What the object answers: an [`Answer`], and what it denied with it.
 pub(crate) struct Answered {
     pub(crate) status: u16,
     pub(crate) fields: Vec<(&'static str, String)>,
     pub(crate) body: Value,
-    pub(crate) event: Option<Value>,
     /// What was denied just now.
     pub(crate) denied: Option<Denial>,
 }
 
 impl Answered {
-    pub(crate) fn new(answer: Answer, event: Option<Value>) -> Self {
+    pub(crate) fn new(answer: Answer) -> Self {
         let fields =
             [("ETag", answer.etag), ("Location", answer.location), ("Allow", answer.allow.map(Into::into))];
         let fields = fields.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
-        Self { status: answer.status, fields, body: answer.body, event, denied: None }
+        Self { status: answer.status, fields, body: answer.body, denied: None }
     }
 
     fn to_json(&self) -> Value {
         let fields: serde_json::Map<_, _> =
             self.fields.iter().map(|(name, value)| ((*name).to_owned(), value.as_str().into())).collect();
         let denied = self.denied.as_ref().map(Denial::to_json);
-        json!({ "status": self.status, "fields": fields, "body": self.body, "event": self.event, "denied": denied })
+        json!({ "status": self.status, "fields": fields, "body": self.body, "denied": denied })
     }
 
     fn from_json(mut value: Value) -> Option<Self> {
         let status = value.get("status")?.as_u64()?;
         let field = |name: &'static str| Some((name, value.get("fields")?.get(name)?.as_str()?.to_owned()));
         let fields = ["ETag", "Location", "Allow"].into_iter().filter_map(field).collect();
-        let event = value.get_mut("event").map(Value::take).filter(|event| !event.is_null());
         let denied = value.get("denied").and_then(|denied| Denial::from_json(&denied.to_string()));
         let body = value.get_mut("body")?.take();
-        Some(Self { status: u16::try_from(status).ok()?, fields, body, event, denied })
+        Some(Self { status: u16::try_from(status).ok()?, fields, body, denied })
     }
 }
 
@@ -189,6 +193,7 @@ pub(crate) async fn ask(env: &Env, request: &AdminRequest<'_>) -> Result<Answere
         "if_match": request.if_match,
         "body": request.body,
         "actor": request.actor,
+        "decision": request.decision,
     });
     let mut init = RequestInit::new();
     init.with_method(Method::Post).with_body(Some(message.to_string().into()));
@@ -206,11 +211,12 @@ pub struct AgentRegistry {
     /// When KV was last written, in milliseconds.
     written_at: Cell<u64>,
     denials: Denials,
+    unsent: Unsent,
 }
 
 impl DurableObject for AgentRegistry {
     fn new(state: State, env: Env) -> Self {
-        Self { state, env, written_at: Cell::new(0), denials: Denials::default() }
+        Self { state, env, written_at: Cell::new(0), denials: Denials::default(), unsent: Unsent::default() }
     }
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
@@ -233,6 +239,7 @@ impl DurableObject for AgentRegistry {
             ADMIN_URL => {
                 let message: Value = request.json().await?;
                 let answered = self.answer(&message)?;
+                self.unsent.hand_over(&self.state, self.sql()?, &self.env);
                 // Also where nothing was changed just now: the alarm of an earlier change may have failed.
                 if self.is_unpublished()? {
                     self.publish_soon().await?;
@@ -244,6 +251,7 @@ impl DurableObject for AgentRegistry {
     }
 
     async fn alarm(&self) -> Result<Response> {
+        self.unsent.hand_over(&self.state, self.sql()?, &self.env);
         // Without an administrator nobody reads KV. Should there be one again, he has the object asked.
         if isolate(&self.env).is_none_or(|isolate| isolate.gate.admin().is_none()) {
             return Response::empty();
@@ -272,6 +280,7 @@ impl AgentRegistry {
             None,
         )?;
         denials::create(&sql)?;
+        unsent::create(&sql)?;
         Ok(sql)
     }
 
@@ -320,29 +329,29 @@ impl AgentRegistry {
             allow_loopback: isolate.gate.allow_loopback(),
         };
         if revocations::is_asked_at(path) {
-            return self.denials.answer(&self.sql()?, &isolate, &request);
+            let decision = text("decision").unwrap_or_default();
+            return self.denials.answer(&self.sql()?, &isolate, &request, decision);
         }
-        let refused = |error: &RegistryError| Ok(Answered::new(Answer::problem(error, path), None));
+        let refused = |error: &RegistryError| Ok(Answered::new(Answer::problem(error, path)));
         let command = match Command::parse(&request, now()) {
             Ok(command) => command,
             Err(error) => return refused(&error),
         };
         if let Command::Audit { after } = command {
-            return Ok(Answered::new(Answer::audit(&self.events(after)?), None));
+            return Ok(Answered::new(Answer::audit(&self.events(after)?)));
         }
         let stored = Registry::from_json(&self.document()?);
         let answer = stored.and_then(|stored| command.answer(&stored.over(isolate.gate.agents()), now()));
         match answer {
             Err(error) => refused(&error),
-            Ok((answer, None)) => Ok(Answered::new(answer, None)),
+            Ok((answer, None)) => Ok(Answered::new(answer)),
             Ok((answer, Some((next, event)))) => {
                 // In this order: an event whose change could not be stored is not shown, and the next takes its place.
                 self.append(event.revision, &event.to_json())?;
                 self.store(&next.to_json(), next.revision())?;
-                let issuer =
-                    isolate.gate.public_origins().first().map(countersign::config::PublicOrigin::url);
-                let claims = event.claims(&issuer.unwrap_or_default(), isolate.gate.origin());
-                Ok(Answered::new(answer, Some(claims)))
+                let events = Event::of_registry(&event, text("decision").unwrap_or_default());
+                unsent::add(&self.sql()?, &events, |event| isolate.gate.claims(event))?;
+                Ok(Answered::new(answer))
             }
         }
     }
@@ -406,5 +415,5 @@ pub(crate) fn integer(number: u64) -> Result<SqlStorageValue> {
 
 /// The answer where the object cannot be reached.
 pub(crate) fn unavailable(path: &str) -> Answered {
-    Answered::new(Answer::problem(&RegistryErrorKind::Unavailable.into(), path), None)
+    Answered::new(Answer::problem(&RegistryErrorKind::Unavailable.into(), path))
 }

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::pin::pin;
 use std::time::Duration;
 
+use countersign::metrics::Target;
 use countersign::state::subject::{self, Call, Change, Kind, Reply, Row, Rows, SubjectCall, SubjectName};
 use countersign::time::UnixMillis;
 use futures_util::future::{Either, join_all, select};
@@ -22,7 +23,7 @@ use worker::{
     SqlStorageValue, State, console_error, durable_object,
 };
 
-use crate::isolate::now;
+use crate::isolate::{count, now};
 use crate::registry::integer;
 
 /// The Durable Object namespace of subjects.
@@ -79,6 +80,7 @@ async fn ask_one(env: &Env, SubjectCall { subject, call }: &SubjectCall) -> Opti
     let answer = answer.and_then(|text| {
         Reply::from_json(&text, call).ok_or_else(|| Error::from("what it said is no reply"))
     });
+    count(Target::Object, "subject", answer.is_ok());
     if let Err(error) = &answer {
         console_error!("countersign cannot ask the state of a {}: {error}", subject.kind().as_str());
     }

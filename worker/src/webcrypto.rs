@@ -69,27 +69,37 @@ async fn import(
     Some(key)
 }
 
-/// Signs what an inquiry needs signed; `None` where the host cannot use the key. It is imported each time: there are few
-/// inquiries, and the key is then nowhere kept in a form that could be used.
+/// Signs what an inquiry needs signed, as [`sign_with`].
 pub(crate) async fn sign(signing: &Signing) -> Option<Vec<u8>> {
+    sign_with(signing.key(), signing.algorithm(), signing.salt_length(), signing.message()).await
+}
+
+/// Signs with a private JWK; `None` where the host cannot use it. It is imported each time: what is signed like this is
+/// rare, and the key is then nowhere kept in a form that could be used.
+pub(crate) async fn sign_with(
+    key: &str,
+    algorithm: Algorithm,
+    salt_length: Option<usize>,
+    message: &[u8],
+) -> Option<Vec<u8>> {
     let subtle = subtle().ok()?;
-    let jwk: Object = JSON::parse(signing.key()).ok()?.dyn_into().ok()?;
+    let jwk: Object = JSON::parse(key).ok()?.dyn_into().ok()?;
     // What a JWK says of its use may be in words that the host does not know, as `EdDSA`.
     for member in ["alg", "use", "key_ops", "ext", "kid"] {
         Reflect::delete_property(&jwk, &member.into()).ok()?;
     }
-    let algorithm = match signing.algorithm() {
+    let parameters = match algorithm {
         Algorithm::Ed25519 => {
             let parameters = Object::new();
             Reflect::set(&parameters, &"name".into(), &"Ed25519".into()).ok()?;
             parameters
         }
-        other => algorithm(other, signing.salt_length())?,
+        other => self::algorithm(other, salt_length)?,
     };
     let usages = Array::of1(&JsValue::from_str("sign"));
-    let key = subtle.import_key_with_object("jwk", &jwk, &algorithm, false, &usages).ok()?;
+    let key = subtle.import_key_with_object("jwk", &jwk, &parameters, false, &usages).ok()?;
     let key: CryptoKey = JsFuture::from(key).await.ok()?.dyn_into().ok()?;
-    let signature = subtle.sign_with_object_and_u8_array(&algorithm, &key, signing.message()).ok()?;
+    let signature = subtle.sign_with_object_and_u8_array(&parameters, &key, message).ok()?;
     Some(Uint8Array::new(&JsFuture::from(signature).await.ok()?).to_vec())
 }
 

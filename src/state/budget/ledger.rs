@@ -10,7 +10,7 @@ use core::time::Duration;
 
 use super::message::{
     AccountView, Held, HeldState, Reconcile, Reconciled, ReservationId, Reserve, Reserved, Settle, Settled,
-    Show, Verdict,
+    Show, Spent, Verdict,
 };
 use super::reservation::{Ended, Reservation};
 use super::{Account, Corrupt, ENDED_KEPT, Fingerprint, KEYED_KEPT, MAX_OPEN, NEVER, Refusal, Terms};
@@ -165,11 +165,14 @@ impl Reconcile {
         if state(&there, draft.now()) == HeldState::Reserved {
             return Ok(Reconciled::UnderWay);
         }
-        if self.spent.is_some_and(|spent| spent > there.amount) {
-            return Ok(Reconciled::AboveReserved);
-        }
-        names.end(draft, &there, self.spent)?;
-        Ok(Reconciled::Done(there.amount))
+        let spent = match self.spent {
+            Spent::Amount(amount) if amount > there.amount => return Ok(Reconciled::AboveReserved),
+            Spent::Amount(amount) => Some(amount),
+            Spent::All => Some(there.amount),
+            Spent::Nothing => None,
+        };
+        names.end(draft, &there, spent)?;
+        Ok(Reconciled::Done { reserved: there.amount, committed: spent.unwrap_or_default() })
     }
 }
 

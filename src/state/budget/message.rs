@@ -293,17 +293,34 @@ pub struct Reconcile {
     /// Which reservation.
     #[serde(rename = "r")]
     pub request: ReservationId,
-    /// What was spent; `None` where nothing was, so that it is released.
-    #[serde(rename = "v", default, skip_serializing_if = "Option::is_none")]
-    pub spent: Option<u64>,
+    /// What was spent.
+    #[serde(rename = "v")]
+    pub spent: Spent,
+}
+
+/// What was spent of what was reserved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Spent {
+    /// All of it.
+    All,
+    /// So much.
+    Amount(u64),
+    /// Nothing: it is released.
+    Nothing,
 }
 
 /// What the ledger says to [`Reconcile`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reconciled {
-    /// It is settled: so much had been held.
-    Done(u64),
+    /// It is settled.
+    Done {
+        /// So much had been held.
+        reserved: u64,
+        /// So much of it was spent.
+        committed: u64,
+    },
     /// There is no such reservation, or it is settled already.
     NotFound,
     /// The request is under way, and the gate may yet tell how it ends.

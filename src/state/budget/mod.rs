@@ -18,12 +18,14 @@
 //! | `ledger` | the transitions, over the rows of an object |
 //! | [`message`] | what gates ask of an object, and its answers |
 //! | [`period`] | when days, weeks and months end |
+//! | [`admin`] | what administrators ask, and are answered |
 //! | [`settlement`] | what an origin's answer means for reservations |
 //!
 //! Amounts are spent of the period in which they were reserved, however long the origin takes. This module converts no
 //! currencies and asks nobody what a budget is: each call brings its [`Terms`].
 
 pub mod account;
+pub mod admin;
 mod ledger;
 pub mod message;
 pub mod period;
@@ -39,7 +41,7 @@ use crate::time::UnixMillis;
 pub use account::Account;
 pub use message::{
     AccountTerms, AccountView, AttemptId, Fingerprint, Held, HeldState, Reconcile, Reconciled, ReservationId,
-    Reserve, Reserved, Settle, Settled, Show, Verdict,
+    Reserve, Reserved, Settle, Settled, Show, Spent, Verdict,
 };
 pub use settlement::{OriginAnswer, Reservations};
 

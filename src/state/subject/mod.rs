@@ -170,7 +170,7 @@ impl OpReply {
             Self::Reserve(reserved) => !matches!(reserved, budget::Reserved::Refused(_)),
             // Each settlement is of a reservation of its own: none waits for another.
             Self::Settle(_) | Self::Budget(_) => true,
-            Self::Reconcile(reconciled) => matches!(reconciled, budget::Reconciled::Done(_)),
+            Self::Reconcile(reconciled) => matches!(reconciled, budget::Reconciled::Done { .. }),
             Self::Damaged => false,
         }
     }

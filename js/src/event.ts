@@ -1,0 +1,58 @@
+// What the gate would tell the origin. The JSON is the core's (`src/event/`), the same on every host.
+import type { CoreGate, CoreMemory } from "./wasm.js";
+
+/**
+ * The claims of a Security Event Token (RFC 8417). The same event has the same `jti`, however often it is told. How many
+ * requests were refused is told by subject, reason and minute, some ten seconds after the first of them.
+ */
+export interface SecurityEvent {
+  /** The first of the gate's `public_origins`. */
+  readonly iss: string;
+  /** The gate's `origin`. */
+  readonly aud: string;
+  /** When it happened, in seconds since 1970. */
+  readonly iat: number;
+  readonly jti: string;
+  /** The id of the decision that it happened with. */
+  readonly txn: string;
+  /** Whom it is about (RFC 9493). */
+  readonly sub_id: { readonly format: string; readonly [member: string]: unknown };
+  /** One event: its name, a URI, and what it says. */
+  readonly events: { readonly [name: string]: { readonly event_timestamp: number; readonly [member: string]: unknown } };
+}
+
+/** Gives events to the caller. What the caller throws is a line of the log. */
+export class EventTeller {
+  #planned = false;
+
+  constructor(
+    private readonly gate: CoreGate,
+    private readonly memory: CoreMemory,
+    private readonly take: (event: SecurityEvent) => void,
+    private readonly log: (line: string) => void,
+  ) {}
+
+  /** The events of a decision, in JSON; and later how many requests were refused. */
+  tell(events: readonly string[], now: number): void {
+    for (const event of events) this.#tell(event);
+    if (this.#planned) return;
+    const due = this.memory.refusalsDue(now);
+    if (due === undefined) return;
+    this.#planned = true;
+    // Nobody has to wait for it to end the process.
+    setTimeout(() => this.#tellRefusals(), due).unref();
+  }
+
+  #tellRefusals(): void {
+    this.#planned = false;
+    for (const event of this.memory.takeRefusals(this.gate)) this.#tell(event);
+  }
+
+  #tell(event: string): void {
+    try {
+      this.take(JSON.parse(event) as SecurityEvent);
+    } catch (error) {
+      this.log(`the taker of events failed: ${String(error)}`);
+    }
+  }
+}
