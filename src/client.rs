@@ -7,6 +7,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
+use serde::{Deserialize, Serialize};
+
 /// Longest client certificate in bytes (DER): 16 KiB.
 pub const MAX_CERTIFICATE_BYTES: usize = 16 * 1024;
 
@@ -19,8 +21,55 @@ pub struct Client {
     pub asn: Option<u32>,
     /// The country of the address (ISO 3166-1 alpha-2, in upper case).
     pub country: Option<String>,
+    /// Where the address is, as far as that is known.
+    pub place: Option<Place>,
     /// The certificate that it presented (RFC 8705), if it did.
     pub certificate: Option<ClientCertificate>,
+}
+
+/// A place on Earth in whole degrees, some 100 km: what is known of an address is not more exact, and nobody's home.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "(i16, i16)", try_from = "(i16, i16)")]
+pub struct Place {
+    latitude: i16,
+    longitude: i16,
+}
+
+impl Place {
+    /// The place at these degrees, rounded; `None` where there is none on Earth.
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, reason = "it is in range, and what is no number is not")]
+    pub fn new(latitude: f64, longitude: f64) -> Option<Self> {
+        let round = |degrees: f64| (degrees + if degrees < 0.0 { -0.5 } else { 0.5 }) as i16;
+        let is_on_earth = (-90.0..=90.0).contains(&latitude) && (-180.0..=180.0).contains(&longitude);
+        is_on_earth.then(|| Self { latitude: round(latitude), longitude: round(longitude) })
+    }
+
+    /// Degrees north of the equator, -90 to 90.
+    #[must_use]
+    pub fn latitude(self) -> i16 {
+        self.latitude
+    }
+
+    /// Degrees east of Greenwich, -180 to 180.
+    #[must_use]
+    pub fn longitude(self) -> i16 {
+        self.longitude
+    }
+}
+
+impl From<Place> for (i16, i16) {
+    fn from(place: Place) -> Self {
+        (place.latitude, place.longitude)
+    }
+}
+
+impl TryFrom<(i16, i16)> for Place {
+    type Error = &'static str;
+
+    fn try_from((latitude, longitude): (i16, i16)) -> Result<Self, Self::Error> {
+        Self::new(latitude.into(), longitude.into()).ok_or("no place on Earth")
+    }
 }
 
 /// A client certificate, and what the host says of it.
@@ -69,6 +118,17 @@ mod tests {
             ("192.0.2.01", None),
         ] {
             assert_eq!(form(text).as_deref(), address, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_place_is_on_earth() {
+        let place = |latitude, longitude| Place::new(latitude, longitude).map(<(i16, i16)>::from);
+        assert_eq!(place(50.11, 8.68), Some((50, 9)));
+        assert_eq!(place(-33.5, -70.6), Some((-34, -71)));
+        assert_eq!(place(90.0, -180.0), Some((90, -180)));
+        for (latitude, longitude) in [(90.1, 0.0), (0.0, 180.5), (f64::NAN, 0.0), (0.0, f64::INFINITY)] {
+            assert_eq!(place(latitude, longitude), None);
         }
     }
 

@@ -16,7 +16,7 @@ use crate::config::Disclosure;
 use crate::reason::{self, Reason};
 use crate::revocation::Freshness;
 use crate::signature::explain::Explanation;
-use crate::state::risk::Level;
+use crate::state::risk::{Level, Observed};
 use crate::time::UnixSeconds;
 
 /// How long an assertion for the origin is good: 60 s, enough for a request on its way.
@@ -66,7 +66,7 @@ pub enum CheckResult {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Evidence {
     /// What was checked: `route`, `signature`, `token`, `dpop`, `mtls`, `revocation`, `delegation`, `mcp`, `scope`,
-    /// `step-up`, `policy`, `replay`, `rate`, `budget`.
+    /// `step-up`, `policy`, `replay`, `rate`, `budget`, `risk`.
     pub check: &'static str,
     /// Whether it held.
     pub result: CheckResult,
@@ -169,9 +169,23 @@ pub struct Guarantees {
     pub replay: ReplayGuarantee,
     /// How exactly limits were counted.
     pub rate: RateGuarantee,
+    /// Where the risk was known from.
+    pub risk: RiskGuarantee,
     /// How exactly budgets were kept; `None` where the route has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub budget: Option<BudgetGuarantee>,
+}
+
+/// Where the risk was known from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RiskGuarantee {
+    /// From all requests of the subject, worldwide.
+    Exact,
+    /// From those that this isolate has seen.
+    Isolate,
+    /// Nothing was observed.
+    None,
 }
 
 /// How exactly budgets were kept.
@@ -226,10 +240,25 @@ pub struct RiskView {
     pub score: u32,
     /// The level of the score.
     pub level: Level,
-    /// The codes that last added to the score.
+    /// The codes of the signals that add to the score, the largest first.
     pub reasons: Vec<&'static str>,
     /// The version of the weights.
     pub version: u32,
+    /// What would have been done about it, where risk is only watched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub would: Option<&'static str>,
+}
+
+/// What was observed of the request, and of whom: all that a score is made from, so that it can be made again from a log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Observation {
+    /// A digest of who it was, or `unidentified`.
+    pub subject: String,
+    /// When, in milliseconds since 1970.
+    pub at: u64,
+    /// What.
+    #[serde(flatten)]
+    pub observed: Observed,
 }
 
 /// What the gate says to a request.
@@ -277,6 +306,9 @@ pub struct Decision {
     pub budget: Vec<BudgetView>,
     /// The agent's risk.
     pub risk: RiskView,
+    /// What was observed of it. Absent where nothing was counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observed: Option<Observation>,
     /// Why a signature does not hold, for the client and never for a log: it shows what the request has.
     #[serde(skip)]
     pub explanation: Option<Explanation>,
@@ -312,7 +344,11 @@ impl Decision {
         let mut problem = Map::new();
         let kind = match self.reason {
             Some(Reason::RateExceeded | Reason::BudgetExceeded) => QUOTA_EXCEEDED,
-            Some(Reason::PolicyApprovalRequired) if disclosure != Disclosure::None => APPROVAL_REQUIRED,
+            Some(Reason::PolicyApprovalRequired | Reason::RiskApprovalRequired)
+                if disclosure != Disclosure::None =>
+            {
+                APPROVAL_REQUIRED
+            }
             _ => "about:blank",
         };
         problem.insert("type".into(), kind.into());
@@ -421,7 +457,9 @@ fn status_title(status: u16) -> &'static str {
 /// The outcome that goes with a reason.
 pub(crate) fn outcome(reason: Reason) -> Outcome {
     match reason.status() {
-        _ if reason == Reason::PolicyApprovalRequired => Outcome::Approve,
+        _ if matches!(reason, Reason::PolicyApprovalRequired | Reason::RiskApprovalRequired) => {
+            Outcome::Approve
+        }
         401 => Outcome::Challenge,
         429 => Outcome::Throttle,
         _ => Outcome::Deny,

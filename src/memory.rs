@@ -10,6 +10,7 @@ use crate::config::{Gate, MAX_CONFIGURED_AGENTS};
 use crate::crypto::{WarmKeys, sha256_parts};
 use crate::discovery::{Discovered, Metadata, MetadataError, WellKnown};
 use crate::encoding::base64url;
+use crate::engine::AtHome;
 use crate::event::refusals::Refusals;
 use crate::jose::JwkSetError;
 use crate::jose::jwt::VerifiedToken;
@@ -29,15 +30,18 @@ use crate::revocation::{About, Found, Inquiry, InquiryError, InquiryReading, Inq
 use crate::state::bounded::Bounded;
 use crate::state::rate::{Gcra, Outcome, Quota, Shared};
 use crate::state::replay::Seen;
-use crate::state::risk::Risk;
+use crate::state::risk::State as Risk;
+use crate::state::subject::SubjectName;
 use crate::time::{UnixMillis, UnixSeconds};
 
 /// How many proofs are remembered, and how many nonces. At 60 s each, 500 proofs a second for one isolate.
 const SEEN_PROOFS: usize = 32 * 1024;
 /// How many subjects of limits.
 const LIMITED_SUBJECTS: usize = 16 * 1024;
-/// How many agents' risk.
-const RISKY_SUBJECTS: usize = 8 * 1024;
+/// How many refused proofs are known to be counted.
+const COUNTED_REFUSALS: usize = 16 * 1024;
+/// How many agents' risk, of at most 2 KiB each.
+const RISKY_SUBJECTS: usize = 4 * 1024;
 /// How many origins of directories; as many as a configuration may trust.
 const TRUSTED_ORIGINS: usize = 64;
 /// How many directories that agents named are known to be stored.
@@ -96,6 +100,10 @@ pub struct Memory {
     /// Apart from proofs: nonces may live for a day, and would push out what lives for a minute.
     seen_nonces: Seen,
     pub(crate) risks: Bounded<String, Risk>,
+    /// Of subjects whose risk their homes keep.
+    pub(crate) at_home: Bounded<SubjectName, AtHome>,
+    /// The refused proofs that risk has counted.
+    pub(crate) counted: Seen,
     limits: Bounded<LimitKey, Counter>,
     pub(crate) refusals: Refusals,
 }
@@ -162,6 +170,8 @@ impl Memory {
             seen_proofs: Seen::new(SEEN_PROOFS),
             seen_nonces: Seen::new(SEEN_PROOFS),
             risks: Bounded::new(RISKY_SUBJECTS),
+            at_home: Bounded::new(RISKY_SUBJECTS),
+            counted: Seen::new(COUNTED_REFUSALS),
             limits: Bounded::new(LIMITED_SUBJECTS),
             refusals: Refusals::default(),
         }

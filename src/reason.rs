@@ -372,6 +372,17 @@ reasons! {
     BudgetTooManyReservations = "budget.too_many_reservations", OverLimit, 429;
     /// Whether a budget has room cannot be found out now.
     BudgetUnavailable = "budget.unavailable", Unavailable, 503;
+
+    /// The agent's risk is such that it is let in less often.
+    RiskThrottled = "risk.throttled", OverLimit, 429;
+    /// The agent's risk is such that it must prove itself anew.
+    RiskChallenge = "risk.challenge", Unproven, 401;
+    /// The agent's risk is such that somebody must approve the request first.
+    RiskApprovalRequired = "risk.approval_required", NotPermitted, 403;
+    /// The agent's risk is such that it is not let in.
+    RiskDenied = "risk.denied", NotPermitted, 403;
+    /// The agent was refused so often that nothing of it passes for a while.
+    RiskBreakerOpen = "risk.breaker_open", OverLimit, 429;
     /// How the agent has behaved cannot be found out now.
     RiskUnavailable = "risk.unavailable", Unavailable, 503;
 

@@ -51,7 +51,7 @@ fn attempt(number: usize) -> AttemptId {
 }
 
 fn call(number: usize, op: Op) -> Call {
-    Call { request: RequestId::new(&number.to_string()), ops: vec![op] }
+    Call::new(RequestId::new(&number.to_string()), vec![op])
 }
 
 /// A request on its way, by what was drawn for it.

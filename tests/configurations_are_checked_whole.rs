@@ -439,7 +439,11 @@ fn a_route_asks_only_for_what_can_be_given() {
     refused(require, scope_alone, "routes[0].scope", "add \"token\" to require");
     let unsigned = "[\"signature\", \"token\", \"dpop\"]";
     refused(unsigned, "[\"token\", \"dpop\"]", "routes[0].components", "add \"signature\" to require");
-    refused("replay = \"isolate\"", "replay = \"exact\"", "routes[0].replay", "write \"isolate\"");
+    let unproven =
+        GOOD.replace("\"signature\", \"token\", \"dpop\"", "\"token\"").replace("isolate", "exact");
+    let found = faults(&unproven.replace("components = [\"@method\", \"content-digest\"]", ""));
+    let found: Vec<_> = found.iter().map(ToString::to_string).collect();
+    assert!(found.iter().any(|f| f.starts_with("routes[0].replay: \"exact\" is about proofs")), "{found:?}");
     refused("store = \"kv\"", "store = \"durable-object\"", "routes[0].rate[0].store", "write \"kv\"");
 }
 
@@ -495,13 +499,12 @@ fn all_faults_are_told_at_once() {
     let config = GOOD
         .replace("\"30s\"", "\"5m\"")
         .replace("\"ES256\"", "\"HS256\"")
-        .replace("isolate", "exact")
         .replace("limit = 60", "limit = 0");
     let found = faults(&config);
     let paths: Vec<_> = found.iter().map(|fault| fault.path.as_str()).collect();
-    let expected = ["clock_skew", "issuers[0].algorithms[1]", "routes[0].replay", "routes[0].rate[0].limit"];
+    let expected = ["clock_skew", "issuers[0].algorithms[1]", "routes[0].rate[0].limit"];
     assert_eq!(paths, expected);
-    assert_eq!(found[3].to_string(), "routes[0].rate[0].limit: is 0; write 1 to 1000000");
+    assert_eq!(found[2].to_string(), "routes[0].rate[0].limit: is 0; write 1 to 1000000");
 }
 
 /// What the Worker reads from the file that the README tells to start from.
@@ -767,4 +770,94 @@ fn an_issuer_without_jwks_uri_is_one_that_metadata_can_be_asked_for() {
         "openid",
     );
     refused(issuer, &format!("{issuer}\ndiscovery = \"openid\""), "issuers[0].discovery", "remove one");
+}
+
+/// Puts this under `[risk]`, or on the first route, and expects exactly one fault.
+#[track_caller]
+fn risk_is_refused(risk: &str, path: &str, advice: &str) {
+    refused("half_life = \"5m\"", &format!("half_life = \"5m\"\n{risk}"), path, advice);
+}
+
+#[test]
+fn risk_is_acted_upon_in_an_order_that_can_be_reached() {
+    let order = "1 <= throttle < challenge < approve < deny <= 100";
+    for thresholds in
+        ["throttle = 50\nchallenge = 50", "throttle = 60\ndeny = 50", "throttle = 0", "deny = 101"]
+    {
+        risk_is_refused(thresholds, "risk", order);
+        let inline = thresholds.replace('\n', ", ");
+        let route = format!("match = \"POST /orders\"\nrisk = {{ {inline} }}");
+        refused("match = \"POST /orders\"", &route, "routes[0].risk", order);
+    }
+    accepted(
+        "half_life = \"5m\"",
+        "half_life = \"5m\"\nthrottle = 1\nchallenge = 2\napprove = 99\ndeny = 100",
+    );
+    let open = |risk: &str| format!("{GOOD}\n[[routes]]\nmatch = \"GET /x\"\n{risk}");
+    let fault =
+        |risk: &str| faults(&open(risk)).iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+    assert!(fault("require = []\nrisk = { deny = 50 }").contains("about agents that are proven"));
+    assert!(fault("require = [\"mtls\"]\nrisk = { challenge = 50 }").contains("requires neither"));
+    assert_eq!(fault("require = []\nrisk = {}"), "");
+    assert_eq!(fault("require = [\"mtls\"]\nrisk = { deny = 50, shadow = true }"), "");
+}
+
+#[test]
+fn weights_and_breakers_have_their_ranges() {
+    for (risk, path, advice) in [
+        ("challenge_max_age = \"1s\"", "risk.challenge_max_age", "write 10s to 1d"),
+        ("breaker = { refusals = 0 }", "risk.breaker.refusals", "write 1 to 1000000"),
+        ("breaker = { window = \"0s\" }", "risk.breaker.window", "write 1s to 1d"),
+        ("breaker = { score = 10 }", "risk.breaker.score", "write 11 to 100"),
+        ("breaker = { cool_down = \"500ms\" }", "risk.breaker.cool_down", "write 1s to 1d"),
+        ("breaker = { cool_down = \"1h\" }", "risk.breaker.most_cool_down", "write 1h to 1d"),
+        ("breaker = { probes = 0 }", "risk.breaker.probes", "write 1 to 1000"),
+        ("weights = { version = 999 }", "risk.weights.version", "write 1000 or more"),
+        ("weights = { version = 1000, refused_share = 100 }", "risk.weights.refused_share", "write 0 to 99"),
+        (
+            "weights = { version = 1000, velocity_times = 0 }",
+            "risk.weights.velocity_times",
+            "write 1 to 1000",
+        ),
+        ("weights = { version = 1000, young = \"366d\" }", "risk.weights.young", "write 0s to 365d"),
+        (
+            "weights = { version = 1000, signals = { luck = { points = 1, cap = 1 } } }",
+            "risk.weights.signals.luck",
+            "is not a signal",
+        ),
+        (
+            "weights = { version = 1000, signals = { velocity = { points = 101, cap = 1 } } }",
+            "risk.weights.signals.velocity.points",
+            "write 0 to 100",
+        ),
+        ("store = \"redis\"", "risk.store", "durable-object"),
+    ] {
+        risk_is_refused(risk, path, advice);
+    }
+}
+
+#[test]
+fn the_audit_log_has_a_sink_and_bounds() {
+    let to = |audit: &str| format!("[audit]\n{audit}\n\n[risk]");
+    accepted("[risk]", &to("sink = \"console\""));
+    accepted("[risk]", &to("sink = \"queue\"\nlevel = \"refusals\"\nbatch_lines = 1\nbatch_wait = \"20s\""));
+    refused("[risk]", &to("level = \"all\""), "audit", "sink");
+    refused("[risk]", &to("sink = \"s3\""), "audit.sink", "console");
+    refused("[risk]", &to("sink = \"r2\"\nlevel = \"some\""), "audit.level", "refusals");
+    refused("[risk]", &to("sink = \"r2\"\nbatch_lines = 0"), "audit.batch_lines", "write 1 to 5000");
+    refused("[risk]", &to("sink = \"r2\"\nbatch_lines = 5001"), "audit.batch_lines", "write 1 to 5000");
+    refused("[risk]", &to("sink = \"r2\"\nbatch_wait = \"21s\""), "audit.batch_wait", "write 1s to 20s");
+    refused("[risk]", &to("sink = \"r2\"\nbuffer_bytes = 65535"), "audit.buffer_bytes", "write 65536 to");
+    refused("[risk]", &to("sink = \"r2\"\nbuffer_bytes = 16777217"), "audit.buffer_bytes", "to 16777216");
+    refused("[risk]", &to("sink = \"r2\"\nbucket = \"b\""), "audit.bucket", "unknown field");
+}
+
+#[test]
+fn metrics_have_bounds() {
+    let to = |metrics: &str| format!("[metrics]\n{metrics}\n\n[risk]");
+    accepted("[risk]", &to("agents = 0\nsample = 10000"));
+    refused("[risk]", &to("agents = 1001"), "metrics.agents", "at most 1000");
+    refused("[risk]", &to("sample = 0"), "metrics.sample", "write 1 to 10000");
+    refused("[risk]", &to("sample = 10001"), "metrics.sample", "write 1 to 10000");
+    refused("[risk]", &to("routes = 5"), "metrics.routes", "unknown field");
 }

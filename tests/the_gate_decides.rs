@@ -455,7 +455,7 @@ fn nobody_makes_the_gate_fetch_without_end() {
 #[test]
 fn refusals_raise_the_risk_of_the_proven_agent_and_of_nobody_else() {
     let world = World::new();
-    let probing = || {
+    let probing = |nonce: usize| {
         Draft::new("POST", "/checkout")
             .dpop_with(
                 &world.token(|c| {
@@ -465,11 +465,15 @@ fn refusals_raise_the_risk_of_the_proven_agent_and_of_nobody_else() {
                 &world.holder,
                 |_, _| {},
             )
-            .signed(&world.agent)
+            .signed_with(
+                &world.agent,
+                &["\"@authority\"", "\"@method\"", "\"@path\"", "\"signature-agent\";key=\"sig1\""],
+                |params| params.nonce = Some(nonce.to_string()),
+            )
     };
     let mut events = Vec::new();
-    for _ in 0..8 {
-        let conclusion = world.conclude(&probing());
+    for nonce in 0..8 {
+        let conclusion = world.conclude(&probing(nonce));
         assert_eq!(conclusion.decision.code, "policy.scope_missing");
         events.extend(conclusion.events);
     }

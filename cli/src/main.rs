@@ -14,6 +14,7 @@ mod keys;
 mod policy;
 mod private_key;
 mod reference;
+mod risk;
 mod sign;
 mod verify;
 mod verify_token;
@@ -337,6 +338,25 @@ sorted first:  LC_ALL=C sort -t, -k1,1 -k2.7,2n
 Prints proven, unproven (nothing is wrong, and lines stand behind the last checkpoint of their shard) or
 faulty, with each fault's file and line. Only proven exits with 0.",
         run: audit::verify,
+    },
+    Command {
+        name: "risk replay",
+        operands: &[],
+        options: &[required("log", "FILE"), optional("weights", "FILE"), flag("json")],
+        summary: "compute the risk scores of a log again, with other weights",
+        details: "\
+Reads the decisions of a log, one a line, as the gate writes them; those without the member observed are
+passed over. What is stored of each subject is made anew from the first line on, in the order of the lines.
+
+  --log FILE      the log; - reads stdin
+  --weights FILE  what would stand under [risk], as TOML or JSON: half_life, weights and the others;
+                  default: the gate's own
+  --json          {\"version\", \"lines\", \"bad\": [{\"line\", \"message\"}], \"subjects\": [{\"subject\", \"lines\",
+                  \"differing\", \"logged\", \"replayed\"}]}
+
+Exits with 0 where every score is as it was logged, with 1 where one differs or a line cannot be read (it is
+named by its number), with 2 where nothing could be looked at.",
+        run: risk::replay,
     },
 ];
 

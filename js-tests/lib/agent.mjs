@@ -18,6 +18,7 @@ import { AGENT, AGENT_JWKS_PATH } from "./names.mjs";
  * @property {string} [url] signed instead of the one the request goes to
  * @property {string} [label]
  * @property {string} [tag]
+ * @property {string} [nonce] of the forms other than `legacy`
  * @property {import("./keys.mjs").Key} [key]
  */
 
@@ -77,7 +78,7 @@ async function signLegacy(wire, { key, agent = AGENT, components, created = seco
  * @returns {Promise<[string, string][]>}
  */
 async function signMember(wire, options, form) {
-  const { key, components, created = seconds(), lifetime = 60, label = "sig1", tag = "web-bot-auth" } = options;
+  const { key, components, created = seconds(), lifetime = 60, label = "sig1", tag = "web-bot-auth", nonce } = options;
   const agent = options.agent ?? (form === "direct" ? AGENT + AGENT_JWKS_PATH : AGENT);
   const signatureAgent = `${label}="${agent}"`;
   const fields = [...wire.headers, ["signature-agent", signatureAgent]].map(([name, value]) => ({ name, value }));
@@ -87,7 +88,7 @@ async function signMember(wire, options, form) {
     {
       label,
       components: [...components, sig.component("signature-agent", { key: label })],
-      parameters: { created, expires: created + lifetime, keyid: key.kid, alg: signer.algorithm, tag },
+      parameters: { created, expires: created + lifetime, keyid: key.kid, alg: signer.algorithm, tag, ...(nonce && { nonce }) },
       signer,
     },
   );

@@ -13,7 +13,8 @@ export const COMPATIBILITY_DATE = "2026-07-01";
 
 // Names that exist nowhere stand for the issuer and the agent, so that the gate fetches from https as it must.
 // This Worker is what the gate sees as the internet: it takes such names to loopback, and lets nothing else out.
-const OUTSIDE = `export default {
+/** The script that is the outside. */
+export const OUTSIDE = `export default {
   async fetch(request, { HOSTS }) {
     const url = new URL(request.url);
     const target = HOSTS[url.origin];

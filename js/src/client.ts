@@ -12,6 +12,10 @@ export interface ClientDescriptor {
   readonly asn?: number | undefined;
   /** The country of the address (ISO 3166-1 alpha-2, in upper case). */
   readonly country?: string | undefined;
+  /** Where the address is, in degrees north of the equator; with `longitude`. */
+  readonly latitude?: number | undefined;
+  /** Where the address is, in degrees east of Greenwich; with `latitude`. */
+  readonly longitude?: number | undefined;
   /** The certificate that it presented. */
   readonly certificate?: CertificateDescriptor | undefined;
 }
@@ -44,17 +48,19 @@ export function clientOf(socket: Socket | TLSSocket): ClientDescriptor {
 /** For the core, which takes it over. Throws where it describes no client: a host's mistake. */
 export function coreClient(client: ClientDescriptor | undefined): Client | undefined {
   if (client === undefined) return undefined;
-  const { address, asn, country, certificate } = client;
+  const { address, asn, country, latitude, longitude, certificate } = client;
   const isText = (value: unknown) => value === undefined || typeof value === "string";
   if (!isText(address) || !isText(country)) throw invalid("address and country are strings");
   if (asn !== undefined && !(Number.isInteger(asn) && asn >= 0 && asn <= 0xffff_ffff)) throw invalid("asn is a number of 32 bits");
   if (certificate !== undefined && !(certificate.der instanceof Uint8Array && typeof certificate.verified === "boolean")) {
     throw invalid("certificate is its DER, and whether it is verified");
   }
+  const isNumber = (value: unknown) => value === undefined || typeof value === "number";
+  if (!isNumber(latitude) || !isNumber(longitude)) throw invalid("latitude and longitude are numbers");
   // Only what is plainly not revoked is not.
   const revoked = certificate?.revoked !== undefined && certificate.revoked !== false;
   try {
-    return new Client(address, asn, country, certificate?.der, certificate?.verified ?? false, revoked);
+    return new Client(address, asn, country, certificate?.der, certificate?.verified ?? false, revoked, latitude, longitude);
   } catch {
     throw invalid("address is no IP address");
   }

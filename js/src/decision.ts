@@ -27,6 +27,8 @@ interface Common {
   /** What was reserved of budgets, the innermost first; absent where nothing was. Say what became of it: `gate.settle`. */
   readonly budget?: readonly Budget[];
   readonly risk: Risk;
+  /** Absent where nothing was counted. */
+  readonly observed?: Observation;
   /** The fields to put on the response. */
   readonly headers: Readonly<Record<string, string>>;
 }
@@ -103,6 +105,8 @@ export interface Guarantees {
   /** `isolate`: this process accepts a proof once. */
   readonly replay: "exact" | "isolate" | "none";
   readonly rate: "approximate" | "none";
+  /** `exact`: from all requests of the key; `isolate`: from those that this process has seen. */
+  readonly risk: "exact" | "isolate" | "none";
   /** `exact`: what the request may spend is reserved of each budget of the route; absent where it has none. */
   readonly budget?: "exact" | "none";
 }
@@ -121,8 +125,35 @@ export interface Risk {
   /** 0 to 100. */
   readonly score: number;
   readonly level: "low" | "medium" | "high";
+  /** The codes of the signals that add to it, the largest first. */
   readonly reasons: readonly string[];
+  /** Of the weights. */
   readonly version: number;
+  /** What would have been done about it, where risk is only watched. */
+  readonly would?: "throttle" | "challenge" | "approve" | "deny" | "break";
+}
+
+/** What was observed of a request, and of whom: all that its score was made from. */
+export interface Observation {
+  /** A digest of who it was, or `unidentified`. */
+  readonly subject: string;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  /** How many requests it stands for, where that is not one. */
+  readonly requests?: number;
+  /** How often each signal was there. */
+  readonly incidents?: Readonly<Record<string, number>>;
+  /** A digest of what was asked for. */
+  readonly resource?: string;
+  /** A digest of the network that it came from. */
+  readonly network?: string;
+  readonly country?: string;
+  /** Degrees north and east, whole. */
+  readonly place?: readonly [number, number];
+  /** Minor units. */
+  readonly amount?: number;
+  /** How many actors stand between the person and the request. */
+  readonly depth?: number;
 }
 
 /** A refusal for the client (RFC 9457), as much of it as `disclosure` allows. */

@@ -71,6 +71,11 @@ export interface Gate {
    * on a decision counts.
    */
   settle(decision: Decision, answer: OriginAnswer): Promise<void>;
+  /**
+   * What this process has decided since the gate was made, as text of OpenMetrics 1.0
+   * (`application/openmetrics-text; version=1.0.0; charset=utf-8`).
+   */
+  metrics(): string;
 }
 
 /**
@@ -92,6 +97,7 @@ class InProcessGate implements Gate {
     const { fetch, log = () => {}, now = Date.now, agents, denyList } = options;
     const [seed = 0] = crypto.getRandomValues(new Uint32Array(1));
     const core = { gate: coreGate(config, options), memory: new Memory(seed) };
+    core.memory.countFor(core.gate);
     this.#host = { ...core, imported: new ImportedKeys(), ask: askWith(fetch), log, now, agents, denyList };
     this.#state = options.state === "memory" ? memoryState(now) : undefined;
     const { events } = options;
@@ -111,10 +117,21 @@ class InProcessGate implements Gate {
     }
   }
 
+  metrics(): string {
+    return this.#host.memory.metrics();
+  }
+
   async #decide(session: Session, facts: Facts): Promise<Decision> {
     const { memory, now } = this.#host;
+    const began = performance.now();
     let next: Step = session.step(memory, now());
-    while (next.step !== "done") next = await this.#answer(session, next, facts);
+    while (next.step !== "done") {
+      const { step } = next;
+      const asked = performance.now();
+      next = await this.#answer(session, next, facts);
+      memory.countStep(step, performance.now() - asked);
+    }
+    memory.countStep("decision", performance.now() - began);
     // After the decision, so that no request waits for what only later ones need.
     if (next.refresh.length > 0) void bringKeys(this.#host, next.refresh);
     if (next.refreshAgents) void bringAgents(this.#host);

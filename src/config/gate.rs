@@ -9,7 +9,7 @@ use core::time::Duration;
 use super::signatures::Signatures;
 use super::{
     Admin, Audit, Budget, Config, ConfigError, Delegation, Disclosure, Dpop, Events, Issuer, MAX_ENTRIES,
-    MetricsConfig, NonceConfig, ReplayConfig, Resource, Span, VerifiedConfig, list,
+    MetricsConfig, NonceConfig, ReplayConfig, Resource, RiskStore, Span, VerifiedConfig, list,
 };
 use crate::crypto::{Algorithm, SharedKey};
 use crate::delegation::details::DetailsType;
@@ -25,7 +25,7 @@ use crate::registry::Registry;
 use crate::request::{RequestView, Scheme, Target};
 use crate::revocation::deny_list::DenyList;
 use crate::signature::profiles::web_bot_auth::KeySourceUrl;
-use crate::state::risk::Thresholds;
+use crate::state::risk::Scoring;
 
 /// What a running gate relies on: made from a [`Config`] in which nothing is left to doubt.
 #[derive(Clone, Debug)]
@@ -43,7 +43,9 @@ pub struct Gate {
     pub(crate) dpop: Dpop,
     pub(crate) mtls: VerifiedConfig,
     pub(crate) delegation: Delegation,
-    pub(crate) risk: Thresholds,
+    pub(crate) risk: Arc<Scoring>,
+    pub(crate) risk_store: RiskStore,
+    pub(crate) challenge_max_age: Duration,
     events: Option<Events>,
     audit: Option<Audit>,
     metrics: MetricsConfig,
@@ -110,7 +112,9 @@ impl Gate {
             dpop: faults.dpop(config),
             mtls: config.mtls.verified,
             delegation: faults.delegation(config),
-            risk: faults.risk(config),
+            risk: Arc::new(faults.scoring(&config.risk)),
+            risk_store: config.risk.store,
+            challenge_max_age: config.risk.challenge_max_age.duration(),
             events: faults.events(config),
             audit: faults.audit(config.audit.as_ref()),
             metrics: faults.metrics(&config.metrics),
@@ -126,7 +130,7 @@ impl Gate {
         gate.resources = faults.resources(config, &gate.public_origins);
         // First, so that no route of the configuration opens the admin API or hides it.
         gate.routes.splice(..0, gate.admin.as_ref().and_then(Admin::route));
-        if faults.0.is_empty() { Ok(gate) } else { Err(faults.0) }
+        faults.into_result(gate)
     }
 
     /// The same gate with the secrets that it shares with clients: a JWK Set of symmetric keys, each with a `kid`. They
@@ -187,7 +191,7 @@ impl Gate {
     #[must_use]
     pub fn needs_subjects(&self) -> bool {
         let needs = |route: &Route| route.replay == ReplayConfig::Exact || !route.spending.budgets.is_empty();
-        self.routes.iter().any(needs)
+        self.risk_store == RiskStore::DurableObject || self.routes.iter().any(needs)
     }
 
     /// What makes nonces.
@@ -196,11 +200,13 @@ impl Gate {
     }
 
     /// Whether this request may be judged by the connection that it came on, which a host that can then tells
-    /// ([`RequestView::with_client`]): a route looks at it, or a token may be bound to its certificate.
+    /// ([`RequestView::with_client`]): a route looks at it, a token may be
+    /// bound to its certificate, or risk may know where an agent usually comes from.
     #[must_use]
     pub fn needs_client(&self, view: &RequestView) -> bool {
         let has_token = || !self.issuers.is_empty() && view.fields().contains("authorization");
-        self.routes.iter().any(Route::reads_client) || has_token()
+        let is_signed = || self.signatures.is_some() && view.fields().contains("signature-input");
+        self.routes.iter().any(Route::reads_client) || has_token() || is_signed()
     }
 
     /// The key that a client shares under this name.
@@ -387,6 +393,10 @@ pub(super) fn is_loopback(authority: &str) -> bool {
 pub(super) struct Faults(Vec<ConfigError>);
 
 impl Faults {
+    pub(super) fn into_result<T>(self, value: T) -> Result<T, Vec<ConfigError>> {
+        if self.0.is_empty() { Ok(value) } else { Err(self.0) }
+    }
+
     pub(super) fn add(&mut self, path: impl Into<String>, message: impl Into<String>) {
         self.0.push(ConfigError::new(path, message));
     }
@@ -471,16 +481,6 @@ impl Faults {
             }
         }
         algorithms
-    }
-
-    fn risk(&mut self, config: &Config) -> Thresholds {
-        let risk = &config.risk;
-        if !(1..=100).contains(&risk.medium) || !(1..=100).contains(&risk.high) || risk.medium >= risk.high {
-            self.add("risk", "thresholds are out of order; write 1 <= medium < high <= 100");
-        }
-        let half_life =
-            self.span("risk.half_life", risk.half_life, Span::from_secs(1), Span::from_secs(86_400));
-        Thresholds { medium: risk.medium, high: risk.high, half_life }
     }
 }
 

@@ -21,6 +21,7 @@ mod mtls;
 mod per;
 mod policy;
 mod resources;
+mod risk;
 mod routes;
 mod signatures;
 mod span;
@@ -53,6 +54,7 @@ pub use policy::{
 };
 pub(crate) use resources::Resource;
 pub use resources::{RESOURCE_METADATA_PATH, ResourceConfig};
+pub use risk::{BreakerConfig, RiskConfig, RiskStore, RouteRiskConfig, WeightConfig, WeightsConfig};
 pub use routes::{
     NonceConfig, OnUnavailableConfig, RateConfig, RateStore, ReplayConfig, Requirement, RouteConfig,
     Unavailability,
@@ -132,7 +134,7 @@ pub struct Config {
     /// How client certificates are checked. Default: that of each of its fields.
     #[serde(default)]
     pub mtls: MtlsConfig,
-    /// When an agent's risk level changes. Default: that of each of its fields.
+    /// How an agent's risk is scored, and what is done about it. Default: that of each of its fields.
     #[serde(default)]
     pub risk: RiskConfig,
     /// Where security events are sent. Without it they are only logged. Default: none.
@@ -184,25 +186,6 @@ pub enum Disclosure {
     Code,
     /// Neither: the status, and the challenges that standards demand.
     None,
-}
-
-/// When an agent's risk level changes. Points are added for refusals and halve every `half_life`.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, default)]
-pub struct RiskConfig {
-    /// From this score on the level is `medium`. Range: 1 to 99, below `high`.
-    pub medium: u32,
-    /// From this score on the level is `high`. Range: 2 to 100, above `medium`.
-    pub high: u32,
-    /// How long until half of the points are forgotten. Range: `1s` to `24h`.
-    pub half_life: Span,
-}
-
-impl Default for RiskConfig {
-    fn default() -> Self {
-        Self { medium: 40, high: 70, half_life: Span::from_secs(300) }
-    }
 }
 
 fn default_clock_skew() -> Span {

@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 use super::gate::{Faults, is_scope};
 use super::{
-    AmountConfig, Config, DetailsDemandConfig, McpConfig, Per, PerList, RuleConfig, Span, TaskConfig,
-    TaskSource,
+    AmountConfig, Config, DetailsDemandConfig, McpConfig, Per, PerList, RouteRiskConfig, RuleConfig, Span,
+    TaskConfig, TaskSource,
 };
 use crate::policy::{Limit, Pattern, Route, StepUp};
 use crate::signature::profiles;
@@ -101,6 +101,9 @@ pub struct RouteConfig {
     /// What becomes of a request where something cannot be found out that a check needs. Default: it is refused with 503.
     #[serde(default)]
     pub on_unavailable: OnUnavailableConfig,
+    /// What is done about an agent's risk, instead of what `[risk]` says. Default: as `[risk]`.
+    #[serde(default)]
+    pub risk: Option<RouteRiskConfig>,
 }
 
 /// What becomes of a request where something cannot be found out.
@@ -343,6 +346,7 @@ impl Faults {
             step_up: self.step_up(path, route, token),
             task,
             allows_unknown_revocation: route.on_unavailable.revocation == Unavailability::Allow,
+            risk: self.route_risk(path, route, config),
             on_unavailable: route.on_unavailable,
             ..Route::open(pattern)
         })

@@ -26,8 +26,10 @@ impl Session {
         if asks && route.token {
             fields.extend(self.token_challenges(route, reason).map(|value| ("WWW-Authenticate", value)));
         }
-        if asks && route.signature && is_of_signature(reason) {
-            fields.extend(accept_signature(&self.gate, route).map(|value| ("Accept-Signature", value)));
+        let is_of_signature = is_of_signature(reason) || (reason == Reason::RiskChallenge && !route.token);
+        if asks && route.signature && is_of_signature {
+            fields
+                .extend(accept_signature(&self.gate, route, reason).map(|value| ("Accept-Signature", value)));
             // RFC 9110 §15.5.2 demands a challenge with every 401, and none is registered for RFC 9421.
             if !route.token && reason.status() == 401 {
                 let realm = self.public_url();
@@ -76,7 +78,9 @@ impl Session {
         if error == INSUFFICIENT_USER_AUTHENTICATION {
             let acr_values = &route.step_up.acr_values;
             parameters.extend((!acr_values.is_empty()).then(|| ("acr_values", acr_values.join(" "))));
-            parameters.extend(route.step_up.max_age.map(|age| ("max_age", age.as_secs().to_string())));
+            let asked = (reason == Reason::RiskChallenge).then_some(self.gate.challenge_max_age);
+            let age = asked.into_iter().chain(route.step_up.max_age).min();
+            parameters.extend(age.map(|age| ("max_age", age.as_secs().to_string())));
         }
         parameters
     }
@@ -95,9 +99,9 @@ fn error(reason: Reason) -> Option<&'static str> {
     match reason {
         Reason::TokenMissing => None,
         Reason::PolicyScopeMissing => Some("insufficient_scope"),
-        Reason::PolicyAuthenticationInsufficient | Reason::PolicyAuthenticationTooOld => {
-            Some(INSUFFICIENT_USER_AUTHENTICATION)
-        }
+        Reason::PolicyAuthenticationInsufficient
+        | Reason::PolicyAuthenticationTooOld
+        | Reason::RiskChallenge => Some(INSUFFICIENT_USER_AUTHENTICATION),
         Reason::DpopNonceMissing | Reason::DpopNonceInvalid => Some("use_dpop_nonce"),
         _ if of("dpop.") => Some("invalid_dpop_proof"),
         // RFC 8705 §3 has it so also for the certificate.
@@ -136,7 +140,9 @@ fn is_of_signature(reason: Reason) -> bool {
 }
 
 /// A member for each tag of each profile that a client can be asked for in a structured field.
-fn accept_signature(gate: &Gate, route: &Route) -> Option<String> {
+fn accept_signature(gate: &Gate, route: &Route, reason: Reason) -> Option<String> {
+    // Without a nonce a signature is not single-use, nor certainly made for this request.
+    let with_nonce = route.replay == ReplayConfig::Exact || reason == Reason::RiskChallenge;
     let mut requests: Vec<AcceptSignature> = Vec::new();
     for rules in &gate.signatures.as_ref()?.rules {
         let profile = rules.profile();
@@ -148,7 +154,7 @@ fn accept_signature(gate: &Gate, route: &Route) -> Option<String> {
         for tag in tags.chain(rules.tags.is_empty().then_some(None)) {
             let label = format!("sig{}", requests.len() + 1);
             let components = components(rules, route, &label);
-            requests.extend(AcceptSignature::new(&label, components, requested(rules, route, tag)).ok());
+            requests.extend(AcceptSignature::new(&label, components, requested(rules, with_nonce, tag)).ok());
         }
     }
     AcceptSignature::write_all(requests.get(..MAX_SIGNATURES).unwrap_or(&requests)).ok()
@@ -168,10 +174,8 @@ fn components(rules: &Rules, route: &Route, label: &str) -> Vec<Component> {
     components
 }
 
-fn requested(rules: &Rules, route: &Route, tag: Option<&str>) -> RequestedParams {
-    // Without a nonce a signature is not single-use.
-    let is_of_route = |param| param == Param::Nonce && route.replay == ReplayConfig::Exact;
-    let demands = |param| rules.parameters.contains(&param) || is_of_route(param);
+fn requested(rules: &Rules, with_nonce: bool, tag: Option<&str>) -> RequestedParams {
+    let demands = |param| rules.parameters.contains(&param) || (with_nonce && param == Param::Nonce);
     let any = |param| demands(param).then_some(Requested::Any);
     let alg = match rules.algorithms.as_slice() {
         [only] => only.http_signatures().map(|name| Requested::Value(name.to_owned())),

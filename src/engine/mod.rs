@@ -31,6 +31,7 @@ mod permit;
 mod policy;
 mod present;
 mod record;
+mod risk;
 mod signer;
 mod spending;
 mod standing;
@@ -52,9 +53,9 @@ use crate::config::{Gate, PublicOrigin};
 use crate::crypto::SignatureCheck;
 use crate::decision::{
     self, BudgetView, CheckResult, DECISION_FIELD, Decision, Evidence, Guarantees, Outcome, PROBLEM_JSON,
-    RateGuarantee, ReplayGuarantee, RiskView,
+    RateGuarantee, ReplayGuarantee, RiskGuarantee, RiskView,
 };
-use crate::event::{Event, RiskEvent, Subject};
+use crate::event::Event;
 use crate::keys::KeySource;
 use crate::mcp::Operation;
 use crate::memory::{LimitKey, Memory};
@@ -66,11 +67,12 @@ use crate::signature::explain::Explanation;
 use crate::signature::{Message, digest};
 use crate::state::budget::Reservations;
 use crate::state::rate::{self, Quota};
-use crate::state::risk::{self, Level, Risk, UNIDENTIFIED};
+use crate::state::risk::{Level, WEIGHTS_VERSION};
 use crate::state::subject::{Reply, SubjectCall};
 use crate::time::UnixMillis;
 use present::AuthScheme;
 use record::Recording;
+pub(crate) use risk::AtHome;
 pub(crate) use subjects::text_of as subject_text;
 pub(crate) use ulid::{bits as ulid_bits, text as ulid_text};
 use verify::{Verification, Verified};
@@ -174,6 +176,8 @@ enum Stage {
     Body,
     Permit,
     Record(Recording),
+    /// The home is told of the refusal.
+    Refused(Reason),
     Over,
 }
 
@@ -205,6 +209,7 @@ pub struct Session {
     budgets: Vec<BudgetView>,
     explanation: Option<Explanation>,
     nonce: Option<nonce::Nonce>,
+    weighed: risk::Weighed,
 }
 
 impl Session {
@@ -224,7 +229,12 @@ impl Session {
             verified: Verified::default(),
             content: None,
             evidence: Vec::new(),
-            guarantees: Guarantees { replay: ReplayGuarantee::None, rate: RateGuarantee::None, budget: None },
+            guarantees: Guarantees {
+                replay: ReplayGuarantee::None,
+                rate: RateGuarantee::None,
+                risk: RiskGuarantee::None,
+                budget: None,
+            },
             fields: Vec::new(),
             tell: Vec::new(),
             refresh: Vec::new(),
@@ -236,6 +246,7 @@ impl Session {
             budgets: Vec::new(),
             explanation: None,
             nonce: None,
+            weighed: risk::Weighed::default(),
         }
     }
 
@@ -257,14 +268,21 @@ impl Session {
             scope: Vec::new(),
             revocation: Vec::new(),
             evidence: Vec::from([evidence("request", Some(reason), None)]),
-            guarantees: Guarantees { replay: ReplayGuarantee::None, rate: RateGuarantee::None, budget: None },
+            guarantees: Guarantees {
+                replay: ReplayGuarantee::None,
+                rate: RateGuarantee::None,
+                risk: RiskGuarantee::None,
+                budget: None,
+            },
             budget: Vec::new(),
             risk: RiskView {
                 score: 0,
                 level: Level::Low,
                 reasons: Vec::new(),
-                version: risk::WEIGHTS_VERSION,
+                version: WEIGHTS_VERSION,
+                would: None,
             },
+            observed: None,
             explanation: None,
             headers: Vec::new(),
         };
@@ -278,7 +296,10 @@ impl Session {
         match self.advance(memory, now, answer) {
             Ok(Some(step)) => step,
             Ok(None) => self.conclude(memory, now, None),
-            Err(reason) => self.conclude(memory, now, Some(reason)),
+            Err(reason) => match self.tell_refusal(memory, now, reason) {
+                Some(step) => step,
+                None => self.conclude(memory, now, Some(reason)),
+            },
         }
     }
 
@@ -337,6 +358,10 @@ impl Session {
                     };
                     self.stage = Stage::Record(recording);
                     return Ok(Some(step));
+                }
+                Stage::Refused(reason) => {
+                    self.take_told(memory, answer);
+                    return Err(reason);
                 }
                 Stage::Over => return Err(Reason::GateMisused),
             }
@@ -481,8 +506,7 @@ impl Session {
         if let Some(reason) = reason.filter(|reason| !self.evidence.iter().any(|e| e.code == reason.code())) {
             self.evidence.push(evidence(layer(reason), Some(reason), None));
         }
-        let (risk, event) = self.observe(memory, now, reason);
-        let events = event.map(Event::RiskLevelChange).into_iter().collect();
+        let (risk, events) = self.risk(memory, now, reason);
         let shadow = self.is_shadow();
         let enforced = reason.filter(|_| !shadow);
         if let Some(reason) = enforced {
@@ -507,6 +531,7 @@ impl Session {
             guarantees: self.guarantees,
             budget: if enforced.is_some() { Vec::new() } else { core::mem::take(&mut self.budgets) },
             risk,
+            observed: self.weighed.take_observation(),
             explanation: self
                 .verified
                 .explanation
@@ -544,47 +569,6 @@ impl Session {
             after,
             reservations,
         }))
-    }
-
-    /// Takes the outcome into the risk of the agent that was proven, or of those that were not. Requests that go
-    /// through leave no trace for agents that have none.
-    fn observe(
-        &self,
-        memory: &mut Memory,
-        now: UnixMillis,
-        reason: Option<Reason>,
-    ) -> (RiskView, Option<RiskEvent>) {
-        let attributed = self.verified.subject_of(reason).map(ToOwned::to_owned);
-        let event_subject =
-            if attributed.is_some() { self.verified.event_subject() } else { Subject::Unidentified };
-        let subject = attributed.unwrap_or_else(|| UNIDENTIFIED.to_owned());
-        let thresholds = self.gate.risk;
-        let known = memory.risks.touch(&subject).copied();
-        let mut event = None;
-        let mut risk = known.unwrap_or_default();
-        if known.is_some() || reason.is_some() {
-            let (next, change) = risk.observe(reason, thresholds, now);
-            risk = next;
-            memory.risks.insert(subject, risk);
-            event = change.map(|change| RiskEvent {
-                subject: event_subject,
-                change,
-                reason: risk.last(),
-                decision: self.id.clone(),
-                at: now,
-            });
-        }
-        (risk_view(risk, thresholds, now), event)
-    }
-}
-
-fn risk_view(risk: Risk, thresholds: risk::Thresholds, now: UnixMillis) -> RiskView {
-    let score = risk.score(thresholds, now);
-    RiskView {
-        score,
-        level: risk.level(thresholds, now),
-        reasons: risk.last().filter(|_| score > 0).map(Reason::code).into_iter().collect(),
-        version: risk::WEIGHTS_VERSION,
     }
 }
 

@@ -52,6 +52,8 @@ pub(super) struct Pending {
 pub(super) enum Asked {
     /// The proof at this place.
     Replay(usize),
+    /// The risk of who made the request.
+    Risk,
 }
 
 /// The calls of one round: one for each subject.
@@ -76,7 +78,7 @@ impl Round {
     fn calls(&self, request: RequestId) -> Vec<SubjectCall> {
         let call = |(subject, ops): &(SubjectName, Vec<(Op, Asked)>)| SubjectCall {
             subject: *subject,
-            call: Call { request, ops: ops.iter().map(|(op, _)| op.clone()).collect() },
+            call: Call::new(request, ops.iter().map(|(op, _)| op.clone()).collect()),
         };
         self.subjects.iter().map(call).collect()
     }
@@ -113,6 +115,7 @@ pub(super) struct Answered {
 pub(super) enum Checked {
     Replay,
     Budget,
+    Risk,
 }
 
 impl Checked {
@@ -121,6 +124,7 @@ impl Checked {
         match self {
             Self::Replay => ("replay", Reason::ReplayUnavailable),
             Self::Budget => ("budget", Reason::BudgetUnavailable),
+            Self::Risk => ("risk", Reason::RiskUnavailable),
         }
     }
 }
@@ -143,6 +147,7 @@ impl Session {
                 self.begin_replay(memory, now)?;
                 let mut round = Round::default();
                 self.plan_keys(&mut round);
+                self.plan_risk(memory, &mut round);
                 if !round.is_empty() {
                     let calls = round.calls(request);
                     return Ok(Some((Recording::Keys(Pending { round, limits }), Step::State(calls))));
@@ -160,6 +165,8 @@ impl Session {
             }
             Recording::Spending(spending) => return self.go_on_spending(*spending, now, replies),
         };
+        // Before anything is taken from anyone.
+        self.weigh_risk(memory, now)?;
         let mut round = Round::default();
         self.plan_others(&mut round);
         if !round.is_empty() {
@@ -210,6 +217,10 @@ impl Session {
                 self.judge_replay(place, Some(answer), answered.is_written, memory, now)
             }
             (Asked::Replay(place), _) => self.judge_replay(place, None, false, memory, now),
+            (Asked::Risk, Some(OpReply::Observe(assessment))) => {
+                self.judge_risk(Some(assessment), answered.is_written, memory, now)
+            }
+            (Asked::Risk, _) => self.judge_risk(None, false, memory, now),
         }
     }
 
@@ -220,6 +231,7 @@ impl Session {
         let answer = match checked {
             Checked::Replay => on_unavailable.replay,
             Checked::Budget => on_unavailable.budget,
+            Checked::Risk => on_unavailable.risk,
         };
         match answer {
             Unavailability::Deny => {
@@ -239,7 +251,6 @@ impl Session {
 
     /// The subject that a request is at home at: the key that signed it, else that of its DPoP proof, else its
     /// certificate's; without any of them, the agent. `None` where nobody was proven.
-    #[allow(dead_code, reason = "what is per key and kept by subject asks it")]
     pub(super) fn home(&self) -> Option<SubjectName> {
         let certificate = || self.verified.certificate.as_deref().map(SubjectName::certificate);
         let agent = || self.verified.subject().map(|agent| SubjectName::new(SubjectKind::Agent, &[agent]));
@@ -252,7 +263,7 @@ impl Session {
         match self.after.iter_mut().find(|other| other.subject == subject) {
             Some(other) => other.call.ops.push(op),
             None => {
-                let call = Call { request: RequestId::new(&self.id), ops: Vec::from([op]) };
+                let call = Call::new(RequestId::new(&self.id), Vec::from([op]));
                 self.after.push(SubjectCall { subject, call });
             }
         }

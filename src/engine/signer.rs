@@ -63,6 +63,8 @@ pub(super) struct Proven {
     /// From when on it does not hold any more, and why.
     pub(super) deadlines: Vec<(UnixSeconds, Reason)>,
     pub(super) single_use: Option<SingleUse>,
+    /// A mark of the signature itself, and whether a nonce makes it one that is made for a single request.
+    pub(super) mark: (ReplayKey, bool),
     /// The directory that proved to have the key.
     pub(super) directory: Option<KeySource>,
 }
@@ -343,6 +345,7 @@ fn shared(
     let valid = rules.verify_shared(signature, &context.message(), key);
     Some(match valid {
         Ok(true) => Ok(Proven {
+            mark: (mark(signature.signature()), claim.nonce.is_some()),
             agent: Agent {
                 id: alloc::format!("{SHARED}{keyid}"),
                 method: Method::Signature(rules.name()),
@@ -580,6 +583,7 @@ fn proven(
     let agent = Agent { id, method: Method::Signature(rules.name()), key: Some(key), operator, purpose };
     match &presented.claimed {
         Claimed::Message { claim, signature } => Proven {
+            mark: (mark(signature.signature()), claim.nonce.is_some()),
             agent,
             subject,
             covers_digest: digest::is_covered(signature).then(|| signature.clone()),
@@ -597,6 +601,7 @@ fn proven(
             directory,
         },
         Claimed::Plain(plain) => Proven {
+            mark: (mark(plain.signature()), true),
             agent,
             subject,
             covers_digest: None,
@@ -614,6 +619,11 @@ fn proven(
             directory,
         },
     }
+}
+
+/// A signature's own mark: it is the same proof whatever came with it.
+fn mark(signature: &[u8]) -> ReplayKey {
+    ReplayKey::new(&["mark", &sha256_base64url(signature)])
 }
 
 /// Where a key was found, as a part of what a nonce belongs to.

@@ -133,7 +133,7 @@ impl Session {
         let Some((object, places)) = spending.objects.pop() else { return Ok(None) };
         let budgets = places.iter().filter_map(|place| self.gate.budgets().get(*place));
         let ops = budgets.map(|budget| Op::Reserve(spending.reserve(budget, now))).collect();
-        let call = SubjectCall { subject: object, call: Call { request: RequestId::new(&self.id), ops } };
+        let call = SubjectCall { subject: object, call: Call::new(RequestId::new(&self.id), ops) };
         spending.asked = Some((object, places));
         Ok(Some((spending, Step::State(Vec::from([call])))))
     }

@@ -85,6 +85,8 @@ pub(super) struct Verified {
     /// The tokens that the token came from, as far as the request has them.
     pub(super) ancestors: Vec<Ancestor>,
     pub(super) subject: Option<String>,
+    /// A mark of the signature that holds, and whether it is made for a single request.
+    pub(super) mark: Option<(ReplayKey, bool)>,
     /// How fresh each answer was by which the token still is good.
     pub(super) revocation: Vec<Freshness>,
 }
@@ -329,6 +331,7 @@ impl Verification {
         let Some(proven) = self.signer.proven().cloned() else { return };
         self.verified.agent = Some(proven.agent);
         self.verified.subject = Some(proven.subject);
+        self.verified.mark = Some(proven.mark);
         self.verified.covers_digest = proven.covers_digest;
         self.verified.covers_authorization = proven.covers_authorization;
         self.verified.signed_by = Some(proven.signed_by);

@@ -15,13 +15,14 @@ mod happened;
 pub mod refusals;
 
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use serde_json::{Value, json};
 
 use crate::crypto::sha256_parts;
 use crate::encoding::base64url;
 use crate::reason::Reason;
-use crate::state::risk::{LevelChange, UNIDENTIFIED, WEIGHTS_VERSION};
+use crate::state::risk::{LevelChange, Signal, UNIDENTIFIED};
 use crate::time::UnixMillis;
 
 pub use happened::{
@@ -99,8 +100,12 @@ pub struct RiskEvent {
     pub subject: Subject,
     /// From what to what.
     pub change: LevelChange,
-    /// The refusal that added the last points.
+    /// The refusal that it changed with.
     pub reason: Option<Reason>,
+    /// What adds to the score, the largest first.
+    pub signals: Vec<Signal>,
+    /// The version of the weights.
+    pub version: u32,
     /// The decision that it changed with.
     pub decision: String,
     /// When.
@@ -121,6 +126,7 @@ impl RiskEvent {
     #[must_use]
     pub fn claims(&self, issuer: &str, audience: &str) -> Value {
         let at = self.at.seconds().0;
+        let signal = || self.signals.first().map(|signal| signal.code());
         json!({
             "iss": issuer,
             "aud": audience,
@@ -132,9 +138,10 @@ impl RiskEvent {
                 "principal": "AGENT",
                 "current_level": self.change.to.caep(),
                 "previous_level": self.change.from.caep(),
-                "risk_reason": self.reason.map(Reason::code),
+                "risk_reason": self.reason.map(Reason::code).or_else(signal),
+                "signals": self.signals,
                 "score": self.change.score,
-                "weights_version": WEIGHTS_VERSION,
+                "weights_version": self.version,
                 "event_timestamp": at,
             }},
         })
@@ -156,6 +163,8 @@ mod tests {
             subject,
             change: LevelChange { from: Level::Low, to: Level::Medium, score: 40 },
             reason: Some(Reason::PolicyScopeMissing),
+            signals: [Signal::RefusedScopes, Signal::KeyAge].into(),
+            version: 2,
             decision: "01".into(),
             at: UnixMillis(1_700_000_000_123),
         }
@@ -168,7 +177,11 @@ mod tests {
         assert_eq!(claims["iat"], 1_700_000_000);
         assert_eq!(claims["sub_id"]["uri"], "https://agents.example/jwks.json");
         assert_eq!(claims["events"][RISK_LEVEL_CHANGE]["current_level"], "MEDIUM");
-        assert_eq!(claims["events"][RISK_LEVEL_CHANGE]["risk_reason"], "policy.scope_missing");
+        let change = &claims["events"][RISK_LEVEL_CHANGE];
+        assert_eq!(change["risk_reason"], "policy.scope_missing");
+        assert_eq!(change["signals"], json!(["refused_scopes", "key_age"]));
+        let unusual = RiskEvent { reason: None, ..event(Subject::Unidentified) }.claims("i", "a");
+        assert_eq!(unusual["events"][RISK_LEVEL_CHANGE]["risk_reason"], "refused_scopes");
         assert!(claims.get("sub").is_none() && claims.get("exp").is_none());
     }
 

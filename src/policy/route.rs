@@ -14,6 +14,7 @@ use crate::config::{NonceConfig, OnUnavailableConfig, PerList, ReplayConfig, Spe
 use crate::request::is_token_byte;
 use crate::signature::Component;
 use crate::state::rate::Quota;
+use crate::state::risk::Thresholds;
 
 /// A part of the API, and what a request to it must bring.
 #[allow(
@@ -46,6 +47,16 @@ pub struct Route {
     pub(crate) allows_unknown_revocation: bool,
     /// What becomes of a request where an object cannot be asked.
     pub(crate) on_unavailable: OnUnavailableConfig,
+    pub(crate) risk: RouteRisk,
+}
+
+/// What is done about an agent's risk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RouteRisk {
+    /// From which scores on.
+    pub(crate) thresholds: Thresholds,
+    /// Whether it is only said what would be done.
+    pub(crate) shadow: bool,
 }
 
 /// How the person must have authenticated whom the agent acts for (RFC 9470).
@@ -80,6 +91,7 @@ impl Route {
             policy: Policy::default(),
             spending: Spending::default(),
             allows_unknown_revocation: false,
+            risk: RouteRisk::default(),
             on_unavailable: OnUnavailableConfig::default(),
         }
     }

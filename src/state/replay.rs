@@ -15,7 +15,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::subject::{Draft, Kind, RequestId, Rows, digest16};
+use super::subject::{Call, Draft, Kind, Rows, digest16};
 use crate::crypto::sha256_parts;
 use crate::time::{UnixMillis, UnixSeconds};
 
@@ -37,6 +37,12 @@ impl ReplayKey {
         let mut key = [0; 16];
         key.iter_mut().zip(digest).for_each(|(k, d)| *k = d);
         Self(key)
+    }
+
+    /// Its bytes, as rows are named.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
     }
 }
 
@@ -67,20 +73,17 @@ pub enum Answer {
 }
 
 impl Ask {
-    /// Whether the proof is new. Whoever asks again about the same request, because an answer was lost, is told the same.
-    pub(super) fn judge<R: Rows>(
-        self,
-        request: RequestId,
-        draft: &mut Draft<'_, R>,
-    ) -> Result<Answer, R::Error> {
+    /// Whether the proof is new. Whoever asks again because an answer was lost is told the same.
+    pub(super) fn judge<R: Rows>(self, call: &Call, draft: &mut Draft<'_, R>) -> Result<Answer, R::Error> {
         if self.until <= draft.now() {
             return Ok(Answer::Late);
         }
         let mut value = Vec::from([VERSION]);
-        value.extend_from_slice(request.as_bytes());
+        value.extend_from_slice(call.request.as_bytes());
         if let Some(stored) = draft.get(Kind::Replay, &self.key.0)? {
             // Whatever it is that is stored, the proof was accepted.
-            return Ok(if stored == value { Answer::New } else { Answer::Seen });
+            let is_own = call.is_again && stored == value;
+            return Ok(if is_own { Answer::New } else { Answer::Seen });
         }
         if !draft.has_room(Kind::Replay, MAX_PROOFS)? {
             return Ok(Answer::Full);

@@ -1,6 +1,6 @@
 //! The facts of a request, as the core wants them.
 
-use countersign::client::{Client, ClientCertificate, address_of, country_of};
+use countersign::client::{Client, ClientCertificate, Place, address_of, country_of};
 use countersign::config::Gate;
 use countersign::engine::Answer;
 use countersign::mtls;
@@ -37,6 +37,7 @@ pub(crate) fn with_client(view: RequestView, request: &Request, gate: &Gate) -> 
         address: address.as_deref().and_then(address_of),
         asn: asn_of(&cf),
         country: text(&cf, "country").as_deref().and_then(country_of),
+        place: place(&cf),
         certificate: certificate(&member(&cf, "tlsClientAuth")),
     };
     view.with_client(client)
@@ -51,6 +52,12 @@ fn asn_of(cf: &JsValue) -> Option<u32> {
     let asn = member(cf, "asn").as_f64().filter(|asn| (0.0..=f64::from(u32::MAX)).contains(asn));
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is in range")]
     asn.map(|asn| asn as u32)
+}
+
+/// Where the address is: the platform writes degrees as texts.
+fn place(cf: &JsValue) -> Option<Place> {
+    let degrees = |name| text(cf, name)?.parse().ok();
+    Place::new(degrees("latitude")?, degrees("longitude")?)
 }
 
 /// The client certificate, as the platform describes it. What is not as it should be counts against it: a certificate

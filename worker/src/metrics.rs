@@ -59,7 +59,7 @@ impl Counting {
     pub(crate) fn new(gate: &Gate, env: &Env, is_read: bool) -> Self {
         let bounds = GateBounds {
             max_agents: gate.metrics().agents,
-            agents: gate.agents().agents().map(|agent| agent.id.clone()).collect(),
+            agents: gate.agents().agents().map(|agent| agent.id().to_owned()).collect(),
             sample: gate.metrics().sample,
         };
         let counting = Self {

@@ -88,15 +88,14 @@ async fn ask_one(env: &Env, SubjectCall { subject, call }: &SubjectCall) -> Opti
 }
 
 /// What the object says. It is asked again once where the platform says that this may help; where the object has too much
-/// to do it would not. Whatever the first call did, the second is known by its request.
+/// to do it would not. The second call says that it is one, as the first may have been acted upon.
 async fn answer(env: &Env, subject: SubjectName, call: &Call) -> Result<String> {
     let name = subject.to_string();
-    let body = call.to_json();
-    match post(env, &name, &body).await {
+    match post(env, &name, &call.to_json()).await {
         Err(Error::UnknownJsError { original, .. })
             if is(&original, "retryable") && !is(&original, "overloaded") =>
         {
-            post(env, &name, &body).await
+            post(env, &name, &call.again().to_json()).await
         }
         answer => answer,
     }

@@ -32,6 +32,8 @@ usage: cargo xtask <command>
   fuzz [TARGET] [--seconds N]
                      try the parsers with arbitrary bytes, a minute each unless said otherwise; needs a C++
                      compiler
+  simulate risk [--seeds N] [--markdown | --json]
+                     attacks and honest traffic against the core's own transitions; the same for the same seeds
   docs               write the files of docs/ that come from the code
   setup              install what the other commands need, and nothing else
 
@@ -64,6 +66,7 @@ fn dispatch(workspace: &Workspace, name: &str, rest: &[String]) -> Outcome {
         "bench" => bench(workspace, rest),
         "docs" => docs::write(workspace),
         "fuzz" => fuzz::run(workspace, rest),
+        "simulate" => simulate(workspace, rest),
         "setup" => setup(workspace),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");
@@ -85,6 +88,13 @@ fn demo(workspace: &Workspace, flags: &[String]) -> Outcome {
     let node = worker::build(workspace)?;
     tools::clean_up(workspace);
     node.command().arg(workspace.path("js-tests/demo/main.mjs")).args(flags).replace()
+}
+
+/// An example of the core, as this crate has no dependencies.
+fn simulate(workspace: &Workspace, arguments: &[String]) -> Outcome {
+    let run =
+        workspace.cargo().args(["run", "--quiet", "--package", "countersign", "--example", "simulate", "--"]);
+    run.args(arguments).foreground()
 }
 
 fn bench(workspace: &Workspace, flags: &[String]) -> Outcome {

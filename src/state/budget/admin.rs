@@ -86,7 +86,7 @@ impl Command {
         };
         let call = |budget: &Budget, subject: &SubjectBody, op| {
             let object = Budget::object(&subject.text(budget)?);
-            let call = Call { request: RequestId::new(decision), ops: Vec::from([op]) };
+            let call = Call::new(RequestId::new(decision), Vec::from([op]));
             Ok::<_, RegistryError>(SubjectCall { subject: object, call })
         };
         match &*segments {

@@ -133,7 +133,7 @@ impl Reservations {
             match calls.iter_mut().find(|call| call.subject == subject) {
                 Some(call) => call.call.ops.push(settle),
                 None => {
-                    let call = Call { request: self.call, ops: Vec::from([settle]) };
+                    let call = Call::new(self.call, Vec::from([settle]));
                     calls.push(SubjectCall { subject, call });
                 }
             }

@@ -26,7 +26,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::{budget, replay};
+use super::{budget, replay, risk};
 use crate::crypto::sha256_parts;
 use crate::time::UnixMillis;
 pub use draft::Draft;
@@ -70,6 +70,9 @@ pub struct Call {
     /// What it wants, in order; at most [`MAX_OPS`].
     #[serde(rename = "o")]
     pub ops: Vec<Op>,
+    /// Whether it was made before, and nobody knows what came of it.
+    #[serde(rename = "g", default, skip_serializing_if = "core::ops::Not::not")]
+    pub is_again: bool,
 }
 
 /// One operation on a subject's state.
@@ -86,6 +89,8 @@ pub enum Op {
     Reconcile(budget::Reconcile),
     /// Asks how a budget stands.
     Budget(budget::Show),
+    /// Takes in what was observed of a request. Refuses nothing; what follows is up to who asks.
+    Observe(risk::Ask),
 }
 
 /// What came of one operation.
@@ -102,6 +107,8 @@ pub enum OpReply {
     Reconcile(budget::Reconciled),
     /// How the budget stands.
     Budget(Box<budget::AccountView>),
+    /// What the subject's risk is.
+    Observe(risk::Assessment),
     /// What is stored cannot be read, so that nothing can be said.
     Damaged,
 }
@@ -125,9 +132,9 @@ pub struct SubjectCall {
 }
 
 impl Op {
-    fn judge<R: Rows>(&self, request: RequestId, draft: &mut Draft<'_, R>) -> Result<OpReply, R::Error> {
+    fn judge<R: Rows>(&self, call: &Call, draft: &mut Draft<'_, R>) -> Result<OpReply, R::Error> {
         match self {
-            Self::Replay(ask) => ask.judge(request, draft).map(OpReply::Replay),
+            Self::Replay(ask) => ask.judge(call, draft).map(OpReply::Replay),
             Self::Reserve(reserve) => reserve.judge(draft).map(OpReply::Reserve),
             Self::Settle(settle) => settle.judge(draft).map(OpReply::Settle),
             Self::Reconcile(reconcile) => reconcile.judge(draft).map(OpReply::Reconcile),
@@ -135,15 +142,20 @@ impl Op {
                 let view = show.judge(draft)?;
                 Ok(view.map_or(OpReply::Damaged, |view| OpReply::Budget(Box::new(view))))
             }
+            Self::Observe(ask) => ask.judge(call.request, draft).map(OpReply::Observe),
         }
     }
 
     /// Whether it is written although another operation of the call was not accepted: it observes, and takes nothing.
     fn is_written_always(&self) -> bool {
         match self {
-            Self::Replay(_) | Self::Reserve(_) | Self::Settle(_) | Self::Reconcile(_) | Self::Budget(_) => {
-                false
-            }
+            // Of a proof that was used before nothing is observed: whoever has seen it may have sent it.
+            Self::Replay(_)
+            | Self::Observe(_)
+            | Self::Reserve(_)
+            | Self::Settle(_)
+            | Self::Reconcile(_)
+            | Self::Budget(_) => false,
         }
     }
 
@@ -157,6 +169,7 @@ impl Op {
                 | (Self::Settle(_), OpReply::Settle(_))
                 | (Self::Reconcile(_), OpReply::Reconcile(_))
                 | (Self::Budget(_), OpReply::Budget(_))
+                | (Self::Observe(_), OpReply::Observe(_))
         )
     }
 }
@@ -171,12 +184,25 @@ impl OpReply {
             // Each settlement is of a reservation of its own: none waits for another.
             Self::Settle(_) | Self::Budget(_) => true,
             Self::Reconcile(reconciled) => matches!(reconciled, budget::Reconciled::Done { .. }),
+            Self::Observe(_) => true,
             Self::Damaged => false,
         }
     }
 }
 
 impl Call {
+    /// What a request wants.
+    #[must_use]
+    pub fn new(request: RequestId, ops: Vec<Op>) -> Self {
+        Self { request, ops, is_again: false }
+    }
+
+    /// The same, where nobody knows what came of it.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        Self { is_again: true, ..self.clone() }
+    }
+
     /// The call as an object gets it; `None` where that is none.
     #[must_use]
     pub fn from_json(text: &str) -> Option<Self> {
@@ -227,7 +253,7 @@ pub fn apply<R: Rows>(rows: &mut R, call: &Call, now: UnixMillis) -> Result<Repl
     let mut answers = Vec::with_capacity(call.ops.len());
     for op in &call.ops {
         draft.begin();
-        answers.push(op.judge(call.request, &mut draft)?);
+        answers.push(op.judge(call, &mut draft)?);
     }
     let is_accepted = answers.iter().all(OpReply::accepts);
     let is_written = |op: usize| is_accepted || call.ops.get(op).is_some_and(Op::is_written_always);

@@ -16,6 +16,10 @@ pub enum Kind {
     BudgetReservation = 17,
     /// How a reservation ended.
     BudgetEnded = 18,
+    /// The risk of the subject.
+    Risk = 6,
+    /// A refused request that its risk has counted.
+    RiskMark = 7,
 }
 
 impl Kind {

@@ -1,0 +1,32 @@
+//! Simulations of what no test can wait for, with the core's real transitions: `cargo xtask simulate`.
+//!
+//! Deterministic by their seeds, so that the figures in `docs/` can be compared with them.
+
+mod risk;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask simulate risk [--seeds N] [--markdown | --json]
+
+  risk  named attacks and honest traffic: after how many requests and seconds each is noticed, and how much
+        of what is honest is taken for an attack; the worst of N seeds (default: 5)";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let report = match arguments.split_first() {
+        Some((&"risk", options)) => risk::report(options),
+        _ => None,
+    };
+    match report {
+        Some(text) => {
+            print!("{text}");
+            ExitCode::SUCCESS
+        }
+        None => {
+            eprintln!("{USAGE}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! `replay = "exact"`: the object of the key that made a proof says whether it is new. Nobody else is asked, nothing is
+//! recorded before everything else holds, and where the object cannot be asked the route says what becomes of it.
+#![cfg(feature = "toml")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+mod gate_support;
+
+use std::sync::Arc;
+
+use countersign::decision::{CheckResult, Decision, Outcome, ReplayGuarantee};
+use countersign::encoding::base64url;
+use countersign::engine::{Answer, Session, Step};
+use countersign::memory::Memory;
+use countersign::state::replay::Ask;
+use countersign::state::subject::{Call, Op, OpReply, Reply, RequestId, SubjectName};
+use countersign::time::UnixMillis;
+use gate_support::{Draft, Key, NOW, World, header};
+
+const ROUTES: &str = r#"
+[[routes]]
+match = "GET /exact"
+require = ["signature"]
+replay = "exact"
+
+[[routes]]
+match = "GET /proven"
+require = ["token", "dpop"]
+replay = "exact"
+
+[[routes]]
+match = "GET /both"
+require = ["signature", "token", "dpop"]
+replay = "exact"
+
+[[routes]]
+match = "GET /lenient"
+require = ["token", "dpop"]
+replay = "exact"
+on_unavailable = { replay = "allow" }
+
+[[routes]]
+match = "GET /limited-exact"
+require = ["token", "dpop"]
+replay = "exact"
+rate = [{ per = "route", limit = 1, window = "1m" }]
+
+[[routes]]
+match = "POST /plain"
+require = ["signature"]
+replay = "exact"
+"#;
+
+fn world() -> World {
+    let x = plain_key().jwk()["x"].clone();
+    let agents = format!(
+        "[[agents]]\nid = \"plain-agent\"\noperator = \"Plain Ltd\"\npurpose = \"prices\"\ncontact = \"ops@plain.example\"\n\
+         keys = [{{ jwk = {{ kty = \"OKP\", crv = \"Ed25519\", x = {x} }} }}]\n"
+    );
+    let profiles = "[signatures]\nprofiles = [\"web-bot-auth\", \"agent-headers\"]\n";
+    let config = gate_support::CONFIG.replace("[signatures]\n", profiles);
+    // It takes a signature again, which plain headers never may.
+    let config = config.replace("replay = \"none\"", "replay = \"isolate\"");
+    World::with(&format!("{config}{agents}{ROUTES}"))
+}
+
+fn plain_key() -> Key {
+    Key::of(21)
+}
+
+fn signed(world: &World, path: &str, nonce: Option<&str>) -> Draft {
+    let components = ["\"@authority\"", "\"@method\"", "\"@path\"", "\"signature-agent\";key=\"sig1\""];
+    Draft::new("GET", path).signed_with(&world.agent, &components, |params| {
+        params.nonce = nonce.map(Into::into);
+    })
+}
+
+fn proven(world: &World, path: &str, jti: &str) -> Draft {
+    let token = world.bound();
+    Draft::new("GET", path).dpop_with(&token, &world.holder, |_, claims| claims["jti"] = jti.into())
+}
+
+fn plain(body: &str) -> Draft {
+    let signature = plain_key().sign(format!("{body}{NOW}").as_bytes());
+    let signature = base64url::encode(&signature);
+    let mut draft = Draft::new("POST", "/plain");
+    draft.body = Some(body.as_bytes().to_vec());
+    let standard = signature.replace('-', "+").replace('_', "/") + "==";
+    draft.field("Agent-ID", "plain-agent").field("Timestamp", &NOW.to_string()).field("Signature", &standard)
+}
+
+/// As if the next request came to another isolate.
+fn elsewhere(world: &World) {
+    world.memory.replace(Memory::new(9));
+}
+
+fn replay_evidence(decision: &Decision) -> Option<(CheckResult, &'static str, Option<&str>)> {
+    let found = decision.evidence.iter().find(|evidence| evidence.check == "replay")?;
+    Some((found.result, found.code, found.detail.as_deref()))
+}
+
+#[test]
+fn every_kind_of_proof_is_refused_in_another_isolate_too() {
+    for (draft, refusal) in [
+        (signed(&world(), "/exact", Some("n-1")), "signature.replayed"),
+        (proven(&world(), "/proven", "p-1"), "dpop.proof_replayed"),
+        (plain("{}"), "signature.replayed"),
+    ] {
+        let world = world();
+        let first = world.decide(&draft);
+        assert_eq!((first.code, first.guarantees.replay), ("ok", ReplayGuarantee::Exact), "{draft:?}");
+        assert_eq!(replay_evidence(&first), Some((CheckResult::Pass, "ok", Some("exact"))));
+        elsewhere(&world);
+        let second = world.decide(&draft);
+        assert_eq!(second.code, refusal);
+        assert!(matches!(second.outcome, Outcome::Challenge | Outcome::Deny));
+        assert_eq!(replay_evidence(&second), Some((CheckResult::Fail, refusal, Some("exact"))));
+        assert_eq!(*world.state_calls.borrow(), 2);
+        assert_eq!(world.code(&draft), refusal);
+        assert_eq!(*world.state_calls.borrow(), 2, "what an isolate has seen itself costs no call");
+    }
+}
+
+#[test]
+fn a_signature_without_a_nonce_is_not_single_use_and_refused() {
+    let world = world();
+    let decision = world.decide(&signed(&world, "/exact", None));
+    assert_eq!((decision.code, decision.status), ("signature.parameter_missing", 401));
+    let challenge = header(&decision, "Accept-Signature").unwrap();
+    assert!(challenge.contains(";nonce"), "{challenge}");
+    assert_eq!(*world.state_calls.borrow(), 0);
+    let open = world.decide(&Draft::new("GET", "/signed"));
+    assert!(!header(&open, "Accept-Signature").unwrap().contains(";nonce"));
+}
+
+#[test]
+fn nobody_is_asked_for_a_request_that_is_refused_or_needs_nobody() {
+    let world = world();
+    let mut forged = proven(&world, "/proven", "p-1");
+    let proof = forged.fields.iter_mut().find(|(name, _)| name == "dpop").unwrap();
+    proof.1 = format!("{}AAAA", &proof.1[..proof.1.len() - 4]);
+    assert_eq!(world.code(&forged), "dpop.signature_invalid");
+    assert_eq!(world.code(&signed(&world, "/signed", Some("n-1"))), "ok");
+    assert_eq!(world.code(&proven(&world, "/bound", "p-2")), "ok");
+    assert_eq!(*world.state_calls.borrow(), 0);
+}
+
+#[test]
+fn a_limit_does_not_burn_a_proof_in_an_object() {
+    let mut world = world();
+    assert_eq!(world.code(&proven(&world, "/limited-exact", "p-1")), "ok");
+    let draft = proven(&world, "/limited-exact", "p-2");
+    assert_eq!(world.code(&draft), "rate.exceeded");
+    assert_eq!(*world.state_calls.borrow(), 1);
+    world.now = UnixMillis(world.now.0 + 59_000);
+    elsewhere(&world);
+    assert_eq!(world.code(&draft), "ok");
+}
+
+#[test]
+fn two_keys_are_asked_at_once_and_one_key_once() {
+    let world = world();
+    let request = |world: &World, holder: &Key, nonce: &str| {
+        let jkt = holder.thumbprint();
+        let token = world.token(|claims| claims["cnf"] = serde_json::json!({ "jkt": jkt }));
+        let components = ["\"@authority\"", "\"@method\"", "\"@path\"", "\"signature-agent\";key=\"sig1\""];
+        let draft = Draft::new("GET", "/both");
+        let draft = draft.dpop_with(&token, holder, |_, claims| claims["jti"] = nonce.into());
+        draft.signed_with(&world.agent, &components, |params| params.nonce = Some(nonce.into()))
+    };
+    let subjects = |world: &World, draft: &Draft| {
+        let mut session = Session::new(Arc::clone(&world.gate), draft.view(), world.now, [1; 10]);
+        let mut memory = Memory::new(3);
+        let mut step = session.step(&mut memory, world.now, &Answer::Ready);
+        loop {
+            step = match step {
+                Step::Keys(sources) => {
+                    sources.iter().for_each(|source| world.bring(&mut memory, source));
+                    session.step(&mut memory, world.now, &Answer::Ready)
+                }
+                Step::Denials => {
+                    memory.denials_failed(world.now);
+                    session.step(&mut memory, world.now, &Answer::Ready)
+                }
+                Step::State(calls) => return calls,
+                other => panic!("{other:?}"),
+            }
+        }
+    };
+    let calls = subjects(&world, &request(&world, &world.holder, "n-1"));
+    let names: Vec<_> = calls.iter().map(|asked| asked.subject).collect();
+    let (agent, holder) =
+        (SubjectName::key(&world.agent.thumbprint()), SubjectName::key(&world.holder.thumbprint()));
+    assert!(names.len() == 2 && names.contains(&agent) && names.contains(&holder));
+    assert!(calls.iter().all(|asked| asked.call.ops.len() == 1));
+
+    let calls = subjects(&world, &request(&world, &world.agent, "n-2"));
+    assert_eq!((calls.len(), calls[0].subject, calls[0].call.ops.len()), (1, agent, 2));
+
+    // Whichever of them was used, the request is refused.
+    assert_eq!(world.code(&request(&world, &world.holder, "n-3")), "ok");
+    elsewhere(&world);
+    let mut mixed = request(&world, &world.holder, "n-4");
+    let old = request(&world, &world.holder, "n-3");
+    for (name, value) in &mut mixed.fields {
+        if name == "dpop" {
+            value.clone_from(&old.fields.iter().find(|(name, _)| name == "dpop").unwrap().1);
+        }
+    }
+    assert_eq!(world.code(&mixed), "dpop.proof_replayed");
+}
+
+#[test]
+fn where_the_object_cannot_be_asked_the_route_decides() {
+    let world = world();
+    world.subjects.replace(None);
+    let denied = world.decide(&proven(&world, "/proven", "p-1"));
+    assert_eq!((denied.code, denied.status), ("replay.unavailable", 503));
+    assert_eq!(denied.guarantees.replay, ReplayGuarantee::Isolate);
+    assert_eq!(replay_evidence(&denied), Some((CheckResult::Fail, "replay.unavailable", None)));
+
+    let draft = proven(&world, "/lenient", "p-2");
+    let allowed = world.decide(&draft);
+    assert_eq!((allowed.code, allowed.guarantees.replay), ("ok", ReplayGuarantee::Isolate));
+    assert_eq!(replay_evidence(&allowed), Some((CheckResult::Skipped, "replay.unavailable", None)));
+    assert_eq!(world.code(&draft), "dpop.proof_replayed", "what the isolate has seen it still refuses");
+}
+
+/// Takes a request to its call, and answers that as told.
+fn answered(world: &World, draft: &Draft, replies: &[Option<Reply>]) -> Decision {
+    let mut session = Session::new(Arc::clone(&world.gate), draft.view(), world.now, [1; 10]);
+    let mut memory = Memory::new(3);
+    let mut step = session.step(&mut memory, world.now, &Answer::Ready);
+    loop {
+        step = match step {
+            Step::Keys(sources) => {
+                sources.iter().for_each(|source| world.bring(&mut memory, source));
+                session.step(&mut memory, world.now, &Answer::Ready)
+            }
+            Step::State(_) => session.step(&mut memory, world.now, &Answer::State(replies)),
+            Step::Done(conclusion) => return conclusion.decision,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn an_answer_that_says_nothing_is_no_permission() {
+    let world = world();
+    let draft = proven(&world, "/proven", "p-1");
+    let damaged = Some(Reply { answers: vec![OpReply::Damaged] });
+    let none = Some(Reply { answers: vec![] });
+    for replies in [vec![], vec![None], vec![damaged], vec![none]] {
+        assert_eq!(answered(&world, &draft, &replies).code, "replay.unavailable", "{replies:?}");
+    }
+    let reply = |text: &str| Some(serde_json::from_str::<Reply>(text).unwrap());
+    assert_eq!(answered(&world, &draft, &[reply("{\"a\":[{\"replay\":\"new\"}]}")]).code, "ok");
+    let full = answered(&world, &draft, &[reply("{\"a\":[{\"replay\":\"full\"}]}")]);
+    assert_eq!((full.code, full.status, header(&full, "Retry-After")), ("replay.too_many", 429, Some("60")));
+    let late = answered(&world, &draft, &[reply("{\"a\":[{\"replay\":\"late\"}]}")]);
+    assert_eq!(late.code, "dpop.expired");
+    let late =
+        answered(&world, &signed(&world, "/exact", Some("n")), &[reply("{\"a\":[{\"replay\":\"late\"}]}")]);
+    assert_eq!(late.code, "signature.expired");
+}
+
+#[test]
+fn an_isolate_whose_clock_is_behind_gets_no_old_proof_through() {
+    let world = world();
+    let draft = proven(&world, "/proven", "p-1");
+    let holder = SubjectName::key(&world.holder.thumbprint());
+    // The object has seen a time at which nobody remembers the proof.
+    let later = UnixMillis(world.now.0 + 3_600_000);
+    let key = countersign::state::replay::ReplayKey::new(&["x"]);
+    let op = Op::Replay(Ask { key, until: UnixMillis(later.0 + 1) });
+    let call = Call::new(RequestId::new("x"), vec![op]);
+    world.subjects.borrow_mut().as_mut().unwrap().answer(holder, &call, later).unwrap();
+    assert_eq!(world.code(&draft), "dpop.expired");
+}
