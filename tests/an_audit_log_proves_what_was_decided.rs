@@ -5,10 +5,11 @@
 use std::time::Duration;
 
 use countersign::audit::ledger::{self, LEDGER_TYPE, Recorded, Statement};
+use countersign::audit::line::Entry;
 use countersign::audit::log::Work;
 use countersign::audit::signed::signing_input;
-use countersign::audit::verify::{FaultKind, Outcome, Position, Report, SignedFault, Verifier};
-use countersign::audit::{CHECKPOINT_TYPE, Head, Log, Shard};
+use countersign::audit::verify::{FaultKind, MAX_SHARDS, Outcome, Position, Report, SignedFault, Verifier};
+use countersign::audit::{CHECKPOINT_TYPE, Chain, Head, Log, Shard};
 use countersign::config::{Audit, AuditLevel, AuditSink};
 use countersign::decision::Decision;
 use countersign::encoding::base64url;
@@ -566,4 +567,32 @@ proptest! {
             "{:?} at {}: {:?}", mutation, at, report.faults
         );
     }
+}
+
+#[test]
+fn many_holes_are_told_one_by_one() {
+    let (lines, _) = written(1, 120, &Signer::new(1));
+    let gappy: Vec<_> =
+        lines.iter().enumerate().filter(|(index, _)| index % 3 != 1).map(|(_, line)| line.clone()).collect();
+    let report = verify(&gappy);
+    let missing = report.faults.iter().filter(|fault| fault.kind == FaultKind::Missing).count();
+    assert_eq!(missing, lines.len() - gappy.len());
+    assert_eq!(report.shards[0].proven, None);
+}
+
+#[test]
+fn shards_beyond_what_can_be_told_apart_are_named() {
+    let keys = Signer::new(1).keys();
+    let mut verifier = Verifier::new(&keys);
+    let count = u64::try_from(MAX_SHARDS).unwrap() + 1;
+    for number in 0..count {
+        let mut name = [0; 16];
+        name[..8].copy_from_slice(&number.to_be_bytes());
+        let line =
+            Chain::new(Shard::new(name)).append(&Entry::start("https://api.example", "0", UnixMillis(NOW)));
+        verifier.line(line.as_bytes(), Position { file: 0, line: number + 1 });
+    }
+    let report = verifier.finish();
+    assert_eq!(faults(&report), [(FaultKind::TooManyShards, count)]);
+    assert_eq!((report.shards.len(), report.lines), (MAX_SHARDS, count));
 }

@@ -305,6 +305,16 @@ fn a_gate_behind_a_proxy_has_one_public_origin() {
 }
 
 #[test]
+fn events_have_a_form_and_an_algorithm_that_there_is() {
+    refused("url =", "format = \"xml\"\nurl =", "events.format", "cloudevents");
+    for algorithm in ["HS256", "none", "ES256", "eddsa"] {
+        refused("url =", &format!("algorithm = \"{algorithm}\"\nurl ="), "events.algorithm", "RS256");
+    }
+    accepted("url =", "format = \"cloudevents\"\nalgorithm = \"RS256\"\nurl =");
+    accepted("url =", "format = \"set\"\nalgorithm = \"EdDSA\"\nurl =");
+}
+
+#[test]
 fn keys_and_events_travel_over_https() {
     let jwks = "\"https://auth.example/jwks.json\"";
     refused(jwks, "\"http://auth.example/jwks.json\"", "issuers[0].jwks_uri", "https url");
@@ -834,4 +844,30 @@ fn weights_and_breakers_have_their_ranges() {
     ] {
         risk_is_refused(risk, path, advice);
     }
+}
+
+#[test]
+fn the_audit_log_has_a_sink_and_bounds() {
+    let to = |audit: &str| format!("[audit]\n{audit}\n\n[risk]");
+    accepted("[risk]", &to("sink = \"console\""));
+    accepted("[risk]", &to("sink = \"queue\"\nlevel = \"refusals\"\nbatch_lines = 1\nbatch_wait = \"20s\""));
+    refused("[risk]", &to("level = \"all\""), "audit", "sink");
+    refused("[risk]", &to("sink = \"s3\""), "audit.sink", "console");
+    refused("[risk]", &to("sink = \"r2\"\nlevel = \"some\""), "audit.level", "refusals");
+    refused("[risk]", &to("sink = \"r2\"\nbatch_lines = 0"), "audit.batch_lines", "write 1 to 5000");
+    refused("[risk]", &to("sink = \"r2\"\nbatch_lines = 5001"), "audit.batch_lines", "write 1 to 5000");
+    refused("[risk]", &to("sink = \"r2\"\nbatch_wait = \"21s\""), "audit.batch_wait", "write 1s to 20s");
+    refused("[risk]", &to("sink = \"r2\"\nbuffer_bytes = 65535"), "audit.buffer_bytes", "write 65536 to");
+    refused("[risk]", &to("sink = \"r2\"\nbuffer_bytes = 16777217"), "audit.buffer_bytes", "to 16777216");
+    refused("[risk]", &to("sink = \"r2\"\nbucket = \"b\""), "audit.bucket", "unknown field");
+}
+
+#[test]
+fn metrics_have_bounds() {
+    let to = |metrics: &str| format!("[metrics]\n{metrics}\n\n[risk]");
+    accepted("[risk]", &to("agents = 0\nsample = 10000"));
+    refused("[risk]", &to("agents = 1001"), "metrics.agents", "at most 1000");
+    refused("[risk]", &to("sample = 0"), "metrics.sample", "write 1 to 10000");
+    refused("[risk]", &to("sample = 10001"), "metrics.sample", "write 1 to 10000");
+    refused("[risk]", &to("routes = 5"), "metrics.routes", "unknown field");
 }

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use countersign::audit::verify::{Outcome, Position, Verifier};
 use countersign::config::{Config, Gate};
 use countersign::crypto::{Algorithm, Verdict};
 use countersign::delegation::{ClaimNames, ClaimPaths};
@@ -44,7 +45,7 @@ pub struct Body {
 }
 
 /// Every body.
-pub const BODIES: [Body; 15] = [
+pub const BODIES: [Body; 16] = [
     // Parsed as three types, twice each, and serialised. A parameter of two bytes is an entry of some 64.
     Body { name: "structured_fields", run: structured_fields, bytes: 8 << 10, bytes_per_byte: 600 },
     // A constant, as a message's bounds are: each of some 64 components can have one Dictionary of 16 KiB and 128 members
@@ -67,6 +68,8 @@ pub const BODIES: [Body; 15] = [
     Body { name: "claims", run: claims, bytes: 32 << 10, bytes_per_byte: 2000 },
     Body { name: "dpop", run: dpop, bytes: 32 << 10, bytes_per_byte: 1000 },
     Body { name: "jwk_set", run: jwk_set, bytes: 16 << 10, bytes_per_byte: 1000 },
+    // Each line break is a line, and a line that is none a fault.
+    Body { name: "audit_log", run: audit_log, bytes: 16 << 10, bytes_per_byte: 1000 },
 ];
 
 /// As a token: what is read is prechecked without panic. As the width of a status and a `lst`: every status that the list
@@ -101,6 +104,20 @@ pub fn deny_list(data: &[u8]) {
     if let Some(list) = deny_list::parse(text) {
         assert_eq!(deny_list::parse(&list.to_json()), Some(list));
     }
+}
+
+/// Every line is counted, and nothing is proven without a key: what was read is unproven or has faults.
+pub fn audit_log(data: &[u8]) {
+    let keys = JwkSet::parse(br#"{"keys":[]}"#).expect("an empty set");
+    let mut verifier = Verifier::new(&keys);
+    let mut lines = 0;
+    for line in data.split(|byte| *byte == b'\n') {
+        lines += 1;
+        verifier.line(line, Position { file: 0, line: lines });
+    }
+    let report = verifier.finish();
+    assert_eq!(report.lines, lines);
+    assert_ne!(report.outcome, Outcome::Proven);
 }
 
 fn lossless(data: &[u8]) -> Option<&str> {
@@ -475,6 +492,7 @@ pub fn gate(data: &[u8]) {
             }
             Step::Body => Answer::Body(&[]),
             Step::State(_) => Answer::State(&[]),
+            Step::Flood(_) => Answer::Flood(&[]),
             Step::Limits(asked) => {
                 for limit in asked {
                     memory.ask(limit, None, now);

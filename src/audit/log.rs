@@ -19,8 +19,8 @@ use crate::config::{Audit, AuditLevel, AuditSink};
 use crate::decision::Decision;
 use crate::time::UnixMillis;
 
-/// How long somebody who writes is waited for: longer than hosts let work go on after a response.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long somebody who writes is waited for: longer than the 30 s that hosts let work go on after a response.
+const PATIENCE: Duration = Duration::from_secs(35);
 /// Longest pause between tries.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 

@@ -7,6 +7,7 @@
 
 mod agents;
 mod audit;
+mod budget;
 mod delegation;
 mod deny;
 mod dpop;
@@ -19,6 +20,7 @@ mod metrics;
 mod mtls;
 mod per;
 mod policy;
+mod rate;
 mod resources;
 mod risk;
 mod routes;
@@ -29,6 +31,8 @@ mod status_list;
 pub(crate) use agents::MAX_CONFIGURED_AGENTS;
 pub use agents::{Admin, AdminConfig, AgentConfig, AgentKeyConfig};
 pub use audit::{Audit, AuditConfig, AuditLevel, AuditSink};
+pub(crate) use budget::Spending;
+pub use budget::{Budget, BudgetConfig};
 pub(crate) use delegation::{Delegation, TaskSource};
 pub use delegation::{DelegationConfig, DetailsConfig, Link, MatchingConfig, ScopesConfig, TaskConfig};
 pub use deny::{DenyConfig, RevocationConfig};
@@ -49,13 +53,11 @@ pub use policy::{
     DayConfig, DetailsDemandConfig, LiteralConfig, NetworkConditionConfig, ParameterConditionConfig,
     RuleConfig, ThenConfig, TimeConditionConfig,
 };
+pub use rate::{LimitConfig, RateClass, RateConfig, RateStore};
 pub(crate) use resources::Resource;
 pub use resources::{RESOURCE_METADATA_PATH, ResourceConfig};
 pub use risk::{BreakerConfig, RiskConfig, RiskStore, RouteRiskConfig, WeightConfig, WeightsConfig};
-pub use routes::{
-    NonceConfig, OnUnavailableConfig, RateConfig, RateStore, ReplayConfig, Requirement, RouteConfig,
-    Unavailability,
-};
+pub use routes::{NonceConfig, OnUnavailableConfig, ReplayConfig, Requirement, RouteConfig, Unavailability};
 pub use signatures::{RulesConfig, SignaturesConfig};
 pub use span::Span;
 pub use status_list::StatusListConfig;
@@ -160,6 +162,12 @@ pub struct Config {
     /// How far a token is believed about who sent an agent, and for what. Default: that of each of its fields.
     #[serde(default)]
     pub delegation: DelegationConfig,
+    /// Limits that routes share by name, such as that of an agent for the whole API. Default: none. Range: 0 to 64 entries.
+    #[serde(default)]
+    pub limits: Vec<LimitConfig>,
+    /// What may be spent, by whom and in which time; routes name these. Default: none. Range: 0 to 64 entries.
+    #[serde(default)]
+    pub budgets: Vec<BudgetConfig>,
     /// What is guarded, and how. The first match decides; a request that matches none is refused.
     /// Range: 1 to 1024 entries.
     pub routes: Vec<RouteConfig>,

@@ -30,6 +30,9 @@ use histogram::{DURATION_BOUNDS, SCORE_BOUNDS};
 
 /// What is counted together with others.
 pub const OTHER: &str = "other";
+/// What steps are called: those of [`crate::engine::Step`], the whole `decision`, and the `origin`'s answer.
+pub const STEPS: [&str; 11] =
+    ["keys", "agents", "denials", "wait", "checks", "body", "limits", "state", "fetch", "decision", "origin"];
 /// Most networks that are counted apart.
 const MAX_NETWORKS: usize = 256;
 /// Most series of one family: beyond, routes and agents are counted together. As many as a route for each code and outcome.
@@ -208,8 +211,9 @@ impl Metrics {
         self.add(Family::FailureNetworks, &[&asn], 1);
     }
 
-    /// Counts how long a step took.
-    pub fn step(&mut self, step: &'static str, took: Duration) {
+    /// Counts how long a step took, which is one of [`STEPS`].
+    pub fn step(&mut self, step: &str, took: Duration) {
+        let step = STEPS.into_iter().find(|known| *known == step).unwrap_or(OTHER);
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         self.observe(Family::StepDuration, &[step], micros);
     }

@@ -1,9 +1,12 @@
 //! What a process keeps between requests, and the key sets that the host brings into it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use countersign::decision::Decision;
 use countersign::keys::{self, KeyReading, KeySource};
 use countersign::memory;
+use countersign::metrics::Metrics;
 use countersign::revocation::{Inquiry, InquiryReading, InquiryResponse};
 use wasm_bindgen::prelude::*;
 
@@ -25,6 +28,7 @@ pub struct Memory {
     /// The inquiries that the host has not answered yet, by id, and what they were answered with.
     inquiries: BTreeMap<String, Inquiry>,
     answers: BTreeMap<String, InquiryReading>,
+    metrics: Metrics,
 }
 
 #[wasm_bindgen]
@@ -39,7 +43,29 @@ impl Memory {
             read: BTreeMap::new(),
             inquiries: BTreeMap::new(),
             answers: BTreeMap::new(),
+            metrics: Metrics::new(0),
         }
+    }
+
+    /// Counts within the bounds that the gate's configuration sets, from nothing.
+    #[wasm_bindgen(js_name = countFor)]
+    pub fn count_for(&mut self, gate: &Gate) {
+        self.metrics = Metrics::new(gate.inner().metrics().agents);
+        gate.inner().agents().agents().for_each(|agent| self.metrics.know(agent.id()));
+        self.metrics.isolate();
+    }
+
+    /// Counts how many milliseconds a step took.
+    #[wasm_bindgen(js_name = countStep)]
+    pub fn count_step(&mut self, step: &str, millis: f64) {
+        let took = Duration::try_from_secs_f64(millis / 1000.0).unwrap_or_default();
+        self.metrics.step(step, took);
+    }
+
+    /// What was counted, in the text of OpenMetrics.
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        self.metrics.openmetrics()
     }
 
     /// In how many milliseconds `takeRefusals` should be called; nothing where no request was refused since.
@@ -204,6 +230,14 @@ impl Memory {
 impl Memory {
     pub(crate) fn inner(&mut self) -> &mut memory::Memory {
         &mut self.inner
+    }
+
+    /// Counts a decision, and of a refusal where it came from.
+    pub(crate) fn count(&mut self, decision: &Decision, asn: Option<u32>) {
+        self.metrics.decision(decision);
+        if decision.reason.is_some() {
+            self.metrics.failure_network(asn);
+        }
     }
 
     pub(crate) fn inquires(&mut self, inquiries: Vec<Inquiry>) {

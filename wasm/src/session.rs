@@ -28,6 +28,8 @@ pub struct Session {
     asked: Vec<(LimitKey, Quota)>,
     /// The calls to subjects of the step before.
     called: Vec<SubjectCall>,
+    /// The network that it came from.
+    asn: Option<u32>,
 }
 
 #[wasm_bindgen]
@@ -52,9 +54,11 @@ impl Session {
         let lines =
             split(fields, lengths).ok_or_else(|| JsError::new("lengths are not those of the fields"))?;
         let now = unix_millis(now);
+        let client = client.map(Client::into_inner).unwrap_or_default();
+        let asn = client.asn;
         let inner = match view(method, url, &lines, has_body) {
             Ok(view) => {
-                let view = view.with_client(client.map(Client::into_inner).unwrap_or_default());
+                let view = view.with_client(client);
                 Ok(engine::Session::new(Arc::clone(gate.inner()), view, now, entropy))
             }
             Err(error) => {
@@ -62,7 +66,7 @@ impl Session {
                 Err(Some(Conclusion::from(decision)))
             }
         };
-        Ok(Self { inner, gate: Arc::clone(gate.inner()), asked: Vec::new(), called: Vec::new() })
+        Ok(Self { inner, gate: Arc::clone(gate.inner()), asked: Vec::new(), called: Vec::new(), asn })
     }
 
     /// The first step, and the one after `keys` and `wait`.
@@ -146,6 +150,9 @@ impl Session {
                 engine::Step::Done(Box::new(conclusion))
             }
         };
+        if let engine::Step::Done(conclusion) = &next {
+            memory.count(&conclusion.decision, self.asn);
+        }
         if let engine::Step::Limits(asked) = &next {
             self.asked.clone_from(asked);
         }

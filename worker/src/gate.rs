@@ -8,6 +8,7 @@ use countersign::decision::Decision;
 use countersign::engine::{Answer, Conclusion, Session, Step};
 use countersign::event::Subject;
 use countersign::reason::Reason;
+use countersign::state::budget::OriginAnswer;
 use web_sys::{Request, Response};
 use worker::{Context, Delay, Env, Result, console_log};
 
@@ -16,7 +17,7 @@ use crate::isolate::{Isolate, isolate, now, random};
 use crate::registry::Published;
 use crate::well_known::respond;
 use crate::{admin, audit, metrics, operator};
-use crate::{events, inquiries, keys, limits, origin, registry, subject, webcrypto, well_known};
+use crate::{events, flood, inquiries, keys, limits, origin, registry, subject, webcrypto, well_known};
 
 /// How long a request waits before it looks again whether another has fetched what it needs.
 const PATIENCE: Duration = Duration::from_millis(10);
@@ -44,6 +45,7 @@ pub(crate) async fn answer(request: Request, env: &Env, context: Context) -> Res
         store,
         inquiries,
         after,
+        reservations,
     } = conclusion;
     events::tell(&isolate, env, &events, &context);
     events::tell_refusals(&isolate, env, &context);
@@ -74,10 +76,16 @@ pub(crate) async fn answer(request: Request, env: &Env, context: Context) -> Res
         console_log!("{}", decision.to_json());
     }
     if decision.is_allowed() && admin::is_asked_by(&isolate, &decision) {
-        admin::answer(&isolate, &request, body, &decision, env).await
+        admin::answer(&isolate, &request, body, &decision, env, &context).await
     } else if decision.is_allowed() {
+        let settle = |answer: &OriginAnswer<'_>| {
+            let calls = reservations.map(|reservations| reservations.settle(answer));
+            if let Some(calls) = calls.filter(|calls| !calls.is_empty()) {
+                subject::tell(env, calls, &context);
+            }
+        };
         let began = now();
-        let response = origin::forward(&isolate, &request, body, &decision).await;
+        let response = origin::forward(&isolate, &request, body, &decision, settle).await;
         isolate.counting.step("origin", began);
         response
     } else {
@@ -111,6 +119,7 @@ async fn decide(
     let mut body = Body::Untouched;
     let mut verdicts = Vec::new();
     let mut replies;
+    let mut floods;
     let mut patience = PATIENCE;
     let mut step = session.step(&mut isolate.memory.borrow_mut(), now(), &Answer::Ready);
     loop {
@@ -141,6 +150,10 @@ async fn decide(
             Step::Limits(asked) => {
                 limits::ask(isolate, env, &asked).await;
                 Answer::Ready
+            }
+            Step::Flood(asked) => {
+                floods = flood::ask(env, &asked).await;
+                Answer::Flood(&floods)
             }
             Step::State(calls) => {
                 replies = subject::ask(env, &calls).await;

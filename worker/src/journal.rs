@@ -151,7 +151,7 @@ impl Journal {
     fn sql(&self) -> Result<SqlStorage> {
         let sql = self.state.storage().sql();
         sql.exec(
-            "CREATE TABLE IF NOT EXISTS shards (number INTEGER PRIMARY KEY AUTOINCREMENT, shard TEXT NOT NULL UNIQUE,
+            "CREATE TABLE IF NOT EXISTS shards (number INTEGER PRIMARY KEY, shard TEXT NOT NULL UNIQUE,
              seq INTEGER NOT NULL, head TEXT NOT NULL)",
             None,
         )?;
@@ -166,10 +166,14 @@ impl Journal {
     fn recorded(&self, head: &Head) -> Result<()> {
         let sql = self.sql()?;
         let seq = i64::try_from(head.seq).map_err(|_| Error::from("no such line"))?;
-        let values = vec![head.shard.name().into(), seq.into(), head.hash.text().into()];
+        let (shard, hash) = (head.shard.name(), head.hash.text());
+        let values = vec![seq.into(), hash.as_str().into(), shard.as_str().into(), seq.into()];
+        sql.exec("UPDATE shards SET seq = ?, head = ? WHERE shard = ? AND seq < ?", values)?;
+        // Apart, so that only a new shard takes a number.
+        let values = vec![shard.as_str().into(), seq.into(), hash.as_str().into(), shard.as_str().into()];
         sql.exec(
-            "INSERT INTO shards (shard, seq, head) VALUES (?, ?, ?)
-             ON CONFLICT (shard) DO UPDATE SET seq = excluded.seq, head = excluded.head WHERE excluded.seq > seq",
+            "INSERT INTO shards (shard, seq, head)
+             SELECT ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM shards WHERE shard = ?)",
             values,
         )?;
         let values = vec![KEPT_SHARDS.into()];
