@@ -11,8 +11,10 @@
 //! [`Session::unavailable`]. What is to be done after the response goes to [`Session::afterwards`].
 
 use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use super::spending::Spending;
 use super::verify::SingleUse;
 use super::{Answer, Session, Step, evidence};
 use crate::config::{ReplayConfig, Unavailability};
@@ -33,6 +35,8 @@ pub(super) enum Recording {
     Keys(Pending),
     /// The others were asked.
     Others(Pending),
+    /// A budget was asked.
+    Spending(Box<Spending>),
 }
 
 /// What was asked, with what is recorded here once the answers are there.
@@ -112,6 +116,7 @@ pub(super) struct Answered {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Checked {
     Replay,
+    Budget,
     Risk,
     Rate,
 }
@@ -121,6 +126,7 @@ impl Checked {
     fn name(self) -> (&'static str, Reason) {
         match self {
             Self::Replay => ("replay", Reason::ReplayUnavailable),
+            Self::Budget => ("budget", Reason::BudgetUnavailable),
             Self::Risk => ("risk", Reason::RiskUnavailable),
             Self::Rate => ("rate", Reason::RateUnavailable),
         }
@@ -169,8 +175,9 @@ impl Session {
             Recording::Keys(Pending { round }) => self.judge(round, memory, now, replies)?,
             Recording::Others(Pending { round }) => {
                 self.judge(round, memory, now, replies)?;
-                return Ok(None);
+                return self.begin_spending(now);
             }
+            Recording::Spending(spending) => return self.go_on_spending(*spending, now, replies),
         }
         // Before anything is taken from anyone.
         self.weigh_risk(memory, now)?;
@@ -181,7 +188,7 @@ impl Session {
             let calls = round.calls(request);
             return Ok(Some((Recording::Others(Pending { round }), Step::State(calls))));
         }
-        Ok(None)
+        self.begin_spending(now)
     }
 
     /// What is asked of keys: first of each that made a proof.
@@ -206,9 +213,17 @@ impl Session {
         replies: &[Option<Reply>],
     ) -> Result<(), Reason> {
         // All answers are looked at, as what was accepted must be known where another refuses.
-        let mut refusal = None;
+        let (mut refusal, mut unwritten) = (None, Vec::new());
         for answered in round.answered(replies) {
+            if !answered.is_written && answered.answer.as_ref().is_some_and(OpReply::accepts) {
+                unwritten.push(answered.asked);
+            }
             refusal = refusal.or(self.judge_answer(answered, memory, now).err());
+        }
+        // What was accepted and not written, beside something that does not refuse the request, is as good as not asked.
+        for asked in unwritten {
+            let unasked = Answered { asked, answer: None, is_written: false };
+            refusal = refusal.or_else(|| self.judge_answer(unasked, memory, now).err());
         }
         refusal.map_or(Ok(()), Err)
     }
@@ -242,6 +257,7 @@ impl Session {
         let on_unavailable = self.route().map(|route| route.on_unavailable).unwrap_or_default();
         let answer = match checked {
             Checked::Replay => on_unavailable.replay,
+            Checked::Budget => on_unavailable.budget,
             Checked::Risk => on_unavailable.risk,
             Checked::Rate => on_unavailable.rate,
         };
@@ -356,6 +372,8 @@ impl Session {
             seen.insert(proof.key, proof.until, now.seconds());
         }
         let refusal = match answer {
+            // Something else in the call has the say.
+            Some(replay::Answer::New) if !is_written => return Ok(()),
             Some(replay::Answer::New) => None,
             Some(replay::Answer::Seen) => Some(proof.refusal),
             Some(replay::Answer::Late) => Some(proof.expired),

@@ -72,6 +72,18 @@ impl<'a, R: Rows> Draft<'a, R> {
         Ok(rows.into_iter().filter(|(_, row)| row.until > now).map(|(name, row)| (name, row.value)).collect())
     }
 
+    /// The same from after the row of a name on.
+    pub fn list_after(
+        &mut self,
+        kind: Kind,
+        after: &[u8],
+        at_most: usize,
+    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, R::Error> {
+        let now = self.now;
+        let rows = self.rows.list(kind, after, at_most)?;
+        Ok(rows.into_iter().filter(|(_, row)| row.until > now).map(|(name, row)| (name, row.value)).collect())
+    }
+
     /// Whether there may be another row of a kind, where there may be so many. What has ended makes room.
     pub fn has_room(&mut self, kind: Kind, most: usize) -> Result<bool, R::Error> {
         let drafted = self.changes.iter().filter(|(_, c)| c.kind == kind && c.row.is_some()).count();
