@@ -103,7 +103,7 @@ async function startFleetWorld(routes, fleet = {}, config = {}) {
   const faults = new Faults();
   const started = await startWorld({
     config: { routes, ...config },
-    start: (options) => startFleet({ ...options, faults, ...fleet }),
+    start: (options) => startFleet(/** @type {any} */ ({ ...options, faults, ...fleet })),
   });
   const gates = /** @type {Awaited<ReturnType<typeof startFleet>>} */ (/** @type {unknown} */ (started.gate));
   /** @param {import("../lib/recipe.mjs").Recipe} recipe @param {number} [gate] */
@@ -199,7 +199,7 @@ test("the flood shield of the platform refuses before anything is verified", asy
   const shielded = await startWorld({
     config: { routes },
     start: (options) =>
-      startGate({ ...options, workers: (gate) => [{ ...gate, ratelimits: { FLOOD_3_60: { simple: { limit: 3, period: 60 } } } }] }),
+      startGate({ ...options, workers: (gate) => [{ ...gate, ratelimits: { FLOOD_3_60: { namespace_id: "1001", simple: { limit: 3, period: 60 } } } }] }),
   });
   try {
     const codes = [];
