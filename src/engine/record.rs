@@ -17,9 +17,8 @@ use super::verify::SingleUse;
 use super::{Answer, Session, Step, evidence};
 use crate::config::{ReplayConfig, Unavailability};
 use crate::decision::{CheckResult, Evidence, ReplayGuarantee};
-use crate::memory::{LimitKey, Memory};
+use crate::memory::Memory;
 use crate::reason::Reason;
-use crate::state::rate::Quota;
 use crate::state::replay;
 use crate::state::subject::{Call, Op, OpReply, Reply, RequestId, SubjectCall, SubjectKind, SubjectName};
 use crate::time::{UnixMillis, UnixSeconds};
@@ -40,7 +39,6 @@ pub(super) enum Recording {
 #[derive(Debug)]
 pub(super) struct Pending {
     round: Round,
-    limits: Vec<(LimitKey, Quota)>,
 }
 
 /// What an operation was about.
@@ -50,6 +48,10 @@ pub(super) enum Asked {
     Replay(usize),
     /// The risk of who made the request.
     Risk,
+    /// The limit at this place.
+    Take(usize),
+    /// Something that nobody needs to know the answer of.
+    Nothing,
 }
 
 /// The calls of one round: one for each subject.
@@ -111,6 +113,7 @@ pub(super) struct Answered {
 pub(super) enum Checked {
     Replay,
     Risk,
+    Rate,
 }
 
 impl Checked {
@@ -119,13 +122,28 @@ impl Checked {
         match self {
             Self::Replay => ("replay", Reason::ReplayUnavailable),
             Self::Risk => ("risk", Reason::RiskUnavailable),
+            Self::Rate => ("rate", Reason::RateUnavailable),
         }
     }
 }
 
 impl Session {
-    /// Goes on as far as possible; `None` where everything is recorded.
+    /// Goes on as far as possible; `None` where everything is recorded. A request that is refused has taken nothing.
     pub(super) fn record(
+        &mut self,
+        recording: Recording,
+        memory: &mut Memory,
+        now: UnixMillis,
+        answer: &Answer<'_>,
+    ) -> Result<Option<(Recording, Step)>, Reason> {
+        let recorded = self.record_on(recording, memory, now, answer);
+        if !matches!(recorded, Ok(Some(_))) {
+            self.finish_limits(recorded.is_ok(), memory, now);
+        }
+        recorded
+    }
+
+    fn record_on(
         &mut self,
         recording: Recording,
         memory: &mut Memory,
@@ -135,38 +153,34 @@ impl Session {
         self.check_deadlines(now)?;
         let replies = if let Answer::State(replies) = answer { *replies } else { &[] };
         let request = RequestId::new(&self.id);
-        let limits = match recording {
+        match recording {
             Recording::Begin => {
-                let limits = self.check_limits(memory, now)?;
+                self.begin_limits(memory, now)?;
                 self.begin_replay(memory, now)?;
                 let mut round = Round::default();
                 self.plan_keys(&mut round);
                 self.plan_risk(memory, &mut round);
+                self.ask_limits(true, &mut round, memory, now);
                 if !round.is_empty() {
                     let calls = round.calls(request);
-                    return Ok(Some((Recording::Keys(Pending { round, limits }), Step::State(calls))));
+                    return Ok(Some((Recording::Keys(Pending { round }), Step::State(calls))));
                 }
-                limits
             }
-            Recording::Keys(Pending { round, limits }) => {
+            Recording::Keys(Pending { round }) => self.judge(round, memory, now, replies)?,
+            Recording::Others(Pending { round }) => {
                 self.judge(round, memory, now, replies)?;
-                limits
-            }
-            Recording::Others(Pending { round, limits }) => {
-                self.judge(round, memory, now, replies)?;
-                self.count(memory, now, &limits);
                 return Ok(None);
             }
-        };
+        }
         // Before anything is taken from anyone.
         self.weigh_risk(memory, now)?;
         let mut round = Round::default();
+        self.ask_limits(false, &mut round, memory, now);
         self.plan_others(&mut round);
         if !round.is_empty() {
             let calls = round.calls(request);
-            return Ok(Some((Recording::Others(Pending { round, limits }), Step::State(calls))));
+            return Ok(Some((Recording::Others(Pending { round }), Step::State(calls))));
         }
-        self.count(memory, now, &limits);
         Ok(None)
     }
 
@@ -222,6 +236,11 @@ impl Session {
                 self.judge_risk(Some(assessment), answered.is_written, memory, now)
             }
             (Asked::Risk, _) => self.judge_risk(None, false, memory, now),
+            (Asked::Take(place), answer) => {
+                let taken = answer.as_ref().and_then(OpReply::taken);
+                self.judge_take(place, taken, answered.is_written, memory, now)
+            }
+            (Asked::Nothing, _) => Ok(()),
         }
     }
 
@@ -232,6 +251,7 @@ impl Session {
         let answer = match checked {
             Checked::Replay => on_unavailable.replay,
             Checked::Risk => on_unavailable.risk,
+            Checked::Rate => on_unavailable.rate,
         };
         match answer {
             Unavailability::Deny => {
@@ -258,7 +278,6 @@ impl Session {
     }
 
     /// Has a subject called after the response. Nobody waits for it, and nobody tries again.
-    #[allow(dead_code, reason = "what is settled after the response uses it")]
     pub(super) fn afterwards(&mut self, subject: SubjectName, op: Op) {
         match self.after.iter_mut().find(|other| other.subject == subject) {
             Some(other) => other.call.ops.push(op),

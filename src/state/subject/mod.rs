@@ -25,7 +25,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::{replay, risk};
+use super::{rate, replay, risk};
 use crate::crypto::sha256_parts;
 use crate::time::UnixMillis;
 pub use draft::Draft;
@@ -57,6 +57,12 @@ impl RequestId {
     pub fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
+
+    /// That of these bytes.
+    #[must_use]
+    pub(crate) fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
 }
 
 /// What a request wants of one subject.
@@ -82,6 +88,10 @@ pub enum Op {
     Replay(replay::Ask),
     /// Takes in what was observed of a request. Refuses nothing; what follows is up to who asks.
     Observe(risk::Ask),
+    /// Takes something from a limit.
+    Take(rate::Take),
+    /// Gives back what was not used of a limit; in a call before every [`Self::Take`], as it is written always.
+    Give(rate::Give),
 }
 
 /// What came of one operation.
@@ -92,6 +102,10 @@ pub enum OpReply {
     Replay(replay::Answer),
     /// What the subject's risk is.
     Observe(risk::Assessment),
+    /// Whether it was taken.
+    Take(rate::Taken),
+    /// It was given back, as far as it was still known.
+    Give,
     /// What is stored cannot be read, so that nothing can be said.
     Damaged,
 }
@@ -119,6 +133,10 @@ impl Op {
         match self {
             Self::Replay(ask) => ask.judge(call, draft).map(OpReply::Replay),
             Self::Observe(ask) => ask.judge(call.request, draft).map(OpReply::Observe),
+            Self::Take(take) => {
+                take.judge(call.request, draft).map(|taken| taken.map_or(OpReply::Damaged, OpReply::Take))
+            }
+            Self::Give(give) => give.judge(draft).map(|()| OpReply::Give),
         }
     }
 
@@ -126,7 +144,8 @@ impl Op {
     fn is_written_always(&self) -> bool {
         match self {
             // Of a proof that was used before nothing is observed: whoever has seen it may have sent it.
-            Self::Replay(_) | Self::Observe(_) => false,
+            Self::Replay(_) | Self::Observe(_) | Self::Take(_) => false,
+            Self::Give(_) => true,
         }
     }
 
@@ -137,6 +156,8 @@ impl Op {
             (_, OpReply::Damaged)
                 | (Self::Replay(_), OpReply::Replay(_))
                 | (Self::Observe(_), OpReply::Observe(_))
+                | (Self::Take(_), OpReply::Take(_))
+                | (Self::Give(_), OpReply::Give)
         )
     }
 }
@@ -148,6 +169,8 @@ impl OpReply {
         match self {
             Self::Replay(answer) => *answer == replay::Answer::New,
             Self::Observe(_) => true,
+            Self::Take(taken) => matches!(taken, rate::Taken::Granted { .. }),
+            Self::Give => true,
             Self::Damaged => false,
         }
     }

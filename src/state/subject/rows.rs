@@ -10,6 +10,8 @@ use crate::time::UnixMillis;
 pub enum Kind {
     /// A proof that was accepted.
     Replay = 1,
+    /// A limit.
+    Rate = 2,
     /// The risk of the subject.
     Risk = 6,
     /// A refused request that its risk has counted.
