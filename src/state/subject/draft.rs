@@ -64,14 +64,6 @@ impl<'a, R: Rows> Draft<'a, R> {
         self.changes.push((self.begun, change));
     }
 
-    /// The rows of a kind that have not ended, by name, at most so many of those that are stored; without what this
-    /// call has changed.
-    pub fn list_stored(&mut self, kind: Kind, at_most: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>, R::Error> {
-        let now = self.now;
-        let rows = self.rows.list(kind, &[], at_most)?;
-        Ok(rows.into_iter().filter(|(_, row)| row.until > now).map(|(name, row)| (name, row.value)).collect())
-    }
-
     /// Whether there may be another row of a kind, where there may be so many. What has ended makes room.
     pub fn has_room(&mut self, kind: Kind, most: usize) -> Result<bool, R::Error> {
         let drafted = self.changes.iter().filter(|(_, c)| c.kind == kind && c.row.is_some()).count();

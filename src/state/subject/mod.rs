@@ -168,9 +168,8 @@ impl OpReply {
     pub fn accepts(&self) -> bool {
         match self {
             Self::Replay(answer) => *answer == replay::Answer::New,
-            Self::Observe(_) => true,
+            Self::Observe(_) | Self::Give => true,
             Self::Take(taken) => matches!(taken, rate::Taken::Granted { .. }),
-            Self::Give => true,
             Self::Damaged => false,
         }
     }
