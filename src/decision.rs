@@ -66,7 +66,7 @@ pub enum CheckResult {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Evidence {
     /// What was checked: `route`, `signature`, `token`, `dpop`, `mtls`, `revocation`, `delegation`, `mcp`, `scope`,
-    /// `step-up`, `policy`, `replay`, `rate`, `risk`.
+    /// `step-up`, `policy`, `replay`, `rate`, `budget`, `risk`.
     pub check: &'static str,
     /// Whether it held.
     pub result: CheckResult,
@@ -171,6 +171,9 @@ pub struct Guarantees {
     pub rate: RateGuarantee,
     /// Where the risk was known from.
     pub risk: RiskGuarantee,
+    /// How exactly budgets were kept; `None` where the route has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub budget: Option<BudgetGuarantee>,
 }
 
 /// Where the risk was known from.
@@ -183,6 +186,29 @@ pub enum RiskGuarantee {
     Isolate,
     /// Nothing was observed.
     None,
+}
+
+/// How exactly budgets were kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BudgetGuarantee {
+    /// What the request may spend is reserved of each of them: none is ever exceeded.
+    Exact,
+    /// Not all of them could be asked, and the route lets the request through.
+    None,
+}
+
+/// What was reserved of a budget.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct BudgetView {
+    /// The budget, by its name.
+    pub name: String,
+    /// How much was reserved for the request, in minor units.
+    pub reserved: u64,
+    /// How much can still be reserved.
+    pub remaining: u64,
+    /// The currency.
+    pub currency: String,
 }
 
 /// How repeats are refused.
@@ -280,6 +306,9 @@ pub struct Decision {
     pub evidence: Vec<Evidence>,
     /// What is promised.
     pub guarantees: Guarantees,
+    /// What was reserved of budgets, the innermost first. Empty where the route has none, or the request was refused.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub budget: Vec<BudgetView>,
     /// The agent's risk.
     pub risk: RiskView,
     /// What was observed of it. Absent where nothing was counted.
@@ -322,7 +351,7 @@ impl Decision {
     pub fn problem(&self, disclosure: Disclosure) -> Value {
         let mut problem = Map::new();
         let kind = match self.reason {
-            Some(Reason::RateExceeded) => QUOTA_EXCEEDED,
+            Some(Reason::RateExceeded | Reason::BudgetExceeded) => QUOTA_EXCEEDED,
             Some(Reason::PolicyApprovalRequired | Reason::RiskApprovalRequired)
                 if disclosure != Disclosure::None =>
             {
@@ -428,6 +457,7 @@ fn status_title(status: u16) -> &'static str {
         403 => "Forbidden",
         413 => "Content Too Large",
         421 => "Misdirected Request",
+        422 => "Unprocessable Content",
         429 => "Too Many Requests",
         431 => "Request Header Fields Too Large",
         503 => "Service Unavailable",

@@ -576,6 +576,7 @@ fn to_store<D: Document>(
 
 #[cfg(test)]
 mod tests {
+    use alloc::format;
     use alloc::vec::Vec;
 
     use super::*;

@@ -354,6 +354,22 @@ reasons! {
     ReplayUnavailable = "replay.unavailable", Unavailable, 503;
     /// Whether a limit has room cannot be found out now.
     RateUnavailable = "rate.unavailable", Unavailable, 503;
+    /// A budget of the route has not enough left for the amount of the request, until its next period begins.
+    BudgetExceeded = "budget.exceeded", OverLimit, 429;
+    /// A budget of the route has not enough left for the amount of the request, and no later period brings as much.
+    BudgetExhausted = "budget.exhausted", NotPermitted, 403;
+    /// A budget of the route takes an amount, and what the request is about cannot be told without doubt.
+    BudgetAmountMissing = "budget.amount_missing", NotPermitted, 403;
+    /// The amount of the request is in another currency than a budget of the route.
+    BudgetCurrencyMismatch = "budget.currency_mismatch", NotPermitted, 403;
+    /// A budget of the route is of a principal, an organisation or a key, and the request names none.
+    BudgetSubjectMissing = "budget.subject_missing", NotPermitted, 403;
+    /// The idempotency key is there twice, empty, longer than 255 bytes, or has characters that do not print.
+    BudgetRequestIdInvalid = "budget.request_id_invalid", Malformed, 400;
+    /// The idempotency key was used for another request, or for another amount.
+    BudgetRequestConflict = "budget.request_conflict", Malformed, 422;
+    /// An account of a budget has too many reservations that are not settled.
+    BudgetTooManyReservations = "budget.too_many_reservations", OverLimit, 429;
     /// Whether a budget has room cannot be found out now.
     BudgetUnavailable = "budget.unavailable", Unavailable, 503;
 
@@ -531,7 +547,7 @@ mod tests {
     fn statuses_follow_the_blame() {
         for reason in Reason::ALL {
             let allowed: &[u16] = match reason.blame() {
-                Blame::Malformed => &[400, 413, 421, 431],
+                Blame::Malformed => &[400, 413, 421, 422, 431],
                 Blame::Unproven => &[401, 403],
                 Blame::NotPermitted => &[403],
                 Blame::OverLimit => &[429],

@@ -44,7 +44,7 @@ fn configurations(file: &str) -> Vec<(String, String)> {
 
 #[test]
 fn every_configuration_of_the_guides_loads() {
-    for file in ["docs/issuers.md", "docs/mcp.md", "docs/delegation.md"] {
+    for file in ["docs/issuers.md", "docs/mcp.md", "docs/delegation.md", "docs/budgets.md"] {
         let whole: Vec<_> = configurations(file).into_iter().filter(|(name, _)| !name.is_empty()).collect();
         assert!(!whole.is_empty(), "{file} shows none");
         for (name, text) in whole {

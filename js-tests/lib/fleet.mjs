@@ -17,7 +17,7 @@ import { freePort, send } from "./net.mjs";
  */
 
 /** @param {Options} options */
-export async function startFleet({ config, port, hosts = {}, build = BUILD, secrets = {}, gates = 3, persist, faults }) {
+export async function startFleet({ config, port, hosts = {}, build = BUILD, secrets = {}, gates = 3, persist, faults, registry = false }) {
   if (!existsSync(`${build}/index.js`)) throw new Error(`no Worker in ${build}; run: cargo xtask build`);
   const signing = await makeKey("EdDSA");
   const ports = [port];
@@ -42,6 +42,7 @@ export async function startFleet({ config, port, hosts = {}, build = BUILD, secr
     ...(faults && { serviceBindings: { [FAULTS]: /** @type {any} */ (faults.answer) } }),
     outboundService: "outside",
   };
+  const classes = { SUBJECTS: "Subject", ...(registry && { AGENT_REGISTRY: "AgentRegistry" }) };
   const miniflare = new Miniflare({
     host: "127.0.0.1",
     port,
@@ -56,10 +57,18 @@ export async function startFleet({ config, port, hosts = {}, build = BUILD, secr
       ...ports.map((own, index) => ({
         ...whole,
         name: `gate-${index}`,
-        durableObjects: { SUBJECTS: { className: "Subject", scriptName: "objects", useSQLite: true } },
+        durableObjects: Object.fromEntries(
+          Object.entries(classes).map(([name, className]) => [name, { className, scriptName: "objects", useSQLite: true }]),
+        ),
         ...(index > 0 && { unsafeDirectSockets: [{ host: "127.0.0.1", port: own }] }),
       })),
-      { ...whole, name: "objects", durableObjects: { SUBJECTS: { className: "Subject", useSQLite: true } } },
+      {
+        ...whole,
+        name: "objects",
+        durableObjects: Object.fromEntries(
+          Object.entries(classes).map(([name, className]) => [name, { className, useSQLite: true }]),
+        ),
+      },
       { name: "outside", modules: true, script: OUTSIDE, compatibilityDate: COMPATIBILITY_DATE, bindings: { HOSTS: hosts } },
     ],
   });

@@ -24,6 +24,8 @@ interface Common {
   readonly revocation?: readonly Freshness[];
   readonly evidence: readonly Evidence[];
   readonly guarantees: Guarantees;
+  /** What was reserved of budgets, the innermost first; absent where nothing was. Say what became of it: `gate.settle`. */
+  readonly budget?: readonly Budget[];
   readonly risk: Risk;
   /** Absent where nothing was counted. */
   readonly observed?: Observation;
@@ -105,6 +107,17 @@ export interface Guarantees {
   readonly rate: "exact" | "bounded" | "approximate" | "none";
   /** `exact`: from all requests of the key; `isolate`: from those that this process has seen. */
   readonly risk: "exact" | "isolate" | "none";
+  /** `exact`: what the request may spend is reserved of each budget of the route; absent where it has none. */
+  readonly budget?: "exact" | "none";
+}
+
+/** What was reserved of a budget, in minor units. */
+export interface Budget {
+  readonly name: string;
+  readonly reserved: number;
+  /** How much can still be reserved. */
+  readonly remaining: number;
+  readonly currency: string;
 }
 
 /** The agent's risk when the decision was made. */

@@ -10,7 +10,7 @@ import { bringAnswers } from "./inquiries.js";
 import { askWith, bringKeys, type Host } from "./keys.js";
 import { ask as askSubjects, memoryState, type StateHost } from "./state.js";
 import { type Facts, factsOf, type RequestDescriptor } from "./request.js";
-import { Gate as CoreGate, Memory, Session, type Step } from "./wasm.js";
+import { Gate as CoreGate, Memory, Session, settlement, type Step } from "./wasm.js";
 
 /** How long a request waits before it looks again whether another has fetched what it needs, in milliseconds. */
 const PATIENCE = 10;
@@ -50,7 +50,7 @@ export interface GateOptions {
    */
   readonly issuerCredentials?: string | object;
   /**
-   * Who keeps what is exact, where a route asks for it (`replay = "exact"`): `"memory"` is the memory of this process, so
+   * Who keeps what is exact, where a route asks for it (`replay = "exact"`, `budget`): `"memory"` is the memory of this process, so
    * that it is exact for this one process alone. Other processes do not know of it, and a restart forgets it.
    */
   readonly state?: "memory";
@@ -58,10 +58,19 @@ export interface GateOptions {
   readonly events?: (event: SecurityEvent) => void;
 }
 
+/** What the origin answered: its status and its field `Countersign-Budget`, nothing, or it was not even asked. */
+export type OriginAnswer = { readonly status: number; readonly budget?: string | undefined } | "lost" | "not sent";
+
 /** A gate in this process. */
 export interface Gate {
   /** Decides on a request. Throws only where `request` describes none: a refusal is a decision. */
   check(request: RequestDescriptor | Request): Promise<Decision>;
+  /**
+   * Says what became of a request that was allowed, where its route has budgets: what was reserved for it is committed,
+   * released or held. Without it the money stays held. Pass the decision that `check` gave, itself. Only the first word
+   * on a decision counts.
+   */
+  settle(decision: Decision, answer: OriginAnswer): Promise<void>;
   /**
    * What this process has decided since the gate was made, as text of OpenMetrics 1.0
    * (`application/openmetrics-text; version=1.0.0; charset=utf-8`).
@@ -80,6 +89,8 @@ export function createGate(config: string | object, options: GateOptions = {}): 
 class InProcessGate implements Gate {
   readonly #host: Host & AgentsHost;
   readonly #state: StateHost | undefined;
+  /** What is reserved for decisions, as long as somebody has them. */
+  readonly #reservations = new WeakMap<Decision, string>();
   readonly #events: EventTeller | undefined;
 
   constructor(config: string | object, options: GateOptions) {
@@ -129,7 +140,16 @@ class InProcessGate implements Gate {
     if (next.after.length > 0) void askSubjects(this.#state, next.after);
     this.#events?.tell(next.events, now());
     const decision = JSON.parse(next.decision) as Decision;
+    if (next.reservations !== undefined) this.#reservations.set(decision, next.reservations);
     return next.problem === undefined ? decision : { ...decision, problem: JSON.parse(next.problem) as Problem } as Decision;
+  }
+
+  async settle(decision: Decision, answer: OriginAnswer): Promise<void> {
+    const reservations = this.#reservations.get(decision);
+    if (reservations === undefined) return;
+    this.#reservations.delete(decision);
+    const { status, budget } = typeof answer === "string" ? { status: undefined, budget: undefined } : answer;
+    await askSubjects(this.#state, settlement(reservations, answer !== "not sent", status, budget));
   }
 
   /** Does what the session cannot do itself, and goes on. */
@@ -197,7 +217,7 @@ function coreGate(config: string | object, options: GateOptions): CoreGate {
     throw fault('state is "memory"');
   }
   if (gate.needsSubjects && state === undefined) {
-    throw fault('a route has replay = "exact" or a limit with store = "durable-object", and there is no state to keep it in');
+    throw fault('a route has replay = "exact", budgets or a limit with store = "durable-object", and there is no state to keep it in');
   }
   if (gate.needsFloodShield) {
     throw fault('a limit has store = "binding", and there is none outside of Cloudflare Workers; write "durable-object" or "kv"');

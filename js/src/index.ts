@@ -23,6 +23,7 @@
 export type {
   Agent,
   Allowed,
+  Budget,
   Decision,
   Evidence,
   Guarantees,
@@ -36,7 +37,7 @@ export type { AgentsReader, DenyListReader } from "./agents.js";
 export { type CertificateDescriptor, type ClientDescriptor, clientOf } from "./client.js";
 export { CountersignError, type ErrorCode } from "./error.js";
 export type { SecurityEvent } from "./event.js";
-export { createGate, type Gate, type GateOptions } from "./gate.js";
+export { createGate, type Gate, type GateOptions, type OriginAnswer } from "./gate.js";
 export type { FieldLines, RequestDescriptor } from "./request.js";
 export {
   type AcceptedSignature,

@@ -19,6 +19,7 @@ export {
   Message,
   ProofInspection,
   Session,
+  settlement,
   SignatureKeys,
   SignatureRules,
   Subjects,

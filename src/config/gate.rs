@@ -9,7 +9,7 @@ use core::time::Duration;
 
 use super::signatures::Signatures;
 use super::{
-    Admin, Audit, Config, ConfigError, Delegation, Disclosure, Dpop, Events, Issuer, MAX_ENTRIES,
+    Admin, Audit, Budget, Config, ConfigError, Delegation, Disclosure, Dpop, Events, Issuer, MAX_ENTRIES,
     MetricsConfig, NonceConfig, RateStore, ReplayConfig, Resource, RiskStore, Span, VerifiedConfig, list,
 };
 use crate::crypto::{Algorithm, SharedKey};
@@ -57,6 +57,7 @@ pub struct Gate {
     denied: Arc<DenyList>,
     routes: Vec<Route>,
     has_subjects: bool,
+    budgets: Vec<Budget>,
     pub(crate) resources: Vec<Resource>,
 }
 
@@ -126,6 +127,7 @@ impl Gate {
             denied: faults.denied(config),
             routes: faults.routes(config),
             has_subjects: false,
+            budgets: faults.budgets(config),
             resources: Vec::new(),
         };
         faults.shared_limits(config);
@@ -193,7 +195,11 @@ impl Gate {
     #[must_use]
     pub fn needs_subjects(&self) -> bool {
         let counts = |limit: &Limit| limit.store == Some(RateStore::DurableObject);
-        let needs = |route: &Route| route.replay == ReplayConfig::Exact || route.limits.iter().any(counts);
+        let needs = |route: &Route| {
+            route.replay == ReplayConfig::Exact
+                || !route.spending.budgets.is_empty()
+                || route.limits.iter().any(counts)
+        };
         self.risk_store == RiskStore::DurableObject || self.routes.iter().any(needs)
     }
 
@@ -370,6 +376,12 @@ impl Gate {
     #[must_use]
     pub fn routes(&self) -> &[Route] {
         &self.routes
+    }
+
+    /// The budgets that routes spend from.
+    #[must_use]
+    pub fn budgets(&self) -> &[Budget] {
+        &self.budgets
     }
 
     /// The directory that an agent names, under the rules of this gate.

@@ -7,6 +7,7 @@
 
 mod agents;
 mod audit;
+mod budget;
 mod delegation;
 mod deny;
 mod dpop;
@@ -30,6 +31,8 @@ mod status_list;
 pub(crate) use agents::MAX_CONFIGURED_AGENTS;
 pub use agents::{Admin, AdminConfig, AgentConfig, AgentKeyConfig};
 pub use audit::{Audit, AuditConfig, AuditLevel, AuditSink};
+pub(crate) use budget::Spending;
+pub use budget::{Budget, BudgetConfig};
 pub(crate) use delegation::{Delegation, TaskSource};
 pub use delegation::{DelegationConfig, DetailsConfig, Link, MatchingConfig, ScopesConfig, TaskConfig};
 pub use deny::{DenyConfig, RevocationConfig};
@@ -162,6 +165,9 @@ pub struct Config {
     /// Limits that routes share by name, such as that of an agent for the whole API. Default: none. Range: 0 to 64 entries.
     #[serde(default)]
     pub limits: Vec<LimitConfig>,
+    /// What may be spent, by whom and in which time; routes name these. Default: none. Range: 0 to 64 entries.
+    #[serde(default)]
+    pub budgets: Vec<BudgetConfig>,
     /// What is guarded, and how. The first match decides; a request that matches none is refused.
     /// Range: 1 to 1024 entries.
     pub routes: Vec<RouteConfig>,

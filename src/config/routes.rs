@@ -91,6 +91,16 @@ pub struct RouteConfig {
     #[serde(default = "default_cost")]
     #[cfg_attr(feature = "schema", schemars(default = "default_cost"))]
     pub cost: u32,
+    /// The budgets that the amount of a request is taken from, all of them, in this order: the innermost first, as the
+    /// agent's before the user's before the organisation's. The amount is that of `amount`, else the one that `details`
+    /// permits. Default: none. Range: 0 to 8 entries.
+    #[serde(default)]
+    pub budget: Vec<String>,
+    /// The header field by which the origin recognises a request that comes again, so that it does once what is asked
+    /// twice: `Idempotency-Key`. The same request of the same agent with the same value is then charged once within 24 h,
+    /// and another request with it is refused. Write it only where the origin does so. Default: each request is charged.
+    #[serde(default)]
+    pub idempotency_key: Option<String>,
     /// Decide and report, but let everything through.
     #[serde(default)]
     pub shadow: bool,
@@ -278,6 +288,7 @@ impl Faults {
             return None;
         };
         let policy = self.policy(path, route, &pattern, config);
+        let spending = self.spending(path, route, &policy, config);
         if route.mcp.is_some() && !pattern.is_of("POST") {
             self.add(
                 format!("{path}.mcp"),
@@ -298,9 +309,11 @@ impl Faults {
             limits,
             shadow: route.shadow,
             reads_content: route.mcp.is_some()
+                || spending.idempotency_key.is_some()
                 || policy.reads_content()
                 || matches!(task, Some(TaskSource::Body(_))),
             policy,
+            spending,
             mcp: route.mcp.as_ref().map(|mcp| self.mcp(&format!("{path}.mcp"), mcp, token)),
             step_up: self.step_up(path, route, token),
             task,

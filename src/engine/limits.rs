@@ -14,7 +14,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::record::{Asked, Checked, Round};
-use super::{Session, Step, evidence};
+use super::{Session, Step, ceil_secs, evidence};
 use crate::config::{Per, RateClass, RateStore};
 use crate::decision::RateGuarantee;
 use crate::memory::Memory;
@@ -199,8 +199,8 @@ impl Session {
         let grant = RequestId::new(&self.id);
         let Some(limiting) = self.limiting.get_mut(place) else { return Err(Reason::GateMisused) };
         let State::Asked(take, asked_at) = limiting.taken else { return Err(Reason::GateMisused) };
-        limiting.taken = State::Open;
         match answer {
+            // Something else in the call has the say; where that lets the request pass, this is asked for in vain.
             Some(Taken::Granted { .. }) if !is_written => {
                 memory.leases.unanswered(&take);
                 Ok(())
@@ -377,8 +377,4 @@ fn rate_fields(known: &[(Limit, RateStore, Outcome)]) -> [(&'static str, String)
         states.push(format!("\"{name}\";r={};t={}", outcome.remaining, ceil_secs(outcome.reset_after)));
     }
     [("RateLimit-Policy", policies.join(", ")), ("RateLimit", states.join(", "))]
-}
-
-pub(super) fn ceil_secs(duration: Duration) -> u64 {
-    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
 }

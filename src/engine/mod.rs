@@ -35,6 +35,7 @@ mod present;
 mod record;
 mod risk;
 mod signer;
+mod spending;
 mod standing;
 mod status;
 mod subjects;
@@ -52,8 +53,8 @@ use core::time::Duration;
 use crate::config::{Gate, PublicOrigin};
 use crate::crypto::SignatureCheck;
 use crate::decision::{
-    self, CheckResult, DECISION_FIELD, Decision, Evidence, Guarantees, Outcome, PROBLEM_JSON, RateGuarantee,
-    ReplayGuarantee, RiskGuarantee, RiskView,
+    self, BudgetView, CheckResult, DECISION_FIELD, Decision, Evidence, Guarantees, Outcome, PROBLEM_JSON,
+    RateGuarantee, ReplayGuarantee, RiskGuarantee, RiskView,
 };
 use crate::event::Event;
 use crate::keys::KeySource;
@@ -65,6 +66,7 @@ use crate::request::RequestView;
 use crate::revocation::Inquiry;
 use crate::signature::explain::Explanation;
 use crate::signature::{Message, digest};
+use crate::state::budget::Reservations;
 use crate::state::rate::{LimitKey, Quota};
 use crate::state::risk::{Level, WEIGHTS_VERSION};
 use crate::state::subject::{Reply, SubjectCall};
@@ -74,6 +76,8 @@ use limits::Limiting;
 use present::AuthScheme;
 use record::Recording;
 pub(crate) use risk::AtHome;
+pub(crate) use subjects::text_of as subject_text;
+pub(crate) use ulid::{bits as ulid_bits, text as ulid_text};
 use verify::{Verification, Verified};
 
 /// What a session needs next.
@@ -147,6 +151,9 @@ pub struct Conclusion {
     pub inquiries: Vec<Inquiry>,
     /// Subjects whose objects should be called after the response. Nobody needs to know what they say.
     pub after: Vec<SubjectCall>,
+    /// What is reserved of budgets, to be settled by what the origin answers ([`Reservations::settle`]). `None` where
+    /// nothing is.
+    pub reservations: Option<Reservations>,
 }
 
 impl From<Decision> for Conclusion {
@@ -162,6 +169,7 @@ impl From<Decision> for Conclusion {
             store: None,
             inquiries: Vec::new(),
             after: Vec::new(),
+            reservations: None,
         }
     }
 }
@@ -207,6 +215,8 @@ pub struct Session {
     refresh_denials: bool,
     inquiries: Vec<Inquiry>,
     after: Vec<SubjectCall>,
+    reservations: Option<Reservations>,
+    budgets: Vec<BudgetView>,
     explanation: Option<Explanation>,
     nonce: Option<nonce::Nonce>,
     weighed: risk::Weighed,
@@ -233,6 +243,7 @@ impl Session {
                 replay: ReplayGuarantee::None,
                 rate: RateGuarantee::None,
                 risk: RiskGuarantee::None,
+                budget: None,
             },
             fields: Vec::new(),
             limiting: Vec::new(),
@@ -243,6 +254,8 @@ impl Session {
             refresh_denials: false,
             inquiries: Vec::new(),
             after: Vec::new(),
+            reservations: None,
+            budgets: Vec::new(),
             explanation: None,
             nonce: None,
             weighed: risk::Weighed::default(),
@@ -271,7 +284,9 @@ impl Session {
                 replay: ReplayGuarantee::None,
                 rate: RateGuarantee::None,
                 risk: RiskGuarantee::None,
+                budget: None,
             },
+            budget: Vec::new(),
             risk: RiskView {
                 score: 0,
                 level: Level::Low,
@@ -499,6 +514,7 @@ impl Session {
             revocation: self.verified.revocation.clone(),
             evidence: core::mem::take(&mut self.evidence),
             guarantees: self.guarantees,
+            budget: if enforced.is_some() { Vec::new() } else { core::mem::take(&mut self.budgets) },
             risk,
             observed: self.weighed.take_observation(),
             violated: core::mem::take(&mut self.violated),
@@ -525,6 +541,7 @@ impl Session {
         let store = self.verified.to_store.take().filter(|source| memory.must_store(source));
         let (refresh_agents, refresh_denials) = (self.refresh_agents, self.refresh_denials);
         let inquiries = core::mem::take(&mut self.inquiries);
+        let reservations = self.conclude_spending(enforced.is_some());
         let after = core::mem::take(&mut self.after);
         Step::Done(Box::new(Conclusion {
             decision,
@@ -536,6 +553,7 @@ impl Session {
             store,
             inquiries,
             after,
+            reservations,
         }))
     }
 }
@@ -554,4 +572,8 @@ fn evidence(check: &'static str, refusal: Option<Reason>, detail: Option<String>
 fn refusal_fields(decision: &mut Decision) {
     decision.headers.push(("Content-Type", PROBLEM_JSON.to_owned()));
     decision.headers.push(("Cache-Control", "no-store".to_owned()));
+}
+
+fn ceil_secs(duration: Duration) -> u64 {
+    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
 }

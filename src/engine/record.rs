@@ -11,8 +11,10 @@
 //! [`Session::unavailable`]. What is to be done after the response goes to [`Session::afterwards`].
 
 use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use super::spending::Spending;
 use super::verify::SingleUse;
 use super::{Answer, Session, Step, evidence};
 use crate::config::{ReplayConfig, Unavailability};
@@ -33,6 +35,8 @@ pub(super) enum Recording {
     Keys(Pending),
     /// The others were asked.
     Others(Pending),
+    /// A budget was asked.
+    Spending(Box<Spending>),
 }
 
 /// What was asked, with what is recorded here once the answers are there.
@@ -112,6 +116,7 @@ pub(super) struct Answered {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Checked {
     Replay,
+    Budget,
     Risk,
     Rate,
 }
@@ -121,6 +126,7 @@ impl Checked {
     fn name(self) -> (&'static str, Reason) {
         match self {
             Self::Replay => ("replay", Reason::ReplayUnavailable),
+            Self::Budget => ("budget", Reason::BudgetUnavailable),
             Self::Risk => ("risk", Reason::RiskUnavailable),
             Self::Rate => ("rate", Reason::RateUnavailable),
         }
@@ -175,8 +181,9 @@ impl Session {
             Recording::Keys(Pending { round }) => self.judge(round, memory, now, replies)?,
             Recording::Others(Pending { round }) => {
                 self.judge(round, memory, now, replies)?;
-                return Ok(None);
+                return self.begin_spending(now);
             }
+            Recording::Spending(spending) => return self.go_on_spending(*spending, now, replies),
         }
         // Before anything is taken from anyone.
         self.weigh_risk(memory, now)?;
@@ -187,7 +194,7 @@ impl Session {
             let calls = round.calls(request);
             return Ok(Some((Recording::Others(Pending { round }), Step::State(calls))));
         }
-        Ok(None)
+        self.begin_spending(now)
     }
 
     /// What is asked of keys: first of each that made a proof.
@@ -256,6 +263,7 @@ impl Session {
         let on_unavailable = self.route().map(|route| route.on_unavailable).unwrap_or_default();
         let answer = match checked {
             Checked::Replay => on_unavailable.replay,
+            Checked::Budget => on_unavailable.budget,
             Checked::Risk => on_unavailable.risk,
             Checked::Rate => on_unavailable.rate,
         };

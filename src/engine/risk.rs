@@ -14,9 +14,8 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::limits::ceil_secs;
 use super::record::{Asked, Checked, Round};
-use super::{Answer, Session, Stage, Step, evidence};
+use super::{Answer, Session, Stage, Step, ceil_secs, evidence};
 use crate::config::{ReplayConfig, RiskStore};
 use crate::decision::{Observation, RiskGuarantee, RiskView};
 use crate::encoding::base64url;

@@ -61,7 +61,7 @@ impl Session {
 }
 
 /// The text of a subject; a part that is not there has no length.
-fn text_of(parts: &[(Per, Option<String>)]) -> String {
+pub(crate) fn text_of(parts: &[(Per, Option<String>)]) -> String {
     let part = |(per, part): &(Per, Option<String>)| match part {
         Some(part) => format!("{} {} {part}\n", per.as_str(), part.len()),
         None => format!("{} -\n", per.as_str()),

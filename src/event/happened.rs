@@ -229,7 +229,7 @@ impl Event {
                     // As text, as numbers above 2^53 are not the same in every language.
                     "amount": event.amount.to_string(),
                     "currency": event.currency,
-                    "initiating_entity": "policy",
+                    "initiating_entity": if event.action == "reconciled" { "admin" } else { "policy" },
                 });
                 (&event.subject, event.at, &event.decision, details)
             }

@@ -61,6 +61,8 @@ pub enum Subject {
     Denied(String),
     /// All that there was no room to count one by one, together.
     Others,
+    /// Whose budget it is, by the digest that its object is called by.
+    Account(String),
 }
 
 impl Subject {
@@ -72,6 +74,7 @@ impl Subject {
             Self::Unidentified => [UNIDENTIFIED, "", ""],
             Self::Denied(digest) => ["denied", digest, ""],
             Self::Others => [OTHERS, "", ""],
+            Self::Account(digest) => ["account", digest, ""],
         }
     }
 
@@ -81,7 +84,7 @@ impl Subject {
             Self::Agent(url) if url.contains("://") => json!({ "format": "uri", "uri": url }),
             Self::Client { iss, id } => json!({ "format": "iss_sub", "iss": iss, "sub": id }),
             // An agent's identity that is no URL is as an administrator named it.
-            Self::Agent(id) | Self::Certificate(id) | Self::Denied(id) => {
+            Self::Agent(id) | Self::Certificate(id) | Self::Denied(id) | Self::Account(id) => {
                 json!({ "format": "opaque", "id": id })
             }
             Self::Unidentified => json!({ "format": "opaque", "id": UNIDENTIFIED }),

@@ -23,8 +23,10 @@ pub use network::Network;
 pub use rehearsal::{Rehearsal, Supposed, rehearse};
 pub use route::{Ambiguous, Limit, Parameters, Pattern, Route, RoutePath};
 pub(crate) use route::{RouteRisk, StepUp};
+pub(crate) use rules::amount as amount_of;
 pub use rules::{
     About, Considered, DetailsDemand, Finding, Policy, Rule, Then, Verdict, evaluate, explain, scope,
 };
+pub(crate) use time_zone::next_month;
 pub use time_zone::{LocalTime, TimeZone};
 pub use window::TimeWindow;

@@ -12,7 +12,7 @@ use core::time::Duration;
 use super::Policy;
 use super::mcp::Mcp;
 use crate::config::{
-    NonceConfig, OnUnavailableConfig, PerList, RateClass, RateStore, ReplayConfig, TaskSource,
+    NonceConfig, OnUnavailableConfig, PerList, RateClass, RateStore, ReplayConfig, Spending, TaskSource,
 };
 use crate::request::is_token_byte;
 use crate::signature::Component;
@@ -42,6 +42,8 @@ pub struct Route {
     pub(crate) mcp: Option<Mcp>,
     pub(crate) step_up: StepUp,
     pub(crate) policy: Policy,
+    /// The budgets that requests are spent from.
+    pub(crate) spending: Spending,
     /// Where a request names the task that its token must be for.
     pub(crate) task: Option<TaskSource>,
     /// Whether a token passes of which cannot be found out whether it is revoked.
@@ -90,6 +92,7 @@ impl Route {
             task: None,
             reads_client: false,
             policy: Policy::default(),
+            spending: Spending::default(),
             allows_unknown_revocation: false,
             risk: RouteRisk::default(),
             on_unavailable: OnUnavailableConfig::default(),

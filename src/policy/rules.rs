@@ -235,6 +235,20 @@ pub fn scope(route: &Route, facts: &Facts<'_>) -> Verdict {
     verdict
 }
 
+/// The amount that a request is about: where the route says that requests have it, else what the one entry of the token's
+/// `authorization_details` permits that permits the request. `None` where that cannot be told without doubt.
+#[must_use]
+pub(crate) fn amount(route: &Route, facts: &Facts<'_>) -> Option<Money> {
+    if let Some(place) = &route.policy.amount {
+        let content = if let Content::Read(content) = facts.content { Some(content) } else { None };
+        return place.read(facts.request.fields(), content);
+    }
+    match permitting(route.policy.details.as_ref()?, facts).ok()?.as_slice() {
+        [entry] => entry.limit.clone(),
+        _ => None,
+    }
+}
+
 /// Each rule of a route, also those after the one that decides. Empty where a demand before them is not met.
 #[must_use]
 pub fn explain(route: &Route, facts: &Facts<'_>) -> Vec<Considered> {

@@ -67,6 +67,13 @@ pub struct LocalTime {
     pub second: u32,
 }
 
+impl Default for TimeZone {
+    /// UTC.
+    fn default() -> Self {
+        Self { name: String::from("UTC"), standard: 0, daylight: None }
+    }
+}
+
 impl TimeZone {
     /// Reads `UTC`, an offset (`+02:00`), a name of the tz database or a POSIX rule; `None` where it is none of these.
     ///
@@ -268,6 +275,13 @@ fn days_from_civil(year: i64, month: i64) -> i64 {
     let days = years * 365 + years.div_euclid(4) - years.div_euclid(100) + years.div_euclid(400);
     // 719162 days lie between 0001-01-01 and 1970-01-01.
     days - 719_162 + before.unwrap_or_default() + leap_day
+}
+
+/// The first day of the next month, both in days from 1970-01-01.
+pub(crate) fn next_month(days: i64) -> i64 {
+    let year = year_of(days);
+    let firsts = (2..=12).map(|month| days_from_civil(year, month));
+    firsts.chain([days_from_civil(year + 1, 1)]).find(|first| *first > days).unwrap_or(days + 1)
 }
 
 /// The year that a day lies in, in days from 1970-01-01.

@@ -10,6 +10,7 @@
 //! | `DELETE /agents/{id}/keys/{kid}` | revokes the key of this `kid` or thumbprint |
 //! | `POST /agents/{id}/suspend`, `/resume`, `/revoke` | changes whether it may act |
 //! | `GET /audit?after={revision}` | lists the changes after a revision, oldest first |
+//! | `/budgets` and below | is of budgets ([`budget::admin`](crate::state::budget::admin)) |
 //! | `/revocations` and below | is of the deny list ([`revocation::admin`](crate::revocation::admin)) |
 //!
 //! Every answer about an agent has its revision as entity tag; a change with `If-Match` is made only if that is still
@@ -115,8 +116,8 @@ impl Command {
         if segments == ["audit"] {
             return Ok(Self::Audit { after: after(request.query)? });
         }
-        // Those are commands of another kind (`revocation::admin`).
-        if segments.first() == Some(&"revocations") {
+        // Those are commands of other kinds (`revocation::admin`, `state::budget::admin`).
+        if matches!(segments.first(), Some(&("revocations" | "budgets"))) {
             return Err(Kind::PathUnknown.into());
         }
         if request.query.is_some() {
@@ -242,6 +243,8 @@ pub(crate) fn methods(segments: &[&str]) -> Option<&'static str> {
         ["agents", _] => Some("GET, HEAD, PATCH"),
         ["agents", _, "keys" | "suspend" | "resume" | "revoke"] => Some("POST"),
         ["agents", _, "keys", _] => Some("DELETE"),
+        ["budgets"] => Some("GET, HEAD"),
+        ["budgets", _, "account" | "reconcile"] => Some("POST"),
         ["revocations", _] => Some("GET, HEAD, DELETE"),
         _ => None,
     }

@@ -117,6 +117,18 @@ kinds! {
     DenyListFull = "admin.deny_list_full", 409;
     /// A denial is lifted only where administrators must prove their keys: set `dpop = true` in `[admin]`.
     LiftingNeedsProof = "admin.lifting_needs_proof", 403;
+    /// The configuration has no budget of this name.
+    BudgetNotFound = "admin.budget_not_found", 404;
+    /// The subject has a member, of at most 2048 bytes, for each of those that the budget is per, and no other.
+    BudgetSubjectInvalid = "admin.budget_subject_invalid", 400;
+    /// The account has no such reservation, or it is settled already.
+    ReservationNotFound = "admin.reservation_not_found", 404;
+    /// The request is under way: the gate tells how it ends, or the reservation expires.
+    ReservationUnderWay = "admin.reservation_under_way", 409;
+    /// A commit is of at most what was reserved, and a release has no amount.
+    ReservationAmountInvalid = "admin.reservation_amount_invalid", 400;
+    /// What is held is reconciled only where administrators must prove their keys: set `dpop = true` in `[admin]`.
+    ReconcilingNeedsProof = "admin.reconciling_needs_proof", 403;
 }
 
 /// Why a change, or a request to the admin API, was refused, and which member is at fault.

@@ -2,6 +2,7 @@
 //! state and an outcome. A host keeps the states; [`crate::memory::Memory`] keeps those of one isolate.
 
 pub mod bounded;
+pub mod budget;
 pub mod rate;
 pub mod replay;
 pub mod risk;

@@ -24,6 +24,7 @@ mod subjects;
 mod token;
 
 use countersign::keys::MAX_KEY_DOCUMENT_BYTES;
+use countersign::state::budget::{OriginAnswer, Reservations};
 use countersign::time::{UnixMillis, UnixSeconds};
 use wasm_bindgen::prelude::*;
 
@@ -39,6 +40,26 @@ pub fn max_key_document_bytes() -> usize {
 #[must_use]
 pub fn is_public_address(address: &str) -> bool {
     countersign::net::is_public(address)
+}
+
+/// What to tell subjects about reservations, once the origin has answered: with its status and its field
+/// `Countersign-Budget`, or with nothing where the request was sent and no answer came. Empty where these are no
+/// reservations.
+#[wasm_bindgen]
+#[must_use]
+pub fn settlement(
+    reservations: &str,
+    sent: bool,
+    status: Option<u16>,
+    field: Option<String>,
+) -> Vec<step::StateCall> {
+    let answer = match status {
+        _ if !sent => OriginAnswer::NotSent,
+        Some(status) => OriginAnswer::Response { status, field: field.as_deref() },
+        None => OriginAnswer::Lost,
+    };
+    let calls = Reservations::from_json(reservations).map(|reservations| reservations.settle(&answer));
+    calls.unwrap_or_default().iter().map(step::call_to_js).collect()
 }
 
 /// Whole seconds, which the host has checked.

@@ -6,6 +6,7 @@ use countersign::engine;
 use countersign::event::Event;
 use countersign::keys::KeySource;
 use countersign::revocation::{Inquiry, Signing};
+use countersign::state::budget::Reservations;
 use countersign::state::subject::SubjectCall;
 use js_sys::{Object, Uint8Array};
 use wasm_bindgen::JsCast;
@@ -45,6 +46,8 @@ export type Step =
       readonly events: readonly string[];
       /** Subjects to call after the response; nobody needs to know what they say. */
       readonly after: readonly SubjectCall[];
+      /** What is reserved of budgets, for `settle` once the origin has answered. */
+      readonly reservations: string | undefined;
     };
 
 /** A call to the state of one subject. */
@@ -136,8 +139,13 @@ extern "C" {
     fn set_calls(this: &Step, calls: Vec<StateCall>);
     #[wasm_bindgen(method, setter)]
     fn set_after(this: &Step, after: Vec<StateCall>);
+    #[wasm_bindgen(method, setter)]
+    fn set_reservations(this: &Step, reservations: Option<String>);
 
-    type StateCall;
+    /// A call to the state of one subject.
+    #[wasm_bindgen(typescript_type = "SubjectCall")]
+    #[derive(Debug)]
+    pub type StateCall;
     #[wasm_bindgen(method, setter)]
     fn set_subject(this: &StateCall, subject: &str);
     #[wasm_bindgen(method, setter)]
@@ -232,6 +240,7 @@ pub(crate) fn to_js(step: engine::Step, memory: &mut Memory, gate: &Gate) -> Ste
             value.set_refresh_denials(conclusion.refresh_denials);
             value.set_inquiries(inquiries_to_js(conclusion.inquiries, memory));
             value.set_after(conclusion.after.iter().map(call_to_js).collect());
+            value.set_reservations(conclusion.reservations.as_ref().map(Reservations::to_json));
             "done"
         }
     };
@@ -244,7 +253,7 @@ pub(crate) fn claims(gate: &Gate, events: &[Event]) -> Vec<String> {
     events.iter().map(|event| gate.claims(event).to_string()).collect()
 }
 
-fn call_to_js(asked: &SubjectCall) -> StateCall {
+pub(crate) fn call_to_js(asked: &SubjectCall) -> StateCall {
     let value: StateCall = Object::new().unchecked_into();
     value.set_subject(&asked.subject.to_string());
     value.set_call(&asked.call.to_json());

@@ -5,17 +5,19 @@ use std::rc::Rc;
 
 use countersign::config::{Admin, PublicOrigin};
 use countersign::decision::{Decision, PROBLEM_JSON};
-use countersign::registry::admin::{Answer, MAX_BODY_BYTES};
+use countersign::registry::admin::{Answer, MAX_BODY_BYTES, Request as AskedBy};
 use countersign::registry::{RegistryError, RegistryErrorKind};
 use countersign::request::Target;
+use countersign::state::budget::admin as budgets;
 use web_sys::{Request, Response};
-use worker::{Env, Result, console_error};
+use worker::{Context, Env, Result, console_error};
 
 use crate::facts::{self, Body};
 use crate::isolate::Isolate;
 use crate::isolate::now;
 use crate::registry::{self, AdminRequest, Answered};
 use crate::well_known::respond;
+use crate::{events, subject};
 
 /// Whether a request that goes through is one to the admin API.
 pub(crate) fn is_asked_by(isolate: &Isolate, decision: &Decision) -> bool {
@@ -29,11 +31,12 @@ pub(crate) async fn answer(
     body: Body,
     decision: &Decision,
     env: &Env,
+    context: &Context,
 ) -> Result<Response> {
     let Ok(target) = Target::parse(request.url().split('#').next().unwrap_or_default()) else {
         return respond(400, "", &[]);
     };
-    let mut answered = ask(isolate, request, &target, body, decision, env)
+    let mut answered = ask(isolate, request, &target, body, decision, env, context)
         .await
         .unwrap_or_else(|error| Answered::new(Answer::problem(&error, target.path())));
     if let Some(denial) = answered.denied.take() {
@@ -56,12 +59,13 @@ fn is_set(name: &str) -> bool {
 }
 
 async fn ask(
-    isolate: &Isolate,
+    isolate: &Rc<Isolate>,
     request: &Request,
     target: &Target,
     body: Body,
     decision: &Decision,
     env: &Env,
+    context: &Context,
 ) -> core::result::Result<Answered, RegistryError> {
     let admin = isolate.gate.admin().ok_or(RegistryErrorKind::PathUnknown)?;
     let actor = admin.actor(decision.principal.as_ref())?;
@@ -74,6 +78,18 @@ async fn ask(
         Body::TooLarge => return Err(RegistryErrorKind::BodyTooLarge.into()),
         Body::Untouched | Body::Unreadable => return Err(RegistryErrorKind::BodyMalformed.into()),
     };
+    if budgets::is_asked_at(target.path()) {
+        let request = AskedBy {
+            method: &request.method(),
+            path: target.path(),
+            query: target.query(),
+            if_match: None,
+            body: body.as_bytes(),
+            actor,
+            allow_loopback: isolate.gate.allow_loopback(),
+        };
+        return ask_budget(isolate, &request, decision, env, context).await;
+    }
     let if_match = request.headers().get("if-match").ok().flatten();
     let request = AdminRequest {
         method: &request.method(),
@@ -88,4 +104,22 @@ async fn ask(
         console_error!("countersign cannot reach the registry of agents at {}: {error}", now().0);
         registry::unavailable(target.path())
     }))
+}
+
+/// Budgets are not of the registry: each account has an object of its own, which is asked, and the events go their way.
+async fn ask_budget(
+    isolate: &Rc<Isolate>,
+    request: &AskedBy<'_>,
+    decision: &Decision,
+    env: &Env,
+    context: &Context,
+) -> core::result::Result<Answered, RegistryError> {
+    let command = budgets::Command::parse(request, &isolate.gate, &decision.id, now())?;
+    let reply = match command.call() {
+        Some(call) => subject::ask(env, core::slice::from_ref(call)).await.into_iter().next().flatten(),
+        None => None,
+    };
+    let (answer, event) = command.answer(&isolate.gate, reply.as_ref(), &decision.id, now())?;
+    events::tell(isolate, env, event.as_slice(), context);
+    Ok(Answered::new(answer))
 }

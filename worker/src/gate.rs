@@ -8,6 +8,7 @@ use countersign::decision::Decision;
 use countersign::engine::{Answer, Conclusion, Session, Step};
 use countersign::event::Subject;
 use countersign::reason::Reason;
+use countersign::state::budget::OriginAnswer;
 use web_sys::{Request, Response};
 use worker::{Context, Delay, Env, Result, console_log};
 
@@ -44,6 +45,7 @@ pub(crate) async fn answer(request: Request, env: &Env, context: Context) -> Res
         store,
         inquiries,
         after,
+        reservations,
     } = conclusion;
     events::tell(&isolate, env, &events, &context);
     events::tell_refusals(&isolate, env, &context);
@@ -74,10 +76,16 @@ pub(crate) async fn answer(request: Request, env: &Env, context: Context) -> Res
         console_log!("{}", decision.to_json());
     }
     if decision.is_allowed() && admin::is_asked_by(&isolate, &decision) {
-        admin::answer(&isolate, &request, body, &decision, env).await
+        admin::answer(&isolate, &request, body, &decision, env, &context).await
     } else if decision.is_allowed() {
+        let settle = |answer: &OriginAnswer<'_>| {
+            let calls = reservations.map(|reservations| reservations.settle(answer));
+            if let Some(calls) = calls.filter(|calls| !calls.is_empty()) {
+                subject::tell(env, calls, &context);
+            }
+        };
         let began = now();
-        let response = origin::forward(&isolate, &request, body, &decision).await;
+        let response = origin::forward(&isolate, &request, body, &decision, settle).await;
         isolate.counting.step("origin", began);
         response
     } else {

@@ -3,6 +3,8 @@
 use countersign::config::PublicOrigin;
 use countersign::decision::{DECISION_FIELD, Decision, OWN_FIELD_PREFIX, PROBLEM_JSON};
 use countersign::metrics::Target;
+use countersign::state::budget::OriginAnswer;
+use countersign::state::budget::settlement::FIELD as BUDGET_FIELD;
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
@@ -18,19 +20,26 @@ use crate::well_known::respond;
 /// Statuses whose responses have no body (Fetch §2.2.6).
 const NULL_BODY: [u16; 4] = [101, 204, 205, 304];
 
-/// Sends the request on, with who it was.
+/// Sends the request on, with who it was. What came of it is told once: budgets are settled by it.
 pub(crate) async fn forward(
     isolate: &Isolate,
     request: &Request,
     body: Body,
     decision: &Decision,
+    settle: impl FnOnce(&OriginAnswer<'_>),
 ) -> Result<Response> {
     let init = RequestInit::new();
     init.set_method(&request.method());
     init.set_redirect(RequestRedirect::Manual);
     // The platform's cache knows URLs, not agents: what it keeps for one must not answer another.
     init.set_cache(RequestCache::NoStore);
-    let fields = fields(isolate, request, decision).await?;
+    let fields = match fields(isolate, request, decision).await {
+        Ok(fields) => fields,
+        Err(error) => {
+            settle(&OriginAnswer::NotSent);
+            return Err(error);
+        }
+    };
     init.set_headers(&fields);
     match body {
         Body::Read(bytes) => init.set_body(&Uint8Array::from(bytes.as_slice())),
@@ -43,8 +52,13 @@ pub(crate) async fn forward(
     let response = JsFuture::from(scope.fetch_with_str_and_init(&url, &init)).await;
     isolate.counting.call(Target::Origin, "forward", response.is_ok());
     if let Ok(response) = response {
-        answer(&response.unchecked_into(), decision)
+        let response: Response = response.unchecked_into();
+        let field = response.headers().get(BUDGET_FIELD).ok().flatten();
+        settle(&OriginAnswer::Response { status: response.status(), field: field.as_deref() });
+        answer(&response, decision)
     } else {
+        // Nobody knows how far it came: it may be the answer that was lost.
+        settle(&OriginAnswer::Lost);
         console_error!("countersign cannot reach the origin");
         unreachable(decision)
     }
@@ -98,6 +112,7 @@ fn answer(response: &Response, decision: &Decision) -> Result<Response> {
     let init: &ResponseInit = response.unchecked_ref();
     let answer = Response::new_with_opt_readable_stream_and_init(body.as_ref(), init)?;
     let headers = answer.headers();
+    headers.delete(BUDGET_FIELD)?;
     for (name, value) in &decision.headers {
         headers.set(name, value)?;
     }

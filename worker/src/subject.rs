@@ -33,6 +33,9 @@ const CALL_URL: &str = "https://subject.internal/call";
 /// How long an object may take to answer: 2 s. One that must be started on another continent takes some hundred
 /// milliseconds; one that takes longer than this has too much to do.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long after a call without an answer it is made again, after the response. Together with [`PATIENCE`] it is less
+/// than the 30 s that the platform gives.
+const TELL_PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(5)];
 /// How far the stored time may be behind the time of the object: what it saves is a write for each call.
 const CLOCK_STEP: Duration = Duration::from_secs(10);
 /// The least time between two purges.
@@ -52,10 +55,19 @@ pub(crate) async fn ask(env: &Env, calls: &[SubjectCall]) -> Vec<Option<Reply>> 
     join_all(calls.iter().map(|asked| ask_one(env, asked))).await
 }
 
-/// Calls these subjects after the response.
-pub(crate) fn tell(env: &Env, calls: Vec<SubjectCall>, context: &Context) {
+/// Calls these subjects after the response. What is worth it is said again to those that do not answer.
+pub(crate) fn tell(env: &Env, mut calls: Vec<SubjectCall>, context: &Context) {
     let env = env.clone();
     context.wait_until(async move {
+        for pause in TELL_PAUSES {
+            let replies = ask(&env, &calls).await;
+            let mut heard = replies.iter().map(Option::is_some);
+            calls.retain(|asked| heard.next() == Some(false) && asked.call.is_worth_repeating());
+            if calls.is_empty() {
+                return;
+            }
+            Delay::from(pause).await;
+        }
         ask(&env, &calls).await;
     });
 }

@@ -20,15 +20,16 @@ mod name;
 mod rows;
 mod wire;
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::{rate, replay, risk};
+use super::{budget, rate, replay, risk};
 use crate::crypto::sha256_parts;
 use crate::time::UnixMillis;
-pub use draft::Draft;
+pub use draft::{Draft, Named};
 pub use memory::{MemoryRows, MemorySubjects, NoRoom};
 pub use name::{SubjectKind, SubjectName};
 pub use rows::{Change, Kind, Row, Rows};
@@ -86,6 +87,14 @@ pub struct Call {
 pub enum Op {
     /// Records a proof that may be accepted once.
     Replay(replay::Ask),
+    /// Sets an amount of a budget aside.
+    Reserve(budget::Reserve),
+    /// Says what became of a request that an amount was set aside for.
+    Settle(budget::Settle),
+    /// An administrator's word on what is held.
+    Reconcile(budget::Reconcile),
+    /// Asks how a budget stands.
+    Budget(budget::Show),
     /// Takes in what was observed of a request. Refuses nothing; what follows is up to who asks.
     Observe(risk::Ask),
     /// Takes something from a limit.
@@ -100,6 +109,14 @@ pub enum Op {
 pub enum OpReply {
     /// Whether the proof is new.
     Replay(replay::Answer),
+    /// Whether the amount is set aside.
+    Reserve(budget::Reserved),
+    /// How the reservation stands.
+    Settle(budget::Settled),
+    /// Whether it is reconciled.
+    Reconcile(budget::Reconciled),
+    /// How the budget stands.
+    Budget(Box<budget::AccountView>),
     /// What the subject's risk is.
     Observe(risk::Assessment),
     /// Whether it was taken.
@@ -132,6 +149,13 @@ impl Op {
     fn judge<R: Rows>(&self, call: &Call, draft: &mut Draft<'_, R>) -> Result<OpReply, R::Error> {
         match self {
             Self::Replay(ask) => ask.judge(call, draft).map(OpReply::Replay),
+            Self::Reserve(reserve) => reserve.judge(draft).map(OpReply::Reserve),
+            Self::Settle(settle) => settle.judge(draft).map(OpReply::Settle),
+            Self::Reconcile(reconcile) => reconcile.judge(draft).map(OpReply::Reconcile),
+            Self::Budget(show) => {
+                let view = show.judge(draft)?;
+                Ok(view.map_or(OpReply::Damaged, |view| OpReply::Budget(Box::new(view))))
+            }
             Self::Observe(ask) => ask.judge(call.request, draft).map(OpReply::Observe),
             Self::Take(take) => {
                 take.judge(call.request, draft).map(|taken| taken.map_or(OpReply::Damaged, OpReply::Take))
@@ -144,7 +168,13 @@ impl Op {
     fn is_written_always(&self) -> bool {
         match self {
             // Of a proof that was used before nothing is observed: whoever has seen it may have sent it.
-            Self::Replay(_) | Self::Observe(_) | Self::Take(_) => false,
+            Self::Replay(_)
+            | Self::Observe(_)
+            | Self::Take(_)
+            | Self::Reserve(_)
+            | Self::Settle(_)
+            | Self::Reconcile(_)
+            | Self::Budget(_) => false,
             Self::Give(_) => true,
         }
     }
@@ -155,6 +185,10 @@ impl Op {
             (self, answer),
             (_, OpReply::Damaged)
                 | (Self::Replay(_), OpReply::Replay(_))
+                | (Self::Reserve(_), OpReply::Reserve(_))
+                | (Self::Settle(_), OpReply::Settle(_))
+                | (Self::Reconcile(_), OpReply::Reconcile(_))
+                | (Self::Budget(_), OpReply::Budget(_))
                 | (Self::Observe(_), OpReply::Observe(_))
                 | (Self::Take(_), OpReply::Take(_))
                 | (Self::Give(_), OpReply::Give)
@@ -168,7 +202,10 @@ impl OpReply {
     pub fn accepts(&self) -> bool {
         match self {
             Self::Replay(answer) => *answer == replay::Answer::New,
-            Self::Observe(_) | Self::Give => true,
+            Self::Reserve(reserved) => !matches!(reserved, budget::Reserved::Refused(_)),
+            // Each settlement is of a reservation of its own: none waits for another.
+            Self::Settle(_) | Self::Budget(_) | Self::Observe(_) | Self::Give => true,
+            Self::Reconcile(reconciled) => matches!(reconciled, budget::Reconciled::Done { .. }),
             Self::Take(taken) => matches!(taken, rate::Taken::Granted { .. }),
             Self::Damaged => false,
         }
@@ -201,6 +238,13 @@ impl Call {
     #[must_use]
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// Whether a host that gets no answer should try again after the response: what this says is not said by anybody
+    /// else, and until then money stays held.
+    #[must_use]
+    pub fn is_worth_repeating(&self) -> bool {
+        self.ops.iter().any(|op| matches!(op, Op::Settle(_)))
     }
 }
 

@@ -12,6 +12,12 @@ pub enum Kind {
     Replay = 1,
     /// A limit.
     Rate = 2,
+    /// What a subject has spent of a budget.
+    BudgetAccount = 16,
+    /// What is set aside of a budget for a request.
+    BudgetReservation = 17,
+    /// How a reservation ended.
+    BudgetEnded = 18,
     /// The risk of the subject.
     Risk = 6,
     /// A refused request that its risk has counted.
