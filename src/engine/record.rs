@@ -142,7 +142,13 @@ impl Session {
         now: UnixMillis,
         answer: &Answer<'_>,
     ) -> Result<Option<(Recording, Step)>, Reason> {
-        let recorded = self.record_on(recording, memory, now, answer);
+        let has_waited = !matches!(recording, Recording::Begin);
+        let recorded = self.record_on(recording, memory, now, answer).and_then(|recorded| {
+            if recorded.is_none() && has_waited {
+                self.weigh_again(memory, now)?;
+            }
+            Ok(recorded)
+        });
         if !matches!(recorded, Ok(Some(_))) {
             self.finish_limits(recorded.is_ok(), memory, now);
         }
@@ -287,12 +293,11 @@ impl Session {
 
     /// Has a subject called after the response. Nobody waits for it, and nobody tries again.
     pub(super) fn afterwards(&mut self, subject: SubjectName, op: Op) {
-        match self.after.iter_mut().find(|other| other.subject == subject) {
-            Some(other) => other.call.ops.push(op),
-            None => {
-                let call = Call::new(RequestId::new(&self.id), Vec::from([op]));
-                self.after.push(SubjectCall { subject, call });
-            }
+        if let Some(other) = self.after.iter_mut().find(|other| other.subject == subject) {
+            other.call.ops.push(op);
+        } else {
+            let call = Call::new(RequestId::new(&self.id), Vec::from([op]));
+            self.after.push(SubjectCall { subject, call });
         }
     }
 
