@@ -224,13 +224,18 @@ pub enum ReplayGuarantee {
 }
 
 /// How exactly limits were counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RateGuarantee {
+    /// The route has no limit that counts this request, or it could not be counted.
+    None,
+    /// Nothing is let through above the limits, worldwide, and nothing is refused below them.
+    Exact,
+    /// Nothing is let through above the limits, worldwide; a request may be refused while others hold what they do not
+    /// use.
+    Bounded,
     /// Isolates know of each other with a delay.
     Approximate,
-    /// The route has no limit.
-    None,
 }
 
 /// The agent's risk when the decision was made.
@@ -309,6 +314,9 @@ pub struct Decision {
     /// What was observed of it. Absent where nothing was counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed: Option<Observation>,
+    /// The names of the limits that refused, for the client.
+    #[serde(skip)]
+    pub violated: Vec<String>,
     /// Why a signature does not hold, for the client and never for a log: it shows what the request has.
     #[serde(skip)]
     pub explanation: Option<Explanation>,
@@ -359,6 +367,9 @@ impl Decision {
             .insert("title".into(), reason.map_or_else(|| status_title(self.status), Reason::title).into());
         if let Some(reason) = reason {
             problem.insert("code".into(), reason.code().into());
+        }
+        if !self.violated.is_empty() && disclosure != Disclosure::None {
+            problem.insert("violated-policies".into(), json!(self.violated));
         }
         if let Some(explanation) = self.explanation.as_ref().filter(|_| disclosure == Disclosure::Explain) {
             problem.insert("explanation".into(), json!(explanation));

@@ -1,22 +1,19 @@
 //! [`Memory`]: everything that one isolate, or one process, keeps between requests. Every part of it is bounded,
 //! so that neither many agents nor many requests make it grow.
 
-use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use core::time::Duration;
 
 use crate::config::{Gate, MAX_CONFIGURED_AGENTS};
-use crate::crypto::{WarmKeys, sha256_parts};
+use crate::crypto::WarmKeys;
 use crate::discovery::{Discovered, Metadata, MetadataError, WellKnown};
-use crate::encoding::base64url;
 use crate::engine::AtHome;
 use crate::event::refusals::Refusals;
 use crate::jose::JwkSetError;
 use crate::jose::jwt::VerifiedToken;
 use crate::jose::key_set::{self, Document, Documents, Freshness, KeySets, Lookup, Snapshot, Wanted};
 use crate::keys::{Asked, Brought, KeyReading, KeyResponseError, KeySource, KeysTaken};
-use crate::policy::{Limit, Route};
 use crate::reason::Reason;
 use crate::registry::MAX_AGENTS;
 use crate::registry::copy::{Agents, Copied, Copy};
@@ -28,7 +25,8 @@ use crate::revocation::ledger::Denial;
 use crate::revocation::lists::StatusLists;
 use crate::revocation::{About, Found, Inquiry, InquiryError, InquiryReading, InquiryTaken};
 use crate::state::bounded::Bounded;
-use crate::state::rate::{Gcra, Outcome, Quota, Shared};
+pub use crate::state::rate::LimitKey;
+use crate::state::rate::{Gcra, Leases, Outcome, Quota, Shared};
 use crate::state::replay::Seen;
 use crate::state::risk::State as Risk;
 use crate::state::subject::SubjectName;
@@ -105,28 +103,8 @@ pub struct Memory {
     /// The refused proofs that risk has counted.
     pub(crate) counted: Seen,
     limits: Bounded<LimitKey, Counter>,
+    pub(crate) leases: Leases,
     pub(crate) refusals: Refusals,
-}
-
-/// The subject of a limit: a digest, so that no store learns who it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LimitKey([u8; 16]);
-
-impl LimitKey {
-    pub(crate) fn new(route: &Route, limit: &Limit, subject: &str) -> Self {
-        let quota = limit.quota;
-        let rule = format!("{}/{}/{:?}", quota.limit, quota.burst, quota.window);
-        let digest = sha256_parts(&[route.pattern().as_str(), &rule, subject]);
-        let mut key = [0; 16];
-        key.iter_mut().zip(digest).for_each(|(k, d)| *k = d);
-        Self(key)
-    }
-
-    /// The name in a store.
-    #[must_use]
-    pub fn name(&self) -> String {
-        format!("rate:{}", base64url::encode(&self.0))
-    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -174,6 +152,7 @@ impl Memory {
             counted: Seen::new(COUNTED_REFUSALS),
             limits: Bounded::new(LIMITED_SUBJECTS),
             refusals: Refusals::default(),
+            leases: Leases::default(),
         }
     }
 
@@ -542,25 +521,36 @@ impl Memory {
         self.limits.insert(key, counter);
     }
 
-    /// What a limit would say, without counting: room left, as far as this isolate knows.
-    pub(crate) fn weigh(&mut self, key: LimitKey, quota: Quota, now: UnixMillis) -> Outcome {
+    /// What a limit would say to a request of this cost, without counting it: room left, as far as this isolate knows.
+    pub(crate) fn weigh(&mut self, key: LimitKey, quota: Quota, cost: u32, now: UnixMillis) -> Outcome {
         let mut counter = self.counter(key, quota);
-        let (_, outcome) = counter.gcra.count(quota, now);
+        let (_, outcome) = counter.gcra.take(quota, cost, now);
         if !counter.is_shared() || !outcome.allowed {
             return outcome;
         }
         let (room, ends) = counter.shared.room(quota, now);
-        match room {
-            0 => Outcome { allowed: false, remaining: 0, reset_after: ends },
-            _ => Outcome { remaining: outcome.remaining.min(room - 1), ..outcome },
+        match room.checked_sub(cost) {
+            None => Outcome { allowed: false, remaining: 0, reset_after: ends },
+            Some(left) => Outcome { remaining: outcome.remaining.min(left), ..outcome },
         }
     }
 
-    /// Counts a request that goes through; answers whether the store should be told.
-    pub(crate) fn count(&mut self, key: LimitKey, quota: Quota, now: UnixMillis) -> bool {
+    /// Takes in that a limit refused a request; answers whether the store should be told. Others are denied only until
+    /// the cheapest request has room.
+    pub(crate) fn refused(&mut self, key: LimitKey, quota: Quota, now: UnixMillis) -> bool {
+        let cheapest = self.weigh(key, quota, 1, now);
+        let wait = if cheapest.allowed { Duration::ZERO } else { cheapest.reset_after };
         let mut counter = self.counter(key, quota);
-        counter.gcra = counter.gcra.count(quota, now).0;
-        counter.shared.count(quota, now);
+        let tells = counter.is_shared() && counter.shared.refused(quota, wait, now);
+        self.limits.insert(key, counter);
+        tells
+    }
+
+    /// Counts a request that goes through; answers whether the store should be told.
+    pub(crate) fn count(&mut self, key: LimitKey, quota: Quota, cost: u32, now: UnixMillis) -> bool {
+        let mut counter = self.counter(key, quota);
+        counter.gcra = counter.gcra.take(quota, cost, now).0;
+        counter.shared.count(quota, cost, now);
         self.limits.insert(key, counter);
         counter.is_shared() && counter.shared.should_tell(now)
     }
@@ -586,6 +576,7 @@ fn to_store<D: Document>(
 
 #[cfg(test)]
 mod tests {
+    use alloc::format;
     use alloc::vec::Vec;
 
     use super::*;

@@ -264,6 +264,20 @@ fn an_answer_that_says_nothing_is_no_permission() {
 }
 
 #[test]
+fn a_proof_that_was_new_and_not_recorded_is_not_let_through() {
+    let route = "[risk]\nstore = \"durable-object\"\n[[routes]]\nmatch = \"GET /risky\"\nrequire = [\"token\", \"dpop\"]\n\
+                 replay = \"exact\"\non_unavailable = { risk = \"allow\" }\n";
+    let world = World::with(&format!("{}{route}", gate_support::CONFIG));
+    let draft = proven(&world, "/risky", "p-1");
+    assert_eq!(world.code(&draft), "ok");
+    // What is stored of the risk cannot be read, and the route passes over that; nothing of the call was written.
+    let reply = serde_json::from_str::<Reply>("{\"a\":[{\"replay\":\"new\"},\"damaged\"]}").unwrap();
+    let decision = answered(&world, &draft, &[Some(reply)]);
+    assert_eq!(decision.code, "replay.unavailable");
+    assert_eq!(replay_evidence(&decision), Some((CheckResult::Fail, "replay.unavailable", None)));
+}
+
+#[test]
 fn an_isolate_whose_clock_is_behind_gets_no_old_proof_through() {
     let world = world();
     let draft = proven(&world, "/proven", "p-1");

@@ -305,6 +305,16 @@ fn a_gate_behind_a_proxy_has_one_public_origin() {
 }
 
 #[test]
+fn events_have_a_form_and_an_algorithm_that_there_is() {
+    refused("url =", "format = \"xml\"\nurl =", "events.format", "cloudevents");
+    for algorithm in ["HS256", "none", "ES256", "eddsa"] {
+        refused("url =", &format!("algorithm = \"{algorithm}\"\nurl ="), "events.algorithm", "RS256");
+    }
+    accepted("url =", "format = \"cloudevents\"\nalgorithm = \"RS256\"\nurl =");
+    accepted("url =", "format = \"set\"\nalgorithm = \"EdDSA\"\nurl =");
+}
+
+#[test]
 fn keys_and_events_travel_over_https() {
     let jwks = "\"https://auth.example/jwks.json\"";
     refused(jwks, "\"http://auth.example/jwks.json\"", "issuers[0].jwks_uri", "https url");

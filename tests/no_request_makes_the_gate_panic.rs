@@ -89,6 +89,7 @@ fn conclude(world: &World, draft: &Draft, host: Host, memory: &mut Memory) -> Op
             }
             Step::Body if matches!(host, Host::Truncated) => Answer::BodyUnreadable,
             Step::Body => Answer::Body(draft.body.as_deref().unwrap_or_default()),
+            Step::Flood(_) => Answer::Flood(&[]),
             Step::State(calls) => {
                 let reply = |asked: &SubjectCall| match host {
                     Host::Offline => None,

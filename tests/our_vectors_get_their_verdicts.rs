@@ -192,6 +192,7 @@ fn decide(gate: &Arc<Gate>, memory: &mut Memory, request: &str, input: &Value) -
                 Answer::Verdicts(&verdicts)
             }
             Step::State(_) => Answer::State(&[]),
+            Step::Flood(_) => Answer::Flood(&[]),
             Step::Limits(asked) => {
                 for limit in asked {
                     memory.ask(limit, None, now);

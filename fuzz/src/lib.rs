@@ -492,6 +492,7 @@ pub fn gate(data: &[u8]) {
             }
             Step::Body => Answer::Body(&[]),
             Step::State(_) => Answer::State(&[]),
+            Step::Flood(_) => Answer::Flood(&[]),
             Step::Limits(asked) => {
                 for limit in asked {
                     memory.ask(limit, None, now);

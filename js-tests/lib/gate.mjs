@@ -1,5 +1,5 @@
 // The gate: the built Worker in workerd, with the world around it redirected to loopback.
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { Miniflare } from "miniflare";
@@ -10,6 +10,10 @@ export const BUILD = fileURLToPath(new URL("../../worker/build", import.meta.url
 
 /** The day whose runtime behaviour the Worker is built for; the same as in wrangler.toml. */
 export const COMPATIBILITY_DATE = "2026-07-01";
+
+/** The queue that events go into; its end is what the Worker knows it by. */
+export const EVENTS_QUEUE = "tests-events";
+const FAULTS = fileURLToPath(new URL("event-faults.mjs", import.meta.url));
 
 // Names that exist nowhere stand for the issuer and the agent, so that the gate fetches from https as it must.
 // This Worker is what the gate sees as the internet: it takes such names to loopback, and lets nothing else out.
@@ -35,22 +39,28 @@ export const OUTSIDE = `export default {
  * @property {Record<string, string>} [secrets] more of the Worker's secrets, by their names
  * @property {(gate: any) => any[]} [workers] the Workers that run, from the options of the usual one; requests from
  *   outside go to the first
- * @property {(line: string) => void} [onLog] takes each line that they log
+ * @property {boolean} [queues] `true` binds a queue for events, with one for dead letters
+ * @property {Record<string, string>} [faults] what fails, by the names of bindings; see event-faults.mjs
+ * @property {string} [persist] a folder where KV is kept when the gate ends
+ * @property {(line: string) => void} [log] takes each line that the Workers log
+ * @property {import("./keys.mjs").Key} [signing] the gate's key; default: a new one
  */
 
 /**
  * @param {GateOptions} options
  */
-export async function startGate({ config, port, hosts = {}, build = BUILD, registry = true, subjects = true, secrets = {}, workers = (gate) => [gate], onLog }) {
+export async function startGate({ config, port, hosts = {}, build = BUILD, registry = true, subjects = true, secrets = {}, ...more }) {
   if (!existsSync(`${build}/index.js`)) throw new Error(`no Worker in ${build}; run: cargo xtask build`);
-  const signing = await makeKey("EdDSA");
+  const { queues = false, faults, persist, log, signing = await makeKey("EdDSA") } = more;
+  const { workers = (/** @type {any} */ gate) => [gate] } = more;
   const miniflare = new Miniflare({
     host: "127.0.0.1",
     port,
+    ...(persist && { kvPersist: persist }),
     // The gate logs decisions; what prints to standard output is ours to say.
     handleRuntimeStdio: (/** @type {import("node:stream").Readable} */ stdout, /** @type {import("node:stream").Readable} */ stderr) => {
       for (const stream of [stdout, stderr]) {
-        if (onLog) createInterface({ input: stream }).on("line", onLog);
+        if (log) createInterface({ input: stream }).on("line", log);
         else if (process.env.GATE_LOG) stream.pipe(process.stderr);
         else stream.resume();
       }
@@ -60,6 +70,7 @@ export async function startGate({ config, port, hosts = {}, build = BUILD, regis
         name: "gate",
         modulesRoot: build,
         modules: [
+          ...(faults ? [{ type: /** @type {const} */ ("ESModule"), path: `${build}/faults.mjs`, contents: readFileSync(FAULTS, "utf8") }] : []),
           { type: "ESModule", path: `${build}/index.js` },
           ...(existsSync(`${build}/index_bg.wasm`)
             ? [{ type: /** @type {const} */ ("CompiledWasm"), path: `${build}/index_bg.wasm` }]
@@ -70,8 +81,17 @@ export async function startGate({ config, port, hosts = {}, build = BUILD, regis
           COUNTERSIGN_CONFIG: /** @type {any} */ (config),
           GATE_SIGNING_KEY: JSON.stringify({ ...signing.privateJwk, kid: signing.kid, alg: "EdDSA" }),
           ...secrets,
+          ...(faults && { FAULTS: faults }),
         },
         kvNamespaces: ["COUNTERSIGN_KV"],
+        ...(queues && {
+          queueProducers: { EVENTS_QUEUE: { queueName: EVENTS_QUEUE } },
+          // As in wrangler.toml.
+          queueConsumers: {
+            [EVENTS_QUEUE]: { maxBatchSize: 20, maxBatchTimeout: 1, maxRetries: 100, deadLetterQueue: `${EVENTS_QUEUE}-dead-letters` },
+            [`${EVENTS_QUEUE}-dead-letters`]: { maxRetries: 100 },
+          },
+        }),
         durableObjects: {
           ...(registry && { AGENT_REGISTRY: { className: "AgentRegistry", useSQLite: true } }),
           ...(subjects && { SUBJECTS: { className: "Subject", useSQLite: true } }),
@@ -91,6 +111,8 @@ export async function startGate({ config, port, hosts = {}, build = BUILD, regis
     kv: () => /** @type {Promise<any>} */ (miniflare.getKVNamespace("COUNTERSIGN_KV", "gate")),
     /** What holds the Workers. */
     miniflare: /** @type {any} */ (miniflare),
+    /** What the platform calls besides `fetch`: the cron and queues. @returns {Promise<any>} */
+    worker: () => miniflare.getWorker("gate"),
     close: () => miniflare.dispose(),
   };
 }

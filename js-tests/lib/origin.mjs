@@ -28,9 +28,18 @@ export class Origin {
   requests = [];
   /** Security Event Tokens (RFC 8417), as they came. @type {string[]} */
   events = [];
+  /** The CloudEvents that they came in, where they did. @type {any[]} */
+  envelopes = [];
   /** How many events to refuse with 500 before the next is taken. */
   failEvents = 0;
   eventAttempts = 0;
+  /** Events as each try brought them, taken or not. @type {string[]} */
+  tried = [];
+  /**
+   * How it answers events meanwhile, instead of taking them; `hang` is never.
+   * @type {{ status: number, body?: string, headers?: Record<string, string> } | "hang" | null}
+   */
+  answersEvents = null;
 
   /**
    * @param {import("node:http").IncomingMessage} request
@@ -70,16 +79,26 @@ export class Origin {
    * @param {import("node:http").ServerResponse} response
    */
   async #event(request, response) {
-    const body = await bytes(request);
+    const body = (await bytes(request)).toString();
     this.eventAttempts += 1;
-    if (request.method !== "POST" || request.headers["content-type"] !== "application/secevent+jwt") {
+    // A CloudEvent carries the token in `data`.
+    const isCloudEvent = request.headers["content-type"] === "application/cloudevents+json";
+    const token = isCloudEvent ? JSON.parse(body).data : body;
+    if (request.method !== "POST" || !(isCloudEvent || request.headers["content-type"] === "application/secevent+jwt")) {
       return sendJson(response, 400, { err: "invalid_request" });
+    }
+    this.tried.push(token);
+    if (this.answersEvents === "hang") return;
+    if (this.answersEvents) {
+      response.writeHead(this.answersEvents.status, this.answersEvents.headers).end(this.answersEvents.body);
+      return;
     }
     if (this.failEvents > 0) {
       this.failEvents -= 1;
       return sendJson(response, 500, {});
     }
-    this.events.push(body.toString());
+    if (isCloudEvent) this.envelopes.push(JSON.parse(body));
+    this.events.push(token);
     response.writeHead(202).end();
   }
 }

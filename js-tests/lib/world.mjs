@@ -45,9 +45,11 @@ export const ROUTES = [
  * @param {number} [options.port] of the gate, if it is free
  * @param {string} [options.build] the folder of another built Worker
  * @param {Record<string, string>} [options.secrets] of the gate
+ * @param {object} [options.events] laid over the usual `[events]`
+ * @param {Partial<import("./gate.mjs").GateOptions>} [options.gate] more of the gate
  * @param {(options: import("./gate.mjs").GateOptions) => Promise<any>} [options.start] a gate that is no Worker
  */
-export async function startWorld({ config = {}, withoutLimits = false, port: preferred, build, secrets, start } = {}) {
+export async function startWorld({ config = {}, withoutLimits = false, port: preferred, build, secrets, start, events = {}, gate: more = {} } = {}) {
   const port = await freePort(preferred);
   const url = `http://127.0.0.1:${port}`;
   const agent = await makeKey("EdDSA");
@@ -84,19 +86,20 @@ export async function startWorld({ config = {}, withoutLimits = false, port: pre
         suspended: true,
       },
     ],
-    events: { url: origin.url + EVENTS_PATH },
+    events: { url: origin.url + EVENTS_PATH, ...events },
     routes: withoutLimits ? ROUTES.map(({ rate, ...route }) => route) : ROUTES,
     ...config,
   };
   const hosts = { [ISSUER]: issuer.url, [AGENT]: directory.url };
   const closeServers = () => Promise.all([origin.close(), issuer.close(), directory.close()]);
   /** @type {ReturnType<typeof startGate>} */
-  const starting = (start ?? startGate)({ config: whole, port, hosts, build, ...(secrets && { secrets }) });
+  const starting = (start ?? startGate)({ config: whole, port, hosts, build, ...(secrets && { secrets }), ...more });
   // Servers that nobody closes would keep the process, and whoever waits for it.
   const gate = await starting.catch((error) => closeServers().then(() => Promise.reject(error)));
   return {
     url,
     config: whole,
+    hosts,
     origin,
     issuer,
     directory,

@@ -12,6 +12,7 @@ import { startWorld } from "../lib/world.mjs";
 /** @typedef {import("../lib/world.mjs").World} World */
 
 const PREFIX = "/.well-known/countersign/admin";
+const SESSION_REVOKED = "https://schemas.openid.net/secevent/caep/event-type/session-revoked";
 const REGISTRY_CHANGE = "https://github.com/countersign/countersign/event-type/agent-registry-change";
 const ADMIN = { claims: { scope: "countersign:admin", sub: "ada", client_id: "console" } };
 /** Another issuer of the gate, with the same keys: its tokens are good, and administer nothing. */
@@ -153,8 +154,15 @@ withAdmin("each change is in the audit trail and told to the receiver of events"
   );
   assert.deepEqual((await admin(world, "GET", "/audit?after=1")).body.events, [body.events[1]]);
 
-  await eventually(() => world.origin.events.length === 2, "two events");
-  for (const event of world.origin.events) {
+  const named = (/** @type {string} */ name) =>
+    world.origin.events.filter((event) => name in /** @type {object} */ (decodeJwt(event).events));
+  // Each change is one, and what a suspension means to whoever goes by CAEP another.
+  await eventually(() => world.origin.events.length === 3, "three events");
+  const [revoked] = named(SESSION_REVOKED).map((event) => decodeJwt(event));
+  assert.deepEqual(revoked?.sub_id, { format: "opaque", id: "a" });
+  assert.ok(named(REGISTRY_CHANGE).some((event) => decodeJwt(event).txn === revoked?.txn), "they belong together");
+  assert.equal(named(REGISTRY_CHANGE).length, 2);
+  for (const event of named(REGISTRY_CHANGE)) {
     const { protectedHeader } = await compactVerify(event, world.gate.signing.publicKey);
     assert.equal(protectedHeader.typ, "secevent+jwt");
     const claims = decodeJwt(event);

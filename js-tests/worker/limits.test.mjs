@@ -1,6 +1,11 @@
 // Limits, and how a client learns of them (RateLimit header fields).
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { Faults } from "../lib/faults.mjs";
+import { startFleet } from "../lib/fleet.mjs";
+import { startGate } from "../lib/gate.mjs";
+import { json } from "../lib/net.mjs";
+import { ORIGIN_MARK } from "../lib/origin.mjs";
 import { judge, make } from "../lib/recipe.mjs";
 import { startWorld } from "../lib/world.mjs";
 
@@ -90,3 +95,127 @@ async function rateEntry({ gate }) {
   }
   throw new Error("the gate has told nobody");
 }
+
+// From here on several gates, each with a memory of its own, and one object for each subject.
+
+/** @param {object[]} routes @param {Partial<import("../lib/fleet.mjs").FleetOptions>} [fleet] @param {object} [config] */
+async function startFleetWorld(routes, fleet = {}, config = {}) {
+  const faults = new Faults();
+  const started = await startWorld({
+    config: { routes, ...config },
+    start: (options) => startFleet({ ...options, faults, ...fleet }),
+  });
+  const gates = /** @type {Awaited<ReturnType<typeof startFleet>>} */ (/** @type {unknown} */ (started.gate));
+  /** @param {import("../lib/recipe.mjs").Recipe} recipe @param {number} [gate] */
+  const code = async (recipe, gate = 0) => {
+    const answer = await gates.send(await make(started, recipe), gate);
+    return answer.headers[ORIGIN_MARK] ? "ok" : `${json(answer)?.code ?? answer.status}`;
+  };
+  return { ...started, faults, code };
+}
+
+const ofAgent = { per: "agent", window: "1h", store: "durable-object" };
+
+test("of ten times as many at once, exactly as many pass as the limit has, at whichever gate", async () => {
+  const routes = [{ match: "GET /exact", require: ["signature"], rate: [{ ...ofAgent, limit: 20, lease: false }] }];
+  const fleet = await startFleetWorld(routes);
+  try {
+    const codes = await Promise.all(Array.from({ length: 200 }, (_, i) => fleet.code({ path: "/exact", signature: true }, i)));
+    assert.equal(codes.filter((code) => code === "ok").length, 20);
+    assert.equal(codes.filter((code) => code === "rate.exceeded").length, 180);
+  } finally {
+    await fleet.close();
+  }
+});
+
+test("leases let no more through, and save most calls", async () => {
+  const routes = [{ match: "GET /leased", require: [], rate: [{ ...ofAgent, per: "route", limit: 400 }] }];
+  const fleet = await startFleetWorld(routes);
+  try {
+    let passed = 0;
+    for (let i = 0; i < 300; i += 1) passed += Number((await fleet.code({ path: "/leased" }, i % 2)) === "ok");
+    assert.equal(passed, 300);
+    assert.ok(fleet.faults.calls < 100, `${fleet.faults.calls} calls for 300 requests`);
+    const codes = await Promise.all(Array.from({ length: 400 }, (_, i) => fleet.code({ path: "/leased" }, i)));
+    passed += codes.filter((code) => code === "ok").length;
+    assert.ok(passed <= 401, `${passed} of 400`);
+  } finally {
+    await fleet.close();
+  }
+});
+
+test("without the object a request is refused, or passes uncounted where the route says so", async () => {
+  const rate = [{ ...ofAgent, limit: 2 }];
+  const routes = [
+    { match: "GET /strict", require: ["signature"], rate },
+    { match: "GET /lenient", require: ["signature"], rate, on_unavailable: { rate: "allow" } },
+  ];
+  const fleet = await startFleetWorld(routes);
+  try {
+    fleet.faults.now = { subjects: "throw" };
+    assert.equal(await fleet.code({ path: "/strict", signature: true }), "rate.unavailable");
+    for (let i = 0; i < 4; i += 1) assert.equal(await fleet.code({ path: "/lenient", signature: true }, i), "ok");
+    fleet.faults.now = {};
+    assert.equal(await fleet.code({ path: "/strict", signature: true }), "ok");
+  } finally {
+    await fleet.close();
+  }
+});
+
+test("several windows, weights, classes and shared limits", async () => {
+  const limits = [
+    { ...ofAgent, name: "hour", limit: 10 },
+    { ...ofAgent, name: "people", per: "principal", class: "people", limit: 2 },
+    { ...ofAgent, name: "bots", per: "principal", class: "agent", limit: 1 },
+  ];
+  const routes = [
+    { match: "GET /dear", require: ["signature"], limits: ["hour"], cost: 4 },
+    { match: "GET /cheap", require: ["signature"], limits: ["hour"] },
+    { match: "GET /windows", require: ["signature"], rate: [{ ...ofAgent, limit: 3 }, { ...ofAgent, limit: 50, window: "24h" }] },
+    { match: "GET /classes", require: ["token"], limits: ["people", "bots"] },
+  ];
+  const fleet = await startFleetWorld(routes, {}, { limits });
+  /** @param {import("../lib/recipe.mjs").Recipe} recipe @param {number} tries */
+  const passes = async (recipe, tries) => {
+    let passed = 0;
+    for (let i = 0; i < tries; i += 1) passed += Number((await fleet.code(recipe, i)) === "ok");
+    return passed;
+  };
+  try {
+    assert.equal(await passes({ path: "/dear", signature: true }, 4), 2);
+    assert.equal(await passes({ path: "/cheap", signature: true }, 4), 2);
+    assert.equal(await passes({ path: "/windows", signature: true }, 5), 3);
+    assert.equal(await passes({ path: "/classes", token: true }, 4), 2);
+    assert.equal(await passes({ path: "/classes", token: { claims: { act: { sub: "bot" } } } }, 3), 1);
+  } finally {
+    await fleet.close();
+  }
+});
+
+test("the flood shield of the platform refuses before anything is verified", async () => {
+  const flood = { per: "address", limit: 3, window: "60s", store: "binding" };
+  const routes = [{ match: "GET /flood", require: ["signature"], rate: [flood] }];
+  const shielded = await startWorld({
+    config: { routes },
+    start: (options) =>
+      startGate({ ...options, workers: (gate) => [{ ...gate, ratelimits: { FLOOD_3_60: { simple: { limit: 3, period: 60 } } } }] }),
+  });
+  try {
+    const codes = [];
+    // Nothing in it is a proof: it is refused for that until it is refused for its number.
+    for (let i = 0; i < 5; i += 1) codes.push((await judge(await make(shielded, { path: "/flood" }))).code);
+    assert.deepEqual(codes, [...Array(3).fill("signature.missing"), ...Array(2).fill("rate.exceeded")]);
+  } finally {
+    await shielded.close();
+  }
+});
+
+test("a gate whose shield is not bound does not start", async () => {
+  const routes = [{ match: "GET /flood", require: [], rate: [{ per: "address", limit: 3, window: "60s", store: "binding" }] }];
+  const unshielded = await startWorld({ config: { routes } });
+  try {
+    assert.equal((await judge(await make(unshielded, { path: "/flood" }))).status, 503);
+  } finally {
+    await unshielded.close();
+  }
+});

@@ -14,6 +14,7 @@ import { startWorld } from "../lib/world.mjs";
 /** @typedef {import("../lib/recipe.mjs").TokenRecipe} TokenRecipe */
 
 const PREFIX = "/.well-known/countersign/admin";
+const SESSION_REVOKED = "https://schemas.openid.net/secevent/caep/event-type/session-revoked";
 const REVOCATION_CHANGE = "https://github.com/countersign/countersign/event-type/revocation-change";
 const ADMIN = { claims: { scope: "countersign:admin", sub: "ada", client_id: "console", jti: "console-1" } };
 /** A bound for what never comes, not a measure of how soon it should. */
@@ -125,13 +126,15 @@ withAdmin("a denial is published, listed, told and lifted, and names nobody", as
     trail.events.map((/** @type {any} */ { revision, action, kind, actor }) => [revision, action, kind, actor.sub]),
     [[1, "deny", "jti", "ada"], [2, "lift", "jti", "ada"]],
   );
-  await eventually(() => world.origin.events.length === 2, "two events");
+  await eventually(() => world.origin.events.length === 3, "three events");
+  const names = [];
   for (const event of world.origin.events) {
     await compactVerify(event, world.gate.signing.publicKey);
     const claims = decodeJwt(event);
     assert.deepEqual(claims.sub_id, { format: "opaque", id: denied.body.digest });
-    assert.ok(/** @type {any} */ (claims.events)[REVOCATION_CHANGE]);
+    names.push(...Object.keys(/** @type {object} */ (claims.events)));
   }
+  assert.deepEqual(names.sort(), [REVOCATION_CHANGE, REVOCATION_CHANGE, SESSION_REVOKED]);
   assert.equal(world.origin.requests.length, 0, "the origin sees nothing of the admin API");
 });
 

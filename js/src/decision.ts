@@ -104,7 +104,7 @@ export interface Freshness {
 export interface Guarantees {
   /** `isolate`: this process accepts a proof once. */
   readonly replay: "exact" | "isolate" | "none";
-  readonly rate: "approximate" | "none";
+  readonly rate: "exact" | "bounded" | "approximate" | "none";
   /** `exact`: from all requests of the key; `isolate`: from those that this process has seen. */
   readonly risk: "exact" | "isolate" | "none";
   /** `exact`: what the request may spend is reserved of each budget of the route; absent where it has none. */

@@ -174,6 +174,9 @@ class InProcessGate implements Gate {
         return this.#readBody(session, facts);
       case "state":
         return askSubjects(this.#state, next.calls).then((replies) => session.stepWithReplies(memory, now(), replies));
+      case "flood":
+        // No gate that needs a shield is made here; what cannot be asked is as the route says.
+        return session.step(memory, now());
       case "limits":
         // This process is all that counts here, so that no store has anything to add.
         return session.stepWithCounts(memory, now(), []);
@@ -214,9 +217,12 @@ function coreGate(config: string | object, options: GateOptions): CoreGate {
     throw fault('state is "memory"');
   }
   if (gate.needsSubjects && state === undefined) {
-    throw fault('a route has replay = "exact" or budgets, and there is no state to keep it in');
+    throw fault('a route has replay = "exact", budgets or a limit with store = "durable-object", and there is no state to keep it in');
   }
-  return gate;
+  if (gate.needsFloodShield) {
+    throw fault('a limit has store = "binding", and there is none outside of Cloudflare Workers; write "durable-object" or "kv"');
+  }
+  return state === undefined ? gate : gate.withSubjects();
 }
 
 function text(document: string | object): string {

@@ -1,5 +1,6 @@
 //! [`Gate`]: a configuration that was checked whole.
 
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
@@ -9,7 +10,7 @@ use core::time::Duration;
 use super::signatures::Signatures;
 use super::{
     Admin, Audit, Budget, Config, ConfigError, Delegation, Disclosure, Dpop, Events, Issuer, MAX_ENTRIES,
-    MetricsConfig, NonceConfig, ReplayConfig, Resource, RiskStore, Span, VerifiedConfig, list,
+    MetricsConfig, NonceConfig, RateStore, ReplayConfig, Resource, RiskStore, Span, VerifiedConfig, list,
 };
 use crate::crypto::{Algorithm, SharedKey};
 use crate::delegation::details::DetailsType;
@@ -19,7 +20,7 @@ use crate::encoding::json::{self, Value};
 use crate::event::Event;
 use crate::jose::jwk::MAX_SET_BYTES;
 use crate::keys::KeySource;
-use crate::policy::{Route, RoutePath};
+use crate::policy::{Limit, Route, RoutePath};
 use crate::reason::Reason;
 use crate::registry::Registry;
 use crate::request::{RequestView, Scheme, Target};
@@ -55,6 +56,7 @@ pub struct Gate {
     admin: Option<Admin>,
     denied: Arc<DenyList>,
     routes: Vec<Route>,
+    has_subjects: bool,
     budgets: Vec<Budget>,
     pub(crate) resources: Vec<Resource>,
 }
@@ -124,9 +126,11 @@ impl Gate {
             admin: faults.admin(config),
             denied: faults.denied(config),
             routes: faults.routes(config),
+            has_subjects: false,
             budgets: faults.budgets(config),
             resources: Vec::new(),
         };
+        faults.shared_limits(config);
         gate.resources = faults.resources(config, &gate.public_origins);
         // First, so that no route of the configuration opens the admin API or hides it.
         gate.routes.splice(..0, gate.admin.as_ref().and_then(Admin::route));
@@ -190,8 +194,35 @@ impl Gate {
     /// such a gate; it would refuse every request to that route.
     #[must_use]
     pub fn needs_subjects(&self) -> bool {
-        let needs = |route: &Route| route.replay == ReplayConfig::Exact || !route.spending.budgets.is_empty();
+        let counts = |limit: &Limit| limit.store == Some(RateStore::DurableObject);
+        let needs = |route: &Route| {
+            route.replay == ReplayConfig::Exact
+                || !route.spending.budgets.is_empty()
+                || route.limits.iter().any(counts)
+        };
         self.risk_store == RiskStore::DurableObject || self.routes.iter().any(needs)
+    }
+
+    /// The same gate at a host that has what is kept by subject: limits that do not say where they are counted are then
+    /// counted there, and not in KV.
+    #[must_use]
+    pub fn with_subjects(self) -> Self {
+        Self { has_subjects: true, ..self }
+    }
+
+    /// Where a limit is counted that does not say.
+    pub(crate) fn rate_store(&self) -> RateStore {
+        if self.has_subjects { RateStore::DurableObject } else { RateStore::Kv }
+    }
+
+    /// The platform's bindings that limits of the store `binding` need, each by what it permits: `FLOOD_100_10`. A host
+    /// that does not have all of them does not start such a gate.
+    #[must_use]
+    pub fn flood_bindings(&self) -> Vec<String> {
+        let limits = self.routes.iter().flat_map(|route| &route.limits);
+        let floods = limits.filter(|limit| limit.store == Some(RateStore::Binding));
+        let names: BTreeSet<_> = floods.map(Limit::flood_binding).collect();
+        names.into_iter().collect()
     }
 
     /// What makes nonces.

@@ -20,6 +20,7 @@ mod metrics;
 mod mtls;
 mod per;
 mod policy;
+mod rate;
 mod resources;
 mod risk;
 mod routes;
@@ -52,13 +53,11 @@ pub use policy::{
     DayConfig, DetailsDemandConfig, LiteralConfig, NetworkConditionConfig, ParameterConditionConfig,
     RuleConfig, ThenConfig, TimeConditionConfig,
 };
+pub use rate::{LimitConfig, RateClass, RateConfig, RateStore};
 pub(crate) use resources::Resource;
 pub use resources::{RESOURCE_METADATA_PATH, ResourceConfig};
 pub use risk::{BreakerConfig, RiskConfig, RiskStore, RouteRiskConfig, WeightConfig, WeightsConfig};
-pub use routes::{
-    NonceConfig, OnUnavailableConfig, RateConfig, RateStore, ReplayConfig, Requirement, RouteConfig,
-    Unavailability,
-};
+pub use routes::{NonceConfig, OnUnavailableConfig, ReplayConfig, Requirement, RouteConfig, Unavailability};
 pub use signatures::{RulesConfig, SignaturesConfig};
 pub use span::Span;
 pub use status_list::StatusListConfig;
@@ -163,6 +162,9 @@ pub struct Config {
     /// How far a token is believed about who sent an agent, and for what. Default: that of each of its fields.
     #[serde(default)]
     pub delegation: DelegationConfig,
+    /// Limits that routes share by name, such as that of an agent for the whole API. Default: none. Range: 0 to 64 entries.
+    #[serde(default)]
+    pub limits: Vec<LimitConfig>,
     /// What may be spent, by whom and in which time; routes name these. Default: none. Range: 0 to 64 entries.
     #[serde(default)]
     pub budgets: Vec<BudgetConfig>,

@@ -8,19 +8,16 @@ use serde::Deserialize;
 
 use super::gate::{Faults, is_scope};
 use super::{
-    AmountConfig, Config, DetailsDemandConfig, McpConfig, Per, PerList, RouteRiskConfig, RuleConfig, Span,
+    AmountConfig, Config, DetailsDemandConfig, McpConfig, Per, RateConfig, RouteRiskConfig, RuleConfig, Span,
     TaskConfig, TaskSource,
 };
-use crate::policy::{Limit, Pattern, Route, StepUp};
+use crate::policy::{Pattern, Route, StepUp};
 use crate::signature::profiles;
-use crate::state::rate::Quota;
 
 /// Most routes.
 const MAX_ROUTES: usize = 1024;
 /// Most context classes of one route.
 const MAX_ACR_VALUES: usize = 16;
-/// Most limits of one route.
-const MAX_LIMITS: usize = 8;
 
 /// A part of the API, and what a request to it must bring.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -82,9 +79,18 @@ pub struct RouteConfig {
     /// of the Worker, `nonceSecrets` of the package. Default: `off`.
     #[serde(default)]
     pub dpop_nonce: NonceConfig,
-    /// How much is permitted; all limits count. Default: no limit. Range: 0 to 8 entries.
+    /// How much is permitted; all limits count, and a request that one of them refuses takes nothing of the others.
+    /// Default: no limit. Range: 0 to 8 entries, those of `limits` included.
     #[serde(default)]
     pub rate: Vec<RateConfig>,
+    /// The limits of `[[limits]]` that this route shares, by name. Default: none.
+    #[serde(default)]
+    pub limits: Vec<String>,
+    /// What a request takes of each limit of this route: its weight. Default: 1. Range: 1 to 10000, and no more than the
+    /// `burst` of any of them.
+    #[serde(default = "default_cost")]
+    #[cfg_attr(feature = "schema", schemars(default = "default_cost"))]
+    pub cost: u32,
     /// The budgets that the amount of a request is taken from, all of them, in this order: the innermost first, as the
     /// agent's before the user's before the organisation's. The amount is that of `amount`, else the one that `details`
     /// permits. Default: none. Range: 0 to 8 entries.
@@ -104,6 +110,10 @@ pub struct RouteConfig {
     /// What is done about an agent's risk, instead of what `[risk]` says. Default: as `[risk]`.
     #[serde(default)]
     pub risk: Option<RouteRiskConfig>,
+}
+
+fn default_cost() -> u32 {
+    1
 }
 
 /// What becomes of a request where something cannot be found out.
@@ -191,38 +201,6 @@ pub enum ReplayConfig {
     Exact,
 }
 
-/// A limit.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct RateConfig {
-    /// What is counted together, on this route: one of these, or a list of them for each combination. Requests that have no
-    /// such subject, as one without a token has no principal, share one count.
-    pub per: PerList,
-    /// How many requests a window. Range: 1 to 1000000.
-    pub limit: u32,
-    /// The time in which `limit` requests are permitted. Range: `1s` to `24h`.
-    pub window: Span,
-    /// How many may come at once. Default: as `limit`. Range: 1 to 1000000.
-    #[serde(default)]
-    pub burst: Option<u32>,
-    /// Where it is counted. Default: `kv`.
-    #[serde(default)]
-    pub store: RateStore,
-}
-
-/// Where a limit is counted, and so what it can promise.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "kebab-case")]
-pub enum RateStore {
-    /// In each isolate at once, between isolates through KV: approximate.
-    #[default]
-    Kv,
-    /// Exact, worldwide. Not available yet; refused at load.
-    DurableObject,
-}
-
 impl Faults {
     pub(super) fn routes(&mut self, config: &Config) -> Vec<Route> {
         self.count("routes", config.routes.len(), 1, MAX_ROUTES);
@@ -281,14 +259,8 @@ impl Faults {
             );
         }
         self.replay(path, route, config);
-        let counts_addresses = route.rate.iter().any(|rate| rate.per.has(Per::Address));
-        self.count(&format!("{path}.rate"), route.rate.len(), 0, MAX_LIMITS);
-        let limits = route
-            .rate
-            .iter()
-            .enumerate()
-            .map(|(i, rate)| self.limit(&format!("{path}.rate[{i}]"), rate))
-            .collect();
+        let limits = self.limits(path, route, config);
+        let counts_addresses = limits.iter().any(|limit| limit.per.has(Per::Address));
         let components = self.components(&format!("{path}.components"), &route.components);
         let Some(pattern) = Pattern::parse(&route.pattern) else {
             self.add(
@@ -381,20 +353,5 @@ impl Faults {
         let most = Span::from_secs(30 * 86_400);
         let max_age = route.max_age.map(|span| self.span(&max_age, span, Span::from_secs(0), most));
         StepUp { acr_values: route.acr_values.clone(), max_age }
-    }
-
-    fn limit(&mut self, path: &str, rate: &RateConfig) -> Limit {
-        let burst = rate.burst.unwrap_or(rate.limit);
-        for (name, value) in [("limit", rate.limit), ("burst", burst)] {
-            if !(1..=1_000_000).contains(&value) {
-                self.add(format!("{path}.{name}"), format!("is {value}; write 1 to 1000000"));
-            }
-        }
-        if rate.store == RateStore::DurableObject {
-            self.add(format!("{path}.store"), "\"durable-object\" is not available yet; write \"kv\"");
-        }
-        let window =
-            self.span(&format!("{path}.window"), rate.window, Span::from_secs(1), Span::from_secs(86_400));
-        Limit { per: rate.per.clone(), quota: Quota { limit: rate.limit, burst, window } }
     }
 }

@@ -12,6 +12,7 @@
 //! | [`Step::Checks`] | verifies these signatures, in order | [`Answer::Verdicts`] |
 //! | [`Step::Body`] | reads the body, up to [`Gate::max_body_bytes`] | [`Answer::Body`] and its kin |
 //! | [`Step::Limits`] | asks the store for these counts | [`Answer::Ready`] |
+//! | [`Step::Flood`] | asks the platform's rate limiters | [`Answer::Flood`] |
 //! | [`Step::State`] | calls the objects of these subjects, all at once | [`Answer::State`] |
 //! | [`Step::Fetch`] | makes these inquiries, and brings the answers into [`Memory`] | [`Answer::Ready`] |
 //!
@@ -25,6 +26,7 @@ mod challenge;
 mod delegation;
 mod denials;
 mod discovery;
+mod limits;
 mod needs;
 mod nonce;
 mod permit;
@@ -43,8 +45,7 @@ mod verify;
 
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
-use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -58,18 +59,20 @@ use crate::decision::{
 use crate::event::Event;
 use crate::keys::KeySource;
 use crate::mcp::Operation;
-use crate::memory::{LimitKey, Memory};
-use crate::policy::{Limit, Route, RoutePath};
+use crate::memory::Memory;
+use crate::policy::{Route, RoutePath};
 use crate::reason::{self, Reason};
 use crate::request::RequestView;
 use crate::revocation::Inquiry;
 use crate::signature::explain::Explanation;
 use crate::signature::{Message, digest};
 use crate::state::budget::Reservations;
-use crate::state::rate::{self, Quota};
+use crate::state::rate::{LimitKey, Quota};
 use crate::state::risk::{Level, WEIGHTS_VERSION};
 use crate::state::subject::{Reply, SubjectCall};
 use crate::time::UnixMillis;
+pub use limits::Flood;
+use limits::Limiting;
 use present::AuthScheme;
 use record::Recording;
 pub(crate) use risk::AtHome;
@@ -95,6 +98,8 @@ pub enum Step {
     Body,
     /// What the store has for these limits, through [`Memory::ask`].
     Limits(Vec<(LimitKey, Quota)>),
+    /// What the platform's flood shield says, before anything is verified.
+    Flood(Vec<Flood>),
     /// The answers to these inquiries, through [`Memory::inquiry_loaded`], [`Memory::inquiry_answered`] or
     /// [`Memory::inquiry_failed`]. Nobody else asks meanwhile.
     Fetch(Vec<Inquiry>),
@@ -120,6 +125,8 @@ pub enum Answer<'a> {
     /// What each subject's object said, in the order of the calls; `None` where it could not be asked, or what it said
     /// is no reply.
     State(&'a [Option<Reply>]),
+    /// Whether each of the flood shields lets the request through, in order; `None` where one could not be asked.
+    Flood(&'a [Option<bool>]),
 }
 
 /// A decision, and what the host does besides carrying it out.
@@ -172,6 +179,7 @@ const MAX_WAIT_FOR_KEYS: Duration = Duration::from_secs(8);
 
 enum Stage {
     Start,
+    Flood(Vec<Flood>),
     Verify(Box<Verification>),
     Body,
     Permit,
@@ -199,6 +207,8 @@ pub struct Session {
     evidence: Vec<Evidence>,
     guarantees: Guarantees,
     fields: Vec<(&'static str, String)>,
+    limiting: Vec<Limiting>,
+    violated: Vec<String>,
     tell: Vec<(LimitKey, Quota)>,
     refresh: Vec<KeySource>,
     refresh_agents: bool,
@@ -236,6 +246,8 @@ impl Session {
                 budget: None,
             },
             fields: Vec::new(),
+            limiting: Vec::new(),
+            violated: Vec::new(),
             tell: Vec::new(),
             refresh: Vec::new(),
             refresh_agents: false,
@@ -283,6 +295,7 @@ impl Session {
                 would: None,
             },
             observed: None,
+            violated: Vec::new(),
             explanation: None,
             headers: Vec::new(),
         };
@@ -312,7 +325,21 @@ impl Session {
     ) -> Result<Option<Step>, Reason> {
         loop {
             match core::mem::replace(&mut self.stage, Stage::Over) {
-                Stage::Start => self.stage = self.start(now)?,
+                Stage::Start => {
+                    self.find_route()?;
+                    match self.flood_step() {
+                        Some((floods, step)) => {
+                            self.stage = Stage::Flood(floods);
+                            return Ok(Some(step));
+                        }
+                        None => self.stage = self.start(now)?,
+                    }
+                }
+                Stage::Flood(floods) => {
+                    let verdicts = if let Answer::Flood(verdicts) = answer { *verdicts } else { &[] };
+                    self.judge_floods(&floods, verdicts)?;
+                    self.stage = self.start(now)?;
+                }
                 Stage::Verify(mut verification) => {
                     self.take_content(answer);
                     let progress = self.verify(&mut verification, memory, now, answer);
@@ -342,14 +369,11 @@ impl Session {
                 }
                 Stage::Permit => {
                     self.permit(now)?;
+                    self.plan_limits();
                     self.stage = Stage::Record(Recording::default());
-                    let limits = self.limits();
-                    let unasked: Vec<_> =
-                        limits.into_iter().filter(|(key, quota, _)| memory.must_ask(*key, *quota)).collect();
+                    let unasked = self.unasked_limits(memory);
                     if !unasked.is_empty() {
-                        return Ok(Some(Step::Limits(
-                            unasked.into_iter().map(|(key, quota, _)| (key, quota)).collect(),
-                        )));
+                        return Ok(Some(Step::Limits(unasked)));
                     }
                 }
                 Stage::Record(recording) => {
@@ -380,21 +404,25 @@ impl Session {
         self.public.as_ref().map(PublicOrigin::url).unwrap_or_default()
     }
 
-    /// Finds the route, and reads what is presented for it.
-    fn start(&mut self, now: UnixMillis) -> Result<Stage, Reason> {
+    /// Finds the route.
+    fn find_route(&mut self) -> Result<(), Reason> {
         let gate = Arc::clone(&self.gate);
         let target = self.view.target();
         self.public = Some(gate.public_origin(target).ok_or(Reason::RequestAuthorityUnknown)?.clone());
         let (index, path) = gate.route_of(self.view.method(), target)?;
-        let route = gate.routes().get(index).ok_or(Reason::PolicyNoRoute)?;
         self.route = Some(index);
         self.path = Some(path);
         if self.view.has_body() && matches!(self.view.method(), "GET" | "HEAD") {
             return Err(Reason::RequestBodyUnexpected);
         }
-        if !route.limits.is_empty() {
-            self.guarantees.rate = RateGuarantee::Approximate;
-        }
+        Ok(())
+    }
+
+    /// Reads what is presented for the route.
+    fn start(&mut self, now: UnixMillis) -> Result<Stage, Reason> {
+        let gate = Arc::clone(&self.gate);
+        let target = self.view.target();
+        let route = self.route.and_then(|index| gate.routes().get(index)).ok_or(Reason::PolicyNoRoute)?;
         if !(route.signature || route.token || route.dpop || route.mtls) {
             return Ok(Stage::Permit);
         }
@@ -457,49 +485,6 @@ impl Session {
         judged
     }
 
-    fn limits(&self) -> Vec<(LimitKey, Quota, Limit)> {
-        let Some(route) = self.route() else { return Vec::new() };
-        let counted = |limit: &Limit| {
-            let subject = self.counted_as(limit.per.as_slice());
-            (LimitKey::new(route, limit, &subject), limit.quota, limit.clone())
-        };
-        route.limits.iter().map(counted).collect()
-    }
-
-    /// Whether every limit of the route has room. Nothing is counted yet: a request that is refused for a limit keeps
-    /// its proofs, and one that is refused for its proofs takes no room.
-    fn check_limits(
-        &mut self,
-        memory: &mut Memory,
-        now: UnixMillis,
-    ) -> Result<Vec<(LimitKey, Quota)>, Reason> {
-        let limits = self.limits();
-        if limits.is_empty() {
-            return Ok(Vec::new());
-        }
-        let weighed: Vec<_> = limits
-            .iter()
-            .map(|(key, quota, limit)| (limit.clone(), memory.weigh(*key, *quota, now)))
-            .collect();
-        let refused =
-            weighed.iter().filter(|(_, outcome)| !outcome.allowed).map(|(_, o)| o.reset_after).max();
-        self.fields.extend(rate_fields(&weighed));
-        let refusal = refused.map(|wait| {
-            self.fields.push(("Retry-After", ceil_secs(wait).max(1).to_string()));
-            Reason::RateExceeded
-        });
-        self.evidence.push(evidence("rate", refusal, Some("kv".to_owned())));
-        match refusal {
-            Some(reason) => Err(reason),
-            None => Ok(limits.into_iter().map(|(key, quota, _)| (key, quota)).collect()),
-        }
-    }
-
-    fn count(&mut self, memory: &mut Memory, now: UnixMillis, limits: &[(LimitKey, Quota)]) {
-        let told = limits.iter().filter(|(key, quota)| memory.count(*key, *quota, now));
-        self.tell = told.copied().collect();
-    }
-
     /// The decision, with what it changes about the agent's risk.
     fn conclude(&mut self, memory: &mut Memory, now: UnixMillis, reason: Option<Reason>) -> Step {
         self.stage = Stage::Over;
@@ -532,6 +517,7 @@ impl Session {
             budget: if enforced.is_some() { Vec::new() } else { core::mem::take(&mut self.budgets) },
             risk,
             observed: self.weighed.take_observation(),
+            violated: core::mem::take(&mut self.violated),
             explanation: self
                 .verified
                 .explanation
@@ -586,19 +572,6 @@ fn evidence(check: &'static str, refusal: Option<Reason>, detail: Option<String>
 fn refusal_fields(decision: &mut Decision) {
     decision.headers.push(("Content-Type", PROBLEM_JSON.to_owned()));
     decision.headers.push(("Cache-Control", "no-store".to_owned()));
-}
-
-/// `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers), a policy for each limit.
-fn rate_fields(weighed: &[(Limit, rate::Outcome)]) -> [(&'static str, String); 2] {
-    let mut policies = Vec::new();
-    let mut states = Vec::new();
-    for (limit, outcome) in weighed {
-        let window = limit.quota.window.as_secs();
-        let name = format!("\"{}-{}s\"", limit.per.name(), window);
-        policies.push(format!("{name};q={};w={window}", limit.quota.limit));
-        states.push(format!("{name};r={};t={}", outcome.remaining, ceil_secs(outcome.reset_after)));
-    }
-    [("RateLimit-Policy", policies.join(", ")), ("RateLimit", states.join(", "))]
 }
 
 fn ceil_secs(duration: Duration) -> u64 {

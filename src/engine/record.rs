@@ -19,9 +19,8 @@ use super::verify::SingleUse;
 use super::{Answer, Session, Step, evidence};
 use crate::config::{ReplayConfig, Unavailability};
 use crate::decision::{CheckResult, Evidence, ReplayGuarantee};
-use crate::memory::{LimitKey, Memory};
+use crate::memory::Memory;
 use crate::reason::Reason;
-use crate::state::rate::Quota;
 use crate::state::replay;
 use crate::state::subject::{Call, Op, OpReply, Reply, RequestId, SubjectCall, SubjectKind, SubjectName};
 use crate::time::{UnixMillis, UnixSeconds};
@@ -44,7 +43,6 @@ pub(super) enum Recording {
 #[derive(Debug)]
 pub(super) struct Pending {
     round: Round,
-    limits: Vec<(LimitKey, Quota)>,
 }
 
 /// What an operation was about.
@@ -54,6 +52,10 @@ pub(super) enum Asked {
     Replay(usize),
     /// The risk of who made the request.
     Risk,
+    /// The limit at this place.
+    Take(usize),
+    /// Something that nobody needs to know the answer of.
+    Nothing,
 }
 
 /// The calls of one round: one for each subject.
@@ -116,6 +118,7 @@ pub(super) enum Checked {
     Replay,
     Budget,
     Risk,
+    Rate,
 }
 
 impl Checked {
@@ -125,12 +128,13 @@ impl Checked {
             Self::Replay => ("replay", Reason::ReplayUnavailable),
             Self::Budget => ("budget", Reason::BudgetUnavailable),
             Self::Risk => ("risk", Reason::RiskUnavailable),
+            Self::Rate => ("rate", Reason::RateUnavailable),
         }
     }
 }
 
 impl Session {
-    /// Goes on as far as possible; `None` where everything is recorded.
+    /// Goes on as far as possible; `None` where everything is recorded. A request that is refused has taken nothing.
     pub(super) fn record(
         &mut self,
         recording: Recording,
@@ -138,42 +142,60 @@ impl Session {
         now: UnixMillis,
         answer: &Answer<'_>,
     ) -> Result<Option<(Recording, Step)>, Reason> {
-        self.check_deadlines(now)?;
+        let recorded = self.record_on(recording, memory, now, answer);
+        if !matches!(recorded, Ok(Some(_))) {
+            self.finish_limits(recorded.is_ok(), memory, now);
+        }
+        recorded
+    }
+
+    fn record_on(
+        &mut self,
+        recording: Recording,
+        memory: &mut Memory,
+        now: UnixMillis,
+        answer: &Answer<'_>,
+    ) -> Result<Option<(Recording, Step)>, Reason> {
+        let in_time = self.check_deadlines(now);
+        if !matches!(recording, Recording::Spending(_)) {
+            in_time?;
+        }
         let replies = if let Answer::State(replies) = answer { *replies } else { &[] };
         let request = RequestId::new(&self.id);
-        let limits = match recording {
+        match recording {
             Recording::Begin => {
-                let limits = self.check_limits(memory, now)?;
+                self.begin_limits(memory, now)?;
                 self.begin_replay(memory, now)?;
                 let mut round = Round::default();
                 self.plan_keys(&mut round);
                 self.plan_risk(memory, &mut round);
+                self.ask_limits(true, &mut round, memory, now);
                 if !round.is_empty() {
                     let calls = round.calls(request);
-                    return Ok(Some((Recording::Keys(Pending { round, limits }), Step::State(calls))));
+                    return Ok(Some((Recording::Keys(Pending { round }), Step::State(calls))));
                 }
-                limits
             }
-            Recording::Keys(Pending { round, limits }) => {
+            Recording::Keys(Pending { round }) => self.judge(round, memory, now, replies)?,
+            Recording::Others(Pending { round }) => {
                 self.judge(round, memory, now, replies)?;
-                limits
-            }
-            Recording::Others(Pending { round, limits }) => {
-                self.judge(round, memory, now, replies)?;
-                self.count(memory, now, &limits);
                 return self.begin_spending(now);
             }
-            Recording::Spending(spending) => return self.go_on_spending(*spending, now, replies),
-        };
+            Recording::Spending(spending) => {
+                // First, as what was reserved must be known to be released.
+                let asked = self.go_on_spending(*spending, now, replies)?;
+                in_time?;
+                return Ok(asked);
+            }
+        }
         // Before anything is taken from anyone.
         self.weigh_risk(memory, now)?;
         let mut round = Round::default();
+        self.ask_limits(false, &mut round, memory, now);
         self.plan_others(&mut round);
         if !round.is_empty() {
             let calls = round.calls(request);
-            return Ok(Some((Recording::Others(Pending { round, limits }), Step::State(calls))));
+            return Ok(Some((Recording::Others(Pending { round }), Step::State(calls))));
         }
-        self.count(memory, now, &limits);
         self.begin_spending(now)
     }
 
@@ -199,9 +221,17 @@ impl Session {
         replies: &[Option<Reply>],
     ) -> Result<(), Reason> {
         // All answers are looked at, as what was accepted must be known where another refuses.
-        let mut refusal = None;
+        let (mut refusal, mut unwritten) = (None, Vec::new());
         for answered in round.answered(replies) {
+            if !answered.is_written && answered.answer.as_ref().is_some_and(OpReply::accepts) {
+                unwritten.push(answered.asked);
+            }
             refusal = refusal.or(self.judge_answer(answered, memory, now).err());
+        }
+        // What was accepted and not written, beside something that does not refuse the request, is as good as not asked.
+        for asked in unwritten {
+            let unasked = Answered { asked, answer: None, is_written: false };
+            refusal = refusal.or_else(|| self.judge_answer(unasked, memory, now).err());
         }
         refusal.map_or(Ok(()), Err)
     }
@@ -221,6 +251,11 @@ impl Session {
                 self.judge_risk(Some(assessment), answered.is_written, memory, now)
             }
             (Asked::Risk, _) => self.judge_risk(None, false, memory, now),
+            (Asked::Take(place), answer) => {
+                let taken = answer.as_ref().and_then(OpReply::taken);
+                self.judge_take(place, taken, answered.is_written, memory, now)
+            }
+            (Asked::Nothing, _) => Ok(()),
         }
     }
 
@@ -232,6 +267,7 @@ impl Session {
             Checked::Replay => on_unavailable.replay,
             Checked::Budget => on_unavailable.budget,
             Checked::Risk => on_unavailable.risk,
+            Checked::Rate => on_unavailable.rate,
         };
         match answer {
             Unavailability::Deny => {
@@ -258,7 +294,6 @@ impl Session {
     }
 
     /// Has a subject called after the response. Nobody waits for it, and nobody tries again.
-    #[allow(dead_code, reason = "what is settled after the response uses it")]
     pub(super) fn afterwards(&mut self, subject: SubjectName, op: Op) {
         match self.after.iter_mut().find(|other| other.subject == subject) {
             Some(other) => other.call.ops.push(op),
@@ -345,6 +380,8 @@ impl Session {
             seen.insert(proof.key, proof.until, now.seconds());
         }
         let refusal = match answer {
+            // Something else in the call has the say.
+            Some(replay::Answer::New) if !is_written => return Ok(()),
             Some(replay::Answer::New) => None,
             Some(replay::Answer::Seen) => Some(proof.refusal),
             Some(replay::Answer::Late) => Some(proof.expired),

@@ -4,13 +4,16 @@
 //! pass by the open route and be served by the guarded one. So a path is brought to one reading first
 //! ([`RoutePath`]), and a path that servers are known to read differently is refused.
 
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::Policy;
 use super::mcp::Mcp;
-use crate::config::{NonceConfig, OnUnavailableConfig, PerList, ReplayConfig, Spending, TaskSource};
+use crate::config::{
+    NonceConfig, OnUnavailableConfig, PerList, RateClass, RateStore, ReplayConfig, Spending, TaskSource,
+};
 use crate::request::is_token_byte;
 use crate::signature::Component;
 use crate::state::rate::Quota;
@@ -135,10 +138,29 @@ impl Route {
 /// A limit on a route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limit {
+    /// What clients see.
+    pub name: String,
+    /// Whether routes share it by that name; else it is counted for its route alone.
+    pub is_shared: bool,
     /// What is counted together.
     pub per: PerList,
     /// How much is permitted.
     pub quota: Quota,
+    /// What a request takes.
+    pub cost: u32,
+    /// Whose requests are counted.
+    pub class: RateClass,
+    /// Where it is counted; `None` leaves it to what the host has.
+    pub store: Option<RateStore>,
+    /// Whether an object may lease it to isolates.
+    pub leases: bool,
+}
+
+impl Limit {
+    /// The name of the platform's binding that counts it, where one does.
+    pub(crate) fn flood_binding(&self) -> String {
+        format!("FLOOD_{}_{}", self.quota.limit, self.quota.window.as_secs())
+    }
 }
 
 /// `METHOD /path`, with `*` for a method or one segment, `{name}` for one segment that rules can ask for, and a last

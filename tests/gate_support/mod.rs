@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test uses another part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use countersign::config::{Config, Gate};
 use countersign::crypto::{PublicKey, Verdict, sha256_base64url};
 use countersign::decision::Decision;
 use countersign::encoding::base64url;
-use countersign::engine::{Answer, Conclusion, Session, Step};
+use countersign::engine::{Answer, Conclusion, Flood, Session, Step};
 use countersign::jose::thumbprint;
 use countersign::keys::{DIRECTORY_MEDIA_TYPE, KeyResponse, KeySource};
 use countersign::memory::Memory;
@@ -242,6 +242,12 @@ pub(crate) struct World {
     pub(crate) now: UnixMillis,
     /// The objects; `None` where none can be asked.
     pub(crate) subjects: RefCell<Option<MemorySubjects>>,
+    /// How many requests there were, so that each decision has an identifier of its own.
+    pub(crate) decided: Cell<u16>,
+    /// What the flood shield says.
+    pub(crate) flood: RefCell<Option<bool>>,
+    /// What it was asked.
+    pub(crate) floods: RefCell<Vec<Flood>>,
     /// How often they were asked.
     pub(crate) state_calls: RefCell<usize>,
     /// How many checks the core asked the host for.
@@ -281,6 +287,9 @@ impl World {
             fetches: RefCell::default(),
             now: UnixMillis(u64::try_from(NOW).unwrap() * 1000),
             subjects: RefCell::new(Some(MemorySubjects::new(100_000))),
+            decided: Cell::new(0x0707),
+            flood: RefCell::new(Some(true)),
+            floods: RefCell::default(),
             state_calls: RefCell::default(),
             host_checks: RefCell::default(),
             agents: None,
@@ -379,9 +388,13 @@ impl World {
     }
 
     pub(crate) fn conclude(&self, draft: &Draft) -> Conclusion {
-        let mut session = Session::new(Arc::clone(&self.gate), draft.view(), self.now, [7; 10]);
+        let mut entropy = [7; 10];
+        entropy[8..].copy_from_slice(&self.decided.get().to_be_bytes());
+        self.decided.set(self.decided.get().wrapping_add(1));
+        let mut session = Session::new(Arc::clone(&self.gate), draft.view(), self.now, entropy);
         let mut verdicts: Vec<bool>;
         let mut replies: Vec<Option<Reply>>;
+        let mut floods: Vec<Option<bool>>;
         let mut memory = self.memory.borrow_mut();
         let mut step = session.step(&mut memory, self.now, &Answer::Ready);
         for _ in 0..20 {
@@ -416,6 +429,12 @@ impl World {
                     Answer::Verdicts(&verdicts)
                 }
                 Step::Body => draft.body.as_ref().map_or(Answer::Body(&[]), |body| Answer::Body(body)),
+                Step::Flood(asked) => {
+                    let verdict = *self.flood.borrow();
+                    floods = asked.iter().map(|_| verdict).collect();
+                    self.floods.borrow_mut().extend(asked);
+                    Answer::Flood(&floods)
+                }
                 Step::State(calls) => {
                     *self.state_calls.borrow_mut() += calls.len();
                     let mut subjects = self.subjects.borrow_mut();

@@ -70,6 +70,20 @@ impl Gate {
         self.0.needs_subjects()
     }
 
+    /// The same gate at a host that has that state: limits that do not say where they are counted are counted there.
+    #[wasm_bindgen(js_name = withSubjects)]
+    #[must_use]
+    pub fn with_subjects(&self) -> Self {
+        Self(Arc::new(config::Gate::clone(&self.0).with_subjects()))
+    }
+
+    /// Whether a limit is counted by a rate limiter of Cloudflare's.
+    #[wasm_bindgen(getter, js_name = needsFloodShield)]
+    #[must_use]
+    pub fn needs_flood_shield(&self) -> bool {
+        !self.0.flood_bindings().is_empty()
+    }
+
     /// Most bytes of a body that the host reads.
     #[wasm_bindgen(getter, js_name = maxBodyBytes)]
     #[must_use]

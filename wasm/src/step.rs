@@ -26,6 +26,7 @@ export type Step =
   | { readonly step: "body" }
   | { readonly step: "limits"; readonly names: readonly string[] }
   | { readonly step: "fetch"; readonly inquiries: readonly Inquiry[] }
+  | { readonly step: "flood" }
   | { readonly step: "state"; readonly calls: readonly SubjectCall[] }
   | {
       readonly step: "done";
@@ -221,6 +222,8 @@ pub(crate) fn to_js(step: engine::Step, memory: &mut Memory, gate: &Gate) -> Ste
             value.set_inquiries(inquiries_to_js(inquiries, memory));
             "fetch"
         }
+        // A gate that needs the platform's shield is refused by hosts that have none; without an answer the request is.
+        engine::Step::Flood(_) => "flood",
         engine::Step::State(calls) => {
             value.set_calls(calls.iter().map(call_to_js).collect());
             "state"

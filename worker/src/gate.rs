@@ -17,7 +17,7 @@ use crate::isolate::{Isolate, isolate, now, random};
 use crate::registry::Published;
 use crate::well_known::respond;
 use crate::{admin, audit, metrics, operator};
-use crate::{events, inquiries, keys, limits, origin, registry, subject, webcrypto, well_known};
+use crate::{events, flood, inquiries, keys, limits, origin, registry, subject, webcrypto, well_known};
 
 /// How long a request waits before it looks again whether another has fetched what it needs.
 const PATIENCE: Duration = Duration::from_millis(10);
@@ -119,6 +119,7 @@ async fn decide(
     let mut body = Body::Untouched;
     let mut verdicts = Vec::new();
     let mut replies;
+    let mut floods;
     let mut patience = PATIENCE;
     let mut step = session.step(&mut isolate.memory.borrow_mut(), now(), &Answer::Ready);
     loop {
@@ -149,6 +150,10 @@ async fn decide(
             Step::Limits(asked) => {
                 limits::ask(isolate, env, &asked).await;
                 Answer::Ready
+            }
+            Step::Flood(asked) => {
+                floods = flood::ask(env, &asked).await;
+                Answer::Flood(&floods)
             }
             Step::State(calls) => {
                 replies = subject::ask(env, &calls).await;

@@ -18,7 +18,7 @@ use crate::metrics::Counting;
 use crate::operator::Tokens;
 use crate::signer::Signer;
 use crate::webcrypto::{self, ImportedKeys};
-use crate::{audit, registry, subject};
+use crate::{audit, flood, registry, subject};
 
 /// The variable with the configuration: a table, or a text in JSON or TOML.
 pub(crate) const CONFIG: &str = "COUNTERSIGN_CONFIG";
@@ -100,6 +100,12 @@ fn make(env: &Env) -> Result<Isolate, Vec<ConfigError>> {
         return Err(vec![ConfigError { path: name.into(), message: message.into() }]);
     }
     let tokens = Tokens::read(env, gate.audit().is_some()).map_err(|fault| vec![fault])?;
+    if let Some(name) = gate.flood_bindings().into_iter().find(|name| !flood::is_bound(env, name)) {
+        let message =
+            "is not bound, and a limit is counted by it; bind a rate limiter of that limit and period";
+        return Err(vec![ConfigError { path: name, message: message.into() }]);
+    }
+    let gate = if subject::is_bound(env) { gate.with_subjects() } else { gate };
     let seed = u64::from_le_bytes(random());
     Ok(Isolate {
         audit: audit::log(&gate),

@@ -11,6 +11,7 @@
 //! | `keys` | key sets: isolate memory over KV over `fetch` |
 //! | `inquiries` | questions to issuers about their tokens |
 //! | `webcrypto` | signature checks on the host's `WebCrypto` |
+//! | `flood` | the platform's rate limiters, before anything is verified |
 //! | `limits` | what isolates tell each other of limits through KV |
 //! | `signer` | assertions and events, signed; the gate's own key set |
 //! | `origin` | forwarding, and the way back |
@@ -31,6 +32,7 @@ mod bindings;
 mod denials;
 mod events;
 mod facts;
+mod flood;
 mod gate;
 mod inquiries;
 mod isolate;

@@ -116,6 +116,7 @@ pub(crate) fn name(step: &Step) -> &'static str {
         Step::Checks(_) => "checks",
         Step::Body => "body",
         Step::Limits(_) => "limits",
+        Step::Flood(_) => "flood",
         Step::State(_) => "state",
         Step::Fetch(_) => "fetch",
         Step::Done(_) => "done",

@@ -505,7 +505,7 @@ mod tests {
             after(&mut State::default(), (0..secs).map(|secs| (secs, many.clone()))).score
         };
         assert_eq!(rate(2, 300), 0, "120 a minute is nothing");
-        let scores = [20, 40, 80, 160].map(|per_second| rate(per_second, 60));
+        let scores = [15, 20, 40, 60].map(|per_second| rate(per_second, 60));
         assert!(scores.windows(2).all(|pair| pair[0] < pair[1]), "{scores:?}");
         assert_eq!(rate(1_000, 60), 48, "the cap");
         // What was usual for hours is not unusual.

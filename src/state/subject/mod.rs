@@ -26,7 +26,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::{budget, replay, risk};
+use super::{budget, rate, replay, risk};
 use crate::crypto::sha256_parts;
 use crate::time::UnixMillis;
 pub use draft::{Draft, Listed};
@@ -57,6 +57,12 @@ impl RequestId {
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 16] {
         &self.0
+    }
+
+    /// That of these bytes.
+    #[must_use]
+    pub(crate) fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
     }
 }
 
@@ -91,6 +97,10 @@ pub enum Op {
     Budget(budget::Show),
     /// Takes in what was observed of a request. Refuses nothing; what follows is up to who asks.
     Observe(risk::Ask),
+    /// Takes something from a limit.
+    Take(rate::Take),
+    /// Gives back what was not used of a limit; in a call before every [`Self::Take`], as it is written always.
+    Give(rate::Give),
 }
 
 /// What came of one operation.
@@ -109,6 +119,10 @@ pub enum OpReply {
     Budget(Box<budget::AccountView>),
     /// What the subject's risk is.
     Observe(risk::Assessment),
+    /// Whether it was taken.
+    Take(rate::Taken),
+    /// It was given back, as far as it was still known.
+    Give,
     /// What is stored cannot be read, so that nothing can be said.
     Damaged,
 }
@@ -143,6 +157,10 @@ impl Op {
                 Ok(view.map_or(OpReply::Damaged, |view| OpReply::Budget(Box::new(view))))
             }
             Self::Observe(ask) => ask.judge(call.request, draft).map(OpReply::Observe),
+            Self::Take(take) => {
+                take.judge(call.request, draft).map(|taken| taken.map_or(OpReply::Damaged, OpReply::Take))
+            }
+            Self::Give(give) => give.judge(draft).map(|()| OpReply::Give),
         }
     }
 
@@ -152,10 +170,12 @@ impl Op {
             // Of a proof that was used before nothing is observed: whoever has seen it may have sent it.
             Self::Replay(_)
             | Self::Observe(_)
+            | Self::Take(_)
             | Self::Reserve(_)
             | Self::Settle(_)
             | Self::Reconcile(_)
             | Self::Budget(_) => false,
+            Self::Give(_) => true,
         }
     }
 
@@ -170,6 +190,8 @@ impl Op {
                 | (Self::Reconcile(_), OpReply::Reconcile(_))
                 | (Self::Budget(_), OpReply::Budget(_))
                 | (Self::Observe(_), OpReply::Observe(_))
+                | (Self::Take(_), OpReply::Take(_))
+                | (Self::Give(_), OpReply::Give)
         )
     }
 }
@@ -182,8 +204,9 @@ impl OpReply {
             Self::Replay(answer) => *answer == replay::Answer::New,
             Self::Reserve(reserved) => !matches!(reserved, budget::Reserved::Refused(_)),
             // Each settlement is of a reservation of its own: none waits for another.
-            Self::Settle(_) | Self::Budget(_) | Self::Observe(_) => true,
+            Self::Settle(_) | Self::Budget(_) | Self::Observe(_) | Self::Give => true,
             Self::Reconcile(reconciled) => matches!(reconciled, budget::Reconciled::Done { .. }),
+            Self::Take(taken) => matches!(taken, rate::Taken::Granted { .. }),
             Self::Damaged => false,
         }
     }

@@ -10,6 +10,8 @@ use crate::time::UnixMillis;
 pub enum Kind {
     /// A proof that was accepted.
     Replay = 1,
+    /// A limit.
+    Rate = 2,
     /// What a subject has spent of a budget.
     BudgetAccount = 16,
     /// What is set aside of a budget for a request.

@@ -21,8 +21,9 @@ use crate::isolate::{Isolate, isolate, kv, now};
 
 /// How long the cron leaves an entry to the isolate that has just written it: longer than that may go on.
 const LEFT_TO_WRITER: Duration = Duration::from_mins(1);
-/// How long the writer tries, below the 30 s that a host may go on after a response.
-const WRITER_TRIES_FOR: Duration = Duration::from_secs(15);
+/// How long the writer tries: 10 s. With the ten seconds that refusals are counted for, and the answer to the last try, that
+/// is below the 30 s that a host may go on after a response.
+const WRITER_TRIES_FOR: Duration = Duration::from_secs(10);
 /// How long the cron tries, which comes every minute.
 const CRON_TRIES_FOR: Duration = Duration::from_secs(50);
 /// Most events that one run tries: 400, within the thousand calls that an invocation may make.
@@ -84,15 +85,18 @@ struct Tried {
     refused: BTreeMap<String, Vec<Value>>,
 }
 
-/// Writes events, and tries them once. Gives those back that are neither written nor delivered.
+/// Writes events, all before it tries them, which it does once. Gives those back that are neither written nor delivered.
 pub(crate) async fn put(isolate: &Isolate, env: &Env, events: Vec<Value>) -> Vec<Value> {
     let mut lost = Vec::new();
-    let mut run = Run::new(WRITER_TRIES_FOR);
+    let mut written = Vec::new();
     let Some(kv) = kv(env) else { return events };
     for entry in Entry::of(events, now()) {
-        let written_at = now();
-        let name = entry.outbox_name(written_at.plus(LEFT_TO_WRITER));
+        let name = entry.outbox_name(now().plus(LEFT_TO_WRITER));
         let is_written = write(&kv, &name, &entry.to_text(), KEPT_FOR).await;
+        written.push((entry, name, is_written, now()));
+    }
+    let mut run = Run::new(WRITER_TRIES_FOR);
+    for (entry, name, is_written, at) in written {
         let tried = run.try_events(isolate, &entry.events).await;
         if is_written && tried.left.len() == entry.events.len() {
             // The cron finds it as it is.
@@ -102,7 +106,7 @@ pub(crate) async fn put(isolate: &Isolate, env: &Env, events: Vec<Value>) -> Vec
         if !is_written {
             lost.extend(unsettled);
         } else if unsettled.is_empty() {
-            Delay::from(PAUSE.saturating_sub(now().since(written_at))).await;
+            Delay::from(PAUSE.saturating_sub(now().since(at))).await;
             remove(&kv, &name).await;
         }
     }
