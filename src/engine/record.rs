@@ -162,7 +162,10 @@ impl Session {
         now: UnixMillis,
         answer: &Answer<'_>,
     ) -> Result<Option<(Recording, Step)>, Reason> {
-        self.check_deadlines(now)?;
+        let in_time = self.check_deadlines(now);
+        if !matches!(recording, Recording::Spending(_)) {
+            in_time?;
+        }
         let replies = if let Answer::State(replies) = answer { *replies } else { &[] };
         let request = RequestId::new(&self.id);
         match recording {
@@ -183,7 +186,12 @@ impl Session {
                 self.judge(round, memory, now, replies)?;
                 return self.begin_spending(now);
             }
-            Recording::Spending(spending) => return self.go_on_spending(*spending, now, replies),
+            Recording::Spending(spending) => {
+                // First, as what was reserved must be known to be released.
+                let asked = self.go_on_spending(*spending, now, replies)?;
+                in_time?;
+                return Ok(asked);
+            }
         }
         // Before anything is taken from anyone.
         self.weigh_risk(memory, now)?;
