@@ -105,7 +105,7 @@ impl World {
                     let give = Give { limit: self.limit, quota: self.quota, grant: id(place), spent: 0 };
                     apply(
                         &mut self.rows,
-                        &Call { request: id(place), ops: vec![Op::Give(give)] },
+                        &Call { request: id(place), ops: vec![Op::Give(give)], is_again: false },
                         UnixMillis(at),
                     )
                     .unwrap();
@@ -142,7 +142,9 @@ impl World {
 
     fn at_object(&mut self, at: u64, place: usize, request: &Request) {
         let ops = self.calls[&place].0.clone();
-        let call = Call::from_json(&Call { request: id(place), ops }.to_json()).unwrap();
+        let is_again = self.replies.contains_key(&place);
+        let call = Call { request: id(place), ops, is_again };
+        let call = Call::from_json(&call.to_json()).unwrap();
         let reply = apply(&mut self.rows, &call, UnixMillis(at)).unwrap();
         let reply = Reply::from_json(&reply.to_json(), &call).unwrap();
         let is_granted =
@@ -282,7 +284,7 @@ fn a_clock_that_is_set_back_ends_leases() {
     let (mut leases, mut rows) = (Leases::default(), MemoryRows::new(10));
     for (place, at) in [(0, START), (1, START + 10)] {
         let (_, take) = leases.ask(limit, quota, 1, UnixMillis(at));
-        let call = Call { request: id(place), ops: vec![Op::Take(take)] };
+        let call = Call { request: id(place), ops: vec![Op::Take(take)], is_again: false };
         let reply = apply(&mut rows, &call, UnixMillis(at)).unwrap();
         let OpReply::Take(taken) = reply.answers[0] else { panic!("another answer") };
         leases.answered(&take, id(place), taken, UnixMillis(at), UnixMillis(at));
