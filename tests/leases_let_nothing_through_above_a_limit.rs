@@ -138,7 +138,9 @@ impl World {
 
     fn at_object(&mut self, at: u64, place: usize, request: &Request) {
         let ops = self.calls[&place].0.clone();
-        let call = Call::from_json(&Call::new(id(place), ops).to_json()).unwrap();
+        let is_again = self.replies.contains_key(&place);
+        let call = Call { request: id(place), ops, is_again };
+        let call = Call::from_json(&call.to_json()).unwrap();
         let reply = apply(&mut self.rows, &call, UnixMillis(at)).unwrap();
         let reply = Reply::from_json(&reply.to_json(), &call).unwrap();
         let is_granted =
