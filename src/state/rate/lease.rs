@@ -18,8 +18,8 @@ use crate::time::UnixMillis;
 
 /// For how many subjects of limits an isolate remembers what it holds: 16,384. A lease that is forgotten ends unused.
 const SUBJECTS: usize = 16 * 1024;
-/// How much the second request of a subject asks to be leased: 4.
-const FIRST_LEASE: u32 = 4;
+/// How much the second request of a subject asks to be leased: as much as it costs itself.
+const FIRST_LEASE: u32 = 1;
 /// Most that is ever asked for; the object gives a quarter of the limit at most.
 const LARGEST_LEASE: u32 = 1 << 20;
 /// How long others do not ask for a lease while one request does: 2 s, longer than an object takes to answer.
@@ -150,7 +150,7 @@ impl Leases {
             let was_wasted = ended.is_some_and(|lease| lease.left > lease.spent);
             held.wanted = match () {
                 () if was_wasted => held.wanted / 2,
-                () if was_soon => held.wanted.saturating_mul(2).clamp(FIRST_LEASE, LARGEST_LEASE),
+                () if was_soon => held.wanted.saturating_mul(2).clamp(FIRST_LEASE.max(cost), LARGEST_LEASE),
                 () if ended.is_some() => held.wanted,
                 () => 0,
             };

@@ -257,12 +257,14 @@ impl Bucket {
     }
 
     /// How much more is leased, and for how long: never more than a quarter of the limit to one isolate, nor than a
-    /// quarter of what is left, so that something is left to the next ones.
+    /// quarter of what is left, so that something is left to the next ones. Where less than half is left, nothing: many
+    /// want it then, and what one of them does not spend would be lost to all.
     fn leasable(&self, quota: Quota, cost: u32, wanted: u32, left: u64) -> Option<(u32, Duration)> {
         let lasts = quota.lease_for()?;
         let most = quota.most_leased().saturating_sub(cost).min(quota.tokens(left) / 4);
         let leased = wanted.min(most);
-        (self.grants.len() < MAX_GRANTS && leased >= cost).then_some((leased, lasts))
+        let is_plenty = left >= quota.nanos(quota.burst) / 2;
+        (self.grants.len() < MAX_GRANTS && is_plenty && leased >= cost).then_some((leased, lasts))
     }
 
     fn granted(&self, quota: Quota, leased: u32, now: UnixMillis) -> Taken {

@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 use super::{budget, rate, replay, risk};
 use crate::crypto::sha256_parts;
 use crate::time::UnixMillis;
-pub use draft::{Draft, Named};
+pub use draft::{Draft, Listed};
 pub use memory::{MemoryRows, MemorySubjects, NoRoom};
 pub use name::{SubjectKind, SubjectName};
 pub use rows::{Change, Kind, Row, Rows};
