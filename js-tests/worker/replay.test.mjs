@@ -47,7 +47,7 @@ async function startFleetWorld(fleet, config = {}) {
       agents: [{ id: "plain", operator: AGENT, purpose: "prices", contact: "ops@agents.example", keys: [{ jwk: { kty, crv, x } }] }],
       ...config,
     },
-    start: (options) => startFleet({ ...options, ...fleet }),
+    start: ({ faults: _, ...options }) => startFleet({ ...options, ...fleet }),
   });
   return { ...world, fleet: /** @type {Fleet} */ (/** @type {unknown} */ (world.gate)) };
 }
