@@ -175,19 +175,49 @@ async function during(fault, body) {
   }
 }
 
+/** Sends a request until the account can be asked: a busy machine makes an object slow. @param {Bank} bank @param {import("../lib/net.mjs").Wire} wire */
+async function insist(bank, wire, gate = 0) {
+  for (const end = Date.now() + PATIENCE; ; ) {
+    const code = await outcome(bank, wire, gate);
+    if (code !== "budget.unavailable" || Date.now() > end) return code;
+    await new Promise((resolve) => setTimeout(resolve, 500 + 2_000 * Math.random()));
+  }
+}
+
+/** Settles what is held of an agent, by what the shop knows. @param {Bank} bank @param {string} agent */
+async function reconcileAll(bank, agent) {
+  await eventually(async () => (await counts(bank, agent)).reserved === 0, "what was reserved ends or expires");
+  for (;;) {
+    const { reservations } = await account(bank, agent);
+    if (reservations.length === 0) return;
+    for (const { reservation, decision, state } of reservations) {
+      assert.equal(state, "expired-held");
+      const verdict = bank.shop.done.has(decision) ? "commit" : "release";
+      const { status } = await admin(bank, "/budgets/agent/reconcile", { subject: subject(agent), reservation, verdict });
+      assert.equal(status, 200);
+    }
+  }
+}
+
 test("of 1,000 concurrent requests those pass that fit, over several gates", async () => {
-  const before = bank.shop.spent();
-  const wires = await Promise.all(Array.from({ length: 1_000 }, () => payment(bank, "many")));
-  const codes = tally(await Promise.all(wires.map((wire, i) => outcome(bank, wire, i))));
-  const spent = bank.shop.spent() - before;
-  assert.ok(spent <= 300, `${spent} was spent of 300: ${JSON.stringify(codes)}`);
-  assert.equal(codes["200"], spent);
-  // On a busy machine an object may take too long for some, who took nothing; then there is room for others.
-  assert.deepEqual(Object.keys(codes).filter((code) => !["200", "budget.exhausted", "budget.unavailable"].includes(code)), []);
-  await settles(bank, "many", { committed: spent, reserved: 0, held: 0 });
-  for (let i = 0; i < 300 - spent; i += 1) assert.equal(await outcome(bank, await payment(bank, "many"), i), "200");
-  assert.equal(await outcome(bank, await payment(bank, "many"), 0), "budget.exhausted");
-  assert.equal(bank.shop.spent() - before, 300);
+  // Nothing is broken here, and nobody asks whether.
+  const bank = await startBank({ gates: 3 });
+  try {
+    await warm(bank);
+    const wires = await Promise.all(Array.from({ length: 1_000 }, () => payment(bank, "many")));
+    const codes = tally(await Promise.all(wires.map((wire, i) => insist(bank, wire, i))));
+    const passed = bank.shop.spent();
+    assert.ok(passed <= 300, `${passed} was spent of 300: ${JSON.stringify(codes)}`);
+    assert.deepEqual(codes, { 200: passed, "budget.exhausted": 1_000 - passed });
+    // What an object reserved for a gate that had given up on it is free again; then there is room for others.
+    await reconcileAll(bank, "many");
+    assert.deepEqual(await counts(bank, "many"), { committed: passed, reserved: 0, held: 0 });
+    for (let i = 0; i < 300 - passed; i += 1) assert.equal(await insist(bank, await payment(bank, "many"), i), "200");
+    assert.equal(await outcome(bank, await payment(bank, "many"), 0), "budget.exhausted");
+    assert.equal(bank.shop.spent(), 300);
+  } finally {
+    await bank.close();
+  }
 });
 
 for (const [query, status, expected] of /** @type {[string, string, [number, number]][]} */ ([
@@ -313,14 +343,7 @@ test("workerd is killed under load and started again: nothing is exceeded, and w
     assert.ok(bank.shop.spent() <= view.committed + view.reserved + view.held);
 
     // What workerd took with it expires, is held, and is settled by what the shop knows.
-    await eventually(async () => (await counts(bank, "killed")).reserved === 0, "what was reserved expires");
-    const { reservations } = await account(bank, "killed");
-    for (const { reservation, decision, state } of reservations) {
-      assert.equal(state, "expired-held");
-      const verdict = bank.shop.done.has(decision) ? "commit" : "release";
-      const { status } = await admin(bank, "/budgets/agent/reconcile", { subject: subject("killed"), reservation, verdict });
-      assert.equal(status, 200);
-    }
+    await reconcileAll(bank, "killed");
     assert.deepEqual(await counts(bank, "killed"), { committed: bank.shop.spent(), reserved: 0, held: 0 });
     for (let left = 300 - bank.shop.spent(); left >= 3; left -= 3) {
       assert.equal(await outcome(bank, await payment(bank, "killed", 3)), "200");
