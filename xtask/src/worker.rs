@@ -7,6 +7,17 @@ use crate::toolchain;
 use crate::tools::{self, Node};
 use crate::workspace::Workspace;
 
+/// What rustc's target and wasm-bindgen use of WebAssembly, and workerd has.
+const FEATURES: [&str; 7] = [
+    "--enable-bulk-memory",
+    "--enable-exception-handling",
+    "--enable-multivalue",
+    "--enable-mutable-globals",
+    "--enable-nontrapping-float-to-int",
+    "--enable-reference-types",
+    "--enable-sign-ext",
+];
+
 /// What building the Worker takes.
 pub(crate) struct Tools {
     worker_build: PathBuf,
@@ -36,9 +47,11 @@ pub(crate) fn build(workspace: &Workspace) -> Outcome<Node> {
         .args(["--profile", "edge", "worker"])
         .dir(workspace.path("."))
         .env("WASM_BINDGEN_BIN", &tools.wasm_bindgen)
-        .env("WASM_OPT_BIN", bin("wasm-opt"))
         .env("ESBUILD_BIN", bin("esbuild"))
         .aside()?;
+    let wasm = workspace.path("worker/build/index_bg.wasm");
+    let wasm_opt = tools.node.first_in_path(Run::new(bin("wasm-opt"))).args(FEATURES).arg("-Oz");
+    wasm_opt.arg(&wasm).arg("--output").arg(&wasm).aside()?;
     bundle_size(workspace, &tools.node)?;
     Ok(tools.node)
 }
