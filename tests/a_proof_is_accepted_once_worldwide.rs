@@ -12,7 +12,7 @@ use countersign::encoding::base64url;
 use countersign::engine::{Answer, Session, Step};
 use countersign::memory::Memory;
 use countersign::state::replay::Ask;
-use countersign::state::subject::{Call, Op, OpReply, Reply, RequestId, SubjectName};
+use countersign::state::subject::{Call, Op, OpReply, Reply, RequestId, SubjectCall, SubjectName};
 use countersign::time::UnixMillis;
 use gate_support::{Draft, Key, NOW, World, header};
 
@@ -156,6 +156,39 @@ fn a_limit_does_not_burn_a_proof_in_an_object() {
     assert_eq!(world.code(&draft), "ok");
 }
 
+/// A session that waits for what objects say, and what it asks of them.
+fn asking(world: &World, draft: &Draft, memory: &mut Memory) -> (Session, Vec<SubjectCall>) {
+    let mut session = Session::new(Arc::clone(&world.gate), draft.view(), world.now, [1; 10]);
+    let mut step = session.step(memory, world.now, &Answer::Ready);
+    loop {
+        match step {
+            Step::Keys(sources) => sources.iter().for_each(|source| world.bring(memory, source)),
+            Step::Limits(asked) => asked.into_iter().for_each(|limit| memory.ask(limit, None, world.now)),
+            Step::Denials => memory.denials_failed(world.now),
+            Step::State(calls) => return (session, calls),
+            other => panic!("{other:?}"),
+        }
+        step = session.step(memory, world.now, &Answer::Ready);
+    }
+}
+
+#[test]
+fn a_limit_holds_although_requests_wait_for_objects_together() {
+    let world = world();
+    let mut memory = Memory::new(3);
+    let drafts = ["p-1", "p-2", "p-3"].map(|jti| proven(&world, "/limited-exact", jti));
+    let sessions: Vec<_> = drafts.iter().map(|draft| asking(&world, draft, &mut memory).0).collect();
+    let reply = serde_json::from_str::<Reply>("{\"a\":[{\"replay\":\"new\"}]}").unwrap();
+    let codes = sessions.into_iter().map(|mut session| {
+        let answer = [Some(reply.clone())];
+        match session.step(&mut memory, world.now, &Answer::State(&answer)) {
+            Step::Done(conclusion) => conclusion.decision.code,
+            other => panic!("{other:?}"),
+        }
+    });
+    assert_eq!(codes.collect::<Vec<_>>(), ["ok", "rate.exceeded", "rate.exceeded"]);
+}
+
 #[test]
 fn two_keys_are_asked_at_once_and_one_key_once() {
     let world = world();
@@ -167,25 +200,7 @@ fn two_keys_are_asked_at_once_and_one_key_once() {
         let draft = draft.dpop_with(&token, holder, |_, claims| claims["jti"] = nonce.into());
         draft.signed_with(&world.agent, &components, |params| params.nonce = Some(nonce.into()))
     };
-    let subjects = |world: &World, draft: &Draft| {
-        let mut session = Session::new(Arc::clone(&world.gate), draft.view(), world.now, [1; 10]);
-        let mut memory = Memory::new(3);
-        let mut step = session.step(&mut memory, world.now, &Answer::Ready);
-        loop {
-            step = match step {
-                Step::Keys(sources) => {
-                    sources.iter().for_each(|source| world.bring(&mut memory, source));
-                    session.step(&mut memory, world.now, &Answer::Ready)
-                }
-                Step::Denials => {
-                    memory.denials_failed(world.now);
-                    session.step(&mut memory, world.now, &Answer::Ready)
-                }
-                Step::State(calls) => return calls,
-                other => panic!("{other:?}"),
-            }
-        }
-    };
+    let subjects = |world: &World, draft: &Draft| asking(world, draft, &mut Memory::new(3)).1;
     let calls = subjects(&world, &request(&world, &world.holder, "n-1"));
     let names: Vec<_> = calls.iter().map(|asked| asked.subject).collect();
     let (agent, holder) =
@@ -227,19 +242,11 @@ fn where_the_object_cannot_be_asked_the_route_decides() {
 
 /// Takes a request to its call, and answers that as told.
 fn answered(world: &World, draft: &Draft, replies: &[Option<Reply>]) -> Decision {
-    let mut session = Session::new(Arc::clone(&world.gate), draft.view(), world.now, [1; 10]);
     let mut memory = Memory::new(3);
-    let mut step = session.step(&mut memory, world.now, &Answer::Ready);
-    loop {
-        step = match step {
-            Step::Keys(sources) => {
-                sources.iter().for_each(|source| world.bring(&mut memory, source));
-                session.step(&mut memory, world.now, &Answer::Ready)
-            }
-            Step::State(_) => session.step(&mut memory, world.now, &Answer::State(replies)),
-            Step::Done(conclusion) => return conclusion.decision,
-            other => panic!("{other:?}"),
-        }
+    let (mut session, _) = asking(world, draft, &mut memory);
+    match session.step(&mut memory, world.now, &Answer::State(replies)) {
+        Step::Done(conclusion) => conclusion.decision,
+        other => panic!("{other:?}"),
     }
 }
 

@@ -1,6 +1,6 @@
 //! How soon attacks are noticed, and how seldom honest traffic is taken for one: the simulator's figures have bounds, for
 //! more seeds than the guide shows, and the guide shows the simulator's figures.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 #[path = "../examples/simulate/risk.rs"]
 #[allow(dead_code, clippy::indexing_slicing, reason = "what prints is the example's")]

@@ -15,7 +15,7 @@ use countersign::registry::Actor;
 use countersign::registry::change::AuditEvent;
 use countersign::revocation::deny_list::{Digest, Kind};
 use countersign::revocation::ledger::{Denial, RevocationEvent};
-use countersign::state::risk::{Level, LevelChange};
+use countersign::state::risk::{Level, LevelChange, Signal};
 use countersign::time::{UnixMillis, UnixSeconds};
 use gate_support::{Draft, World};
 use serde_json::{Value, json};
@@ -82,6 +82,8 @@ fn risk() -> RiskEvent {
         subject: Subject::Agent("https://agents.example".into()),
         change: LevelChange { from: Level::Low, to: Level::High, score: 80 },
         reason: Some(Reason::PolicyScopeMissing),
+        signals: vec![Signal::RefusedScopes],
+        version: 2,
         decision: DECISION.into(),
         at: AT,
     }

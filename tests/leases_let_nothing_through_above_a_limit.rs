@@ -103,12 +103,8 @@ impl World {
                 Event::Answered(place) => self.answered(at, place, &requests[place]),
                 Event::Given(place) => {
                     let give = Give { limit: self.limit, quota: self.quota, grant: id(place), spent: 0 };
-                    apply(
-                        &mut self.rows,
-                        &Call { request: id(place), ops: vec![Op::Give(give)], is_again: false },
-                        UnixMillis(at),
-                    )
-                    .unwrap();
+                    apply(&mut self.rows, &Call::new(id(place), vec![Op::Give(give)]), UnixMillis(at))
+                        .unwrap();
                 }
             }
         }
@@ -284,7 +280,7 @@ fn a_clock_that_is_set_back_ends_leases() {
     let (mut leases, mut rows) = (Leases::default(), MemoryRows::new(10));
     for (place, at) in [(0, START), (1, START + 10)] {
         let (_, take) = leases.ask(limit, quota, 1, UnixMillis(at));
-        let call = Call { request: id(place), ops: vec![Op::Take(take)], is_again: false };
+        let call = Call::new(id(place), vec![Op::Take(take)]);
         let reply = apply(&mut rows, &call, UnixMillis(at)).unwrap();
         let OpReply::Take(taken) = reply.answers[0] else { panic!("another answer") };
         leases.answered(&take, id(place), taken, UnixMillis(at), UnixMillis(at));

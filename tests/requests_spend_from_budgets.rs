@@ -8,9 +8,10 @@ use std::cell::Cell;
 
 use countersign::config::{Config, Gate};
 use countersign::decision::{BudgetGuarantee, CheckResult, Decision, Outcome};
-use countersign::engine::Conclusion;
+use countersign::engine::{Answer, Conclusion, Session, Step};
 use countersign::reason::Reason;
 use countersign::registry::admin::Request;
+use countersign::registry::copy::published;
 use countersign::registry::{Actor, RegistryErrorKind};
 use countersign::state::budget::OriginAnswer;
 use countersign::state::budget::admin::{Command, is_asked_at};
@@ -440,6 +441,65 @@ fn an_account_with_too_many_reservations_refuses() {
     let conclusion = shop.ask(&draft);
     refused(&conclusion.decision, Reason::BudgetTooManyReservations);
     assert_eq!(header(&conclusion.decision, "Retry-After"), Some("60"));
+}
+
+#[test]
+fn a_proof_that_ends_while_budgets_are_asked_leaves_nothing_reserved() {
+    let config = BUDGETS
+        .replace("[[issuers]]", "[signatures]\ntrust = [\"https://agents.example\"]\n\n[[issuers]]")
+        .replace(
+            "match = \"POST /keyed\"\nrequire = [\"token\"]",
+            "match = \"POST /keyed\"\nrequire = [\"signature\", \"token\"]",
+        );
+    let mut shop = Shop::new();
+    shop.world = World::with(&config);
+    shop.world.agents = Some(countersign::registry::Registry::default().to_json());
+    let draft = Draft::new("POST", "/keyed").bearer(&shop.token(|_| {}));
+    let draft = draft.field("content-type", "application/json").body(r#"{"amount":50}"#);
+    let draft = draft.signed(&shop.world.agent);
+    let gate = std::sync::Arc::clone(&shop.world.gate);
+    let mut session = Session::new(gate, draft.view(), shop.world.now, [7; 10]);
+    let mut memory = shop.world.memory.borrow_mut();
+    let (mut now, mut asked) = (shop.world.now, 0);
+    let mut replies: Vec<Option<Reply>> = Vec::new();
+    let mut step = session.step(&mut memory, now, &Answer::Ready);
+    let conclusion = loop {
+        let answer = match step {
+            Step::Done(conclusion) => break *conclusion,
+            Step::Keys(sources) => {
+                sources.iter().for_each(|source| shop.world.bring(&mut memory, source));
+                Answer::Ready
+            }
+            Step::Agents => {
+                let agents = shop.world.agents.as_deref().and_then(|agents| published(agents, now));
+                memory.agents_loaded(agents.as_deref(), now);
+                Answer::Ready
+            }
+            Step::Denials => {
+                let denials = shop.world.denials.as_deref().and_then(|denials| published(denials, now));
+                memory.denials_loaded(denials.as_deref(), now);
+                Answer::Ready
+            }
+            Step::Body => Answer::Body(draft.body.as_deref().unwrap()),
+            Step::State(calls) => {
+                asked += 1;
+                let mut subjects = shop.world.subjects.borrow_mut();
+                let all = subjects.as_mut().unwrap();
+                replies = calls.iter().map(|call| all.answer(call.subject, &call.call, now)).collect();
+                // Longer than the signature is good.
+                now = UnixMillis(now.0 + 61_000);
+                Answer::State(&replies)
+            }
+            other => panic!("{other:?}"),
+        };
+        step = session.step(&mut memory, now, &answer);
+    };
+    drop(memory);
+    assert_eq!(replies.len(), 1);
+    assert_eq!((asked, conclusion.decision.reason), (1, Some(Reason::SignatureExpired)));
+    assert_eq!(shop.counts("user-daily"), (0, 50, 0));
+    shop.tell(&conclusion.after);
+    assert_eq!(shop.counts("user-daily"), (0, 0, 0));
 }
 
 mod administration {

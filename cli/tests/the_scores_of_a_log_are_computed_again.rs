@@ -1,5 +1,5 @@
 //! `risk replay`: the same scores from a log, others with other weights, and bad lines by their numbers.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod support;
 
@@ -22,7 +22,7 @@ fn log(subject: &str) -> String {
         members["at"] = json!(at);
         let risk =
             json!({ "score": assessment.score, "level": assessment.level, "reasons": [], "version": 2 });
-        lines += &format!("{}\n", json!({ "id": "01", "risk": risk, "observed": members }));
+        lines.extend([json!({ "id": "01", "risk": risk, "observed": members }).to_string(), "\n".into()]);
     }
     lines
 }

@@ -3,6 +3,7 @@
 //! Deterministic by their seeds, so that the figures in `docs/` can be compared with them.
 
 mod rate;
+#[allow(clippy::indexing_slicing, reason = "by places of arrays of the same length")]
 mod risk;
 
 use std::process::ExitCode;
@@ -24,14 +25,10 @@ fn main() -> ExitCode {
         Some((&"risk", options)) => risk::report(options),
         _ => None,
     };
-    match report {
-        Some(text) => {
-            print!("{text}");
-            ExitCode::SUCCESS
-        }
-        None => {
-            eprintln!("{USAGE}");
-            ExitCode::FAILURE
-        }
-    }
+    let Some(text) = report else {
+        eprintln!("{USAGE}");
+        return ExitCode::FAILURE;
+    };
+    print!("{text}");
+    ExitCode::SUCCESS
 }

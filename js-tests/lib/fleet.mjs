@@ -9,7 +9,7 @@ import { makeKey } from "./keys.mjs";
 import { freePort, send } from "./net.mjs";
 
 /**
- * @typedef {import("./gate.mjs").GateOptions & FleetOptions} Options
+ * @typedef {Omit<import("./gate.mjs").GateOptions, "faults"> & FleetOptions} Options
  * @typedef {object} FleetOptions
  * @property {number} [gates] how many
  * @property {string} [persist] the folder that objects are stored in

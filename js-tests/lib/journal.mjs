@@ -82,7 +82,7 @@ export async function startJournal(config, { isolates = 1, secrets, without = {}
     });
   const world = await startWorld({
     config,
-    secrets: secrets ?? { GATE_AUDIT_TOKEN: AUDIT_TOKEN, GATE_METRICS_TOKEN: METRICS_TOKEN },
+    secrets: secrets ?? { ...("audit" in config && { GATE_AUDIT_TOKEN: AUDIT_TOKEN }), GATE_METRICS_TOKEN: METRICS_TOKEN },
     start: (options) => startGate({ ...options, workers, log: (line) => state.lines.push(line) }),
   });
   const { miniflare } = world.gate;

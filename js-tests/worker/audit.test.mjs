@@ -80,8 +80,8 @@ test("what is in the bucket is every decision, proven; and each change of it is 
     assert.deepEqual([lines[0].type, lines[0].gate, lines.at(-1).type], ["start", world.url, "checkpoint"]);
     const refused = lines.find(({ decision }) => decision?.code === "policy.scope_missing").decision;
     assert.equal(refused.agent.method, "web-bot-auth");
-    const text = [...objects.values()].join("");
-    for (const secret of ["eyJhbGciOiJFUzI1NiI", "headers", "127.0.0.1:1", "uthorization", "ignature-Input"]) {
+    const text = JSON.stringify(lines.map(({ decision }) => decision));
+    for (const secret of ["eyJ", "headers", "127.0.0.1", "uthorization", "ignature-Input"]) {
       assert.equal(text.includes(secret) && secret, false);
     }
 

@@ -77,7 +77,7 @@ async function startBank(fleet = {}, config = {}) {
       admin: { issuer: ISSUER, dpop: true },
       ...config,
     },
-    start: (options) => startFleet({ ...options, ...fleet, registry: true }),
+    start: ({ faults: _, ...options }) => startFleet({ ...options, ...fleet, registry: true }),
   });
   const close = () => Promise.all([world.close(), shop.close()]);
   return { ...world, shop, fleet: /** @type {Fleet} */ (/** @type {unknown} */ (world.gate)), close };

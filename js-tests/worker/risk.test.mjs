@@ -25,7 +25,7 @@ const TOLD = 1_100;
 async function startRiskWorld(risk = {}) {
   const world = await startWorld({
     config: { routes: ROUTES, risk: { ...RISK, ...risk } },
-    start: (options) => startFleet({ ...options, gates: 2 }),
+    start: ({ faults: _, ...options }) => startFleet({ ...options, gates: 2 }),
   });
   return { ...world, fleet: /** @type {Awaited<ReturnType<typeof startFleet>>} */ (/** @type {unknown} */ (world.gate)) };
 }

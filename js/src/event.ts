@@ -23,20 +23,24 @@ export interface SecurityEvent {
 
 /** Gives events to the caller. What the caller throws is a line of the log. */
 export class EventTeller {
+  readonly #gate: CoreGate;
+  readonly #memory: CoreMemory;
+  readonly #take: (event: SecurityEvent) => void;
+  readonly #log: (line: string) => void;
   #planned = false;
 
-  constructor(
-    private readonly gate: CoreGate,
-    private readonly memory: CoreMemory,
-    private readonly take: (event: SecurityEvent) => void,
-    private readonly log: (line: string) => void,
-  ) {}
+  constructor(gate: CoreGate, memory: CoreMemory, take: (event: SecurityEvent) => void, log: (line: string) => void) {
+    this.#gate = gate;
+    this.#memory = memory;
+    this.#take = take;
+    this.#log = log;
+  }
 
   /** The events of a decision, in JSON; and later how many requests were refused. */
   tell(events: readonly string[], now: number): void {
     for (const event of events) this.#tell(event);
     if (this.#planned) return;
-    const due = this.memory.refusalsDue(now);
+    const due = this.#memory.refusalsDue(now);
     if (due === undefined) return;
     this.#planned = true;
     // Nobody has to wait for it to end the process.
@@ -45,14 +49,14 @@ export class EventTeller {
 
   #tellRefusals(): void {
     this.#planned = false;
-    for (const event of this.memory.takeRefusals(this.gate)) this.#tell(event);
+    for (const event of this.#memory.takeRefusals(this.#gate)) this.#tell(event);
   }
 
   #tell(event: string): void {
     try {
-      this.take(JSON.parse(event) as SecurityEvent);
+      this.#take(JSON.parse(event) as SecurityEvent);
     } catch (error) {
-      this.log(`the taker of events failed: ${String(error)}`);
+      this.#log(`the taker of events failed: ${String(error)}`);
     }
   }
 }

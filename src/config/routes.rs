@@ -258,25 +258,7 @@ impl Faults {
                 "components are of a signature; add \"signature\" to require",
             );
         }
-        if route.replay == ReplayConfig::Exact && !(signature || dpop) {
-            self.add(
-                format!("{path}.replay"),
-                "\"exact\" is about proofs that are good once, and this route requires none; add \"signature\" or \"dpop\" to require",
-            );
-        }
-        let profiles = config.signatures.iter().flat_map(|signatures| &signatures.profiles);
-        let single_use =
-            profiles.filter(|name| profiles::profile(name).is_some_and(|profile| profile.single_use));
-        if let Some(name) = single_use
-            .into_iter()
-            .next()
-            .filter(|_| route.replay == ReplayConfig::None && !route.require.is_empty())
-        {
-            self.add(
-                format!("{path}.replay"),
-                format!("\"none\" would take a signature of \"{name}\" again, which is good once; write \"isolate\""),
-            );
-        }
+        self.replay(path, route, config);
         let limits = self.limits(path, route, config);
         let counts_addresses = limits.iter().any(|limit| limit.per.has(Per::Address));
         let components = self.components(&format!("{path}.components"), &route.components);
@@ -322,6 +304,31 @@ impl Faults {
             on_unavailable: route.on_unavailable,
             ..Route::open(pattern)
         })
+    }
+
+    /// Whether what a route says of repeated proofs can be kept.
+    fn replay(&mut self, path: &str, route: &RouteConfig, config: &Config) {
+        let is_good_once =
+            [Requirement::Signature, Requirement::Dpop].iter().any(|r| route.require.contains(r));
+        if route.replay == ReplayConfig::Exact && !is_good_once {
+            self.add(
+                format!("{path}.replay"),
+                "\"exact\" is about proofs that are good once, and this route requires none; add \"signature\" or \"dpop\" to require",
+            );
+        }
+        let profiles = config.signatures.iter().flat_map(|signatures| &signatures.profiles);
+        let single_use =
+            profiles.filter(|name| profiles::profile(name).is_some_and(|profile| profile.single_use));
+        if let Some(name) = single_use
+            .into_iter()
+            .next()
+            .filter(|_| route.replay == ReplayConfig::None && !route.require.is_empty())
+        {
+            self.add(
+                format!("{path}.replay"),
+                format!("\"none\" would take a signature of \"{name}\" again, which is good once; write \"isolate\""),
+            );
+        }
     }
 
     fn step_up(&mut self, path: &str, route: &RouteConfig, has_token: bool) -> StepUp {

@@ -147,6 +147,15 @@ impl Session {
         self.limits_refusal()
     }
 
+    /// Weighs again what is counted in this isolate: others may have been counted while objects were asked.
+    pub(super) fn weigh_again(&mut self, memory: &mut Memory, now: UnixMillis) -> Result<(), Reason> {
+        for limiting in self.limiting.iter_mut().filter(|limiting| limiting.store == RateStore::Kv) {
+            let outcome = memory.weigh(limiting.key, limiting.limit.quota, limiting.limit.cost, now);
+            limiting.outcome = Some(outcome);
+        }
+        self.limits_refusal()
+    }
+
     /// What is asked of objects: of those of keys in the first round, of the others in the second.
     pub(super) fn ask_limits(
         &mut self,

@@ -142,7 +142,13 @@ impl Session {
         now: UnixMillis,
         answer: &Answer<'_>,
     ) -> Result<Option<(Recording, Step)>, Reason> {
-        let recorded = self.record_on(recording, memory, now, answer);
+        let has_waited = !matches!(recording, Recording::Begin);
+        let recorded = self.record_on(recording, memory, now, answer).and_then(|recorded| {
+            if recorded.is_none() && has_waited {
+                self.weigh_again(memory, now)?;
+            }
+            Ok(recorded)
+        });
         if !matches!(recorded, Ok(Some(_))) {
             self.finish_limits(recorded.is_ok(), memory, now);
         }
@@ -156,7 +162,10 @@ impl Session {
         now: UnixMillis,
         answer: &Answer<'_>,
     ) -> Result<Option<(Recording, Step)>, Reason> {
-        self.check_deadlines(now)?;
+        let in_time = self.check_deadlines(now);
+        if !matches!(recording, Recording::Spending(_)) {
+            in_time?;
+        }
         let replies = if let Answer::State(replies) = answer { *replies } else { &[] };
         let request = RequestId::new(&self.id);
         match recording {
@@ -177,7 +186,12 @@ impl Session {
                 self.judge(round, memory, now, replies)?;
                 return self.begin_spending(now);
             }
-            Recording::Spending(spending) => return self.go_on_spending(*spending, now, replies),
+            Recording::Spending(spending) => {
+                // First, as what was reserved must be known to be released.
+                let asked = self.go_on_spending(*spending, now, replies)?;
+                in_time?;
+                return Ok(asked);
+            }
         }
         // Before anything is taken from anyone.
         self.weigh_risk(memory, now)?;
@@ -287,12 +301,11 @@ impl Session {
 
     /// Has a subject called after the response. Nobody waits for it, and nobody tries again.
     pub(super) fn afterwards(&mut self, subject: SubjectName, op: Op) {
-        match self.after.iter_mut().find(|other| other.subject == subject) {
-            Some(other) => other.call.ops.push(op),
-            None => {
-                let call = Call::new(RequestId::new(&self.id), Vec::from([op]));
-                self.after.push(SubjectCall { subject, call });
-            }
+        if let Some(other) = self.after.iter_mut().find(|other| other.subject == subject) {
+            other.call.ops.push(op);
+        } else {
+            let call = Call::new(RequestId::new(&self.id), Vec::from([op]));
+            self.after.push(SubjectCall { subject, call });
         }
     }
 

@@ -62,7 +62,7 @@ impl Session {
             self.guarantees.budget = Some(BudgetGuarantee::None);
             return Ok(None);
         }
-        let amount = self.with_facts(now, |route, facts| amount_of(route, facts)).flatten();
+        let amount = self.with_facts(now, amount_of).flatten();
         let amount = amount.ok_or(Reason::BudgetAmountMissing)?;
         let mut objects: Vec<(SubjectName, Vec<usize>)> = Vec::new();
         for place in places {

@@ -238,13 +238,13 @@ impl Segments {
 /// The methods that a path takes; `None` where nothing is there.
 pub(crate) fn methods(segments: &[&str]) -> Option<&'static str> {
     match segments {
-        ["audit"] | ["revocations", "audit"] => Some("GET, HEAD"),
+        ["audit" | "budgets"] | ["revocations", "audit"] => Some("GET, HEAD"),
         ["agents" | "revocations"] => Some("GET, HEAD, POST"),
         ["agents", _] => Some("GET, HEAD, PATCH"),
-        ["agents", _, "keys" | "suspend" | "resume" | "revoke"] => Some("POST"),
+        ["agents", _, "keys" | "suspend" | "resume" | "revoke"] | ["budgets", _, "account" | "reconcile"] => {
+            Some("POST")
+        }
         ["agents", _, "keys", _] => Some("DELETE"),
-        ["budgets"] => Some("GET, HEAD"),
-        ["budgets", _, "account" | "reconcile"] => Some("POST"),
         ["revocations", _] => Some("GET, HEAD, DELETE"),
         _ => None,
     }

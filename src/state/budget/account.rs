@@ -77,7 +77,7 @@ impl Account {
         }
         let held = self.held.checked_sub(reserved)?;
         let committed = self.committed.checked_add(spent.min(reserved))?;
-        Some(Self { open, held, committed, ..self })
+        Some(Self { committed, held, open, ..self })
     }
 
     /// What can still be reserved.

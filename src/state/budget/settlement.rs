@@ -130,12 +130,10 @@ impl Reservations {
                 attempt: self.attempt,
                 verdict,
             });
-            match calls.iter_mut().find(|call| call.subject == subject) {
-                Some(call) => call.call.ops.push(settle),
-                None => {
-                    let call = Call::new(self.call, Vec::from([settle]));
-                    calls.push(SubjectCall { subject, call });
-                }
+            if let Some(call) = calls.iter_mut().find(|call| call.subject == subject) {
+                call.call.ops.push(settle);
+            } else {
+                calls.push(SubjectCall { subject, call: Call::new(self.call, Vec::from([settle])) });
             }
         }
         calls

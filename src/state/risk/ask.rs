@@ -57,14 +57,8 @@ impl Ask {
         request: RequestId,
         draft: &mut Draft<'_, R>,
     ) -> Result<Assessment, R::Error> {
-        let default;
-        let scoring = match &self.scoring {
-            Some(scoring) => scoring,
-            None => {
-                default = Scoring::default();
-                &default
-            }
-        };
+        let default = Scoring::default();
+        let scoring = self.scoring.as_deref().unwrap_or(&default);
         let stored = draft.get(Kind::Risk, &[])?;
         let stored = stored.as_deref().and_then(|stored| stored.split_at_checked(request.as_bytes().len()));
         let (state, is_known) = stored.map_or_else(Default::default, |(last, state)| {

@@ -54,8 +54,8 @@ impl Distinct {
     }
 
     /// The set of these registers. Any bytes are one.
-    pub(super) fn from_bytes(bytes: [u8; BYTES]) -> Self {
-        Self { count: counted(&bytes), registers: Some(Box::new(bytes)) }
+    pub(super) fn from_bytes(bytes: &[u8; BYTES]) -> Self {
+        Self { count: counted(bytes), registers: Some(Box::new(*bytes)) }
     }
 }
 
@@ -131,10 +131,10 @@ mod tests {
     #[test]
     fn any_registers_have_a_count() {
         for byte in [0, 1, 0x55, 0xff] {
-            let set = Distinct::from_bytes([byte; BYTES]);
+            let set = Distinct::from_bytes(&[byte; BYTES]);
             let _ = set.count();
         }
-        assert!(Distinct::from_bytes([0xff; BYTES]).count() > 1 << 40);
+        assert!(Distinct::from_bytes(&[0xff; BYTES]).count() > 1 << 40);
         let mut set = Distinct::default();
         set.insert(0);
         set.insert(u64::MAX);

@@ -287,7 +287,7 @@ impl State {
         }
         let Breaker { phase, refusals, at, until, cool_down, good } = self.breaker;
         out.push(phase as u8);
-        [refusals, at, until, cool_down].iter().for_each(|number| out.extend(number.to_be_bytes()));
+        out.extend([refusals, at, until, cool_down].iter().flat_map(|number| number.to_be_bytes()));
         out.extend(good.to_be_bytes());
         out
     }
@@ -311,7 +311,7 @@ impl State {
             *number = u64::from_be_bytes(take(&mut rest)?);
         }
         if flag(&mut rest)? {
-            state.resources = Distinct::from_bytes(take::<{ distinct::BYTES }>(&mut rest)?);
+            state.resources = Distinct::from_bytes(&take::<{ distinct::BYTES }>(&mut rest)?);
         }
         state.networks = remembered(&mut rest)?;
         state.countries = remembered(&mut rest)?;

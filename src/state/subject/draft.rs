@@ -6,6 +6,9 @@ use super::PURGED_AT_ONCE;
 use super::rows::{Change, Kind, Row, Rows};
 use crate::time::UnixMillis;
 
+/// A row's name and its value.
+pub type Named = (Vec<u8>, Vec<u8>);
+
 /// The rows as they would be after the operations before this one. Operations that are written always have kinds of
 /// their own, so that they never build on what is not written.
 #[derive(Debug)]
@@ -64,21 +67,9 @@ impl<'a, R: Rows> Draft<'a, R> {
         self.changes.push((self.begun, change));
     }
 
-    /// The rows of a kind that have not ended, by name, at most so many of those that are stored; without what this
-    /// call has changed.
-    pub fn list_stored(&mut self, kind: Kind, at_most: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>, R::Error> {
-        let now = self.now;
-        let rows = self.rows.list(kind, &[], at_most)?;
-        Ok(rows.into_iter().filter(|(_, row)| row.until > now).map(|(name, row)| (name, row.value)).collect())
-    }
-
-    /// The same from after the row of a name on.
-    pub fn list_after(
-        &mut self,
-        kind: Kind,
-        after: &[u8],
-        at_most: usize,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, R::Error> {
+    /// The rows of a kind that have not ended, by name, from after the row of a name on, at most so many of those that are
+    /// stored; without what this call has changed.
+    pub fn list_after(&mut self, kind: Kind, after: &[u8], at_most: usize) -> Result<Vec<Named>, R::Error> {
         let now = self.now;
         let rows = self.rows.list(kind, after, at_most)?;
         Ok(rows.into_iter().filter(|(_, row)| row.until > now).map(|(name, row)| (name, row.value)).collect())

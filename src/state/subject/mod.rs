@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 use super::{budget, rate, replay, risk};
 use crate::crypto::sha256_parts;
 use crate::time::UnixMillis;
-pub use draft::Draft;
+pub use draft::{Draft, Named};
 pub use memory::{MemoryRows, MemorySubjects, NoRoom};
 pub use name::{SubjectKind, SubjectName};
 pub use rows::{Change, Kind, Row, Rows};
@@ -204,11 +204,9 @@ impl OpReply {
             Self::Replay(answer) => *answer == replay::Answer::New,
             Self::Reserve(reserved) => !matches!(reserved, budget::Reserved::Refused(_)),
             // Each settlement is of a reservation of its own: none waits for another.
-            Self::Settle(_) | Self::Budget(_) => true,
+            Self::Settle(_) | Self::Budget(_) | Self::Observe(_) | Self::Give => true,
             Self::Reconcile(reconciled) => matches!(reconciled, budget::Reconciled::Done { .. }),
-            Self::Observe(_) => true,
             Self::Take(taken) => matches!(taken, rate::Taken::Granted { .. }),
-            Self::Give => true,
             Self::Damaged => false,
         }
     }

@@ -12,12 +12,16 @@ use std::time::Duration;
 use countersign::event::delivery::{
     Answered, DEAD, DEAD_KEPT_FOR, Entry, FAILURES, KEPT_FOR, OUTBOX, due_of, pause_after,
 };
+use countersign::metrics::Target;
 use countersign::time::UnixMillis;
+use js_sys::{Array, Reflect};
 use serde_json::Value;
+use wasm_bindgen::JsCast;
 use worker::{Delay, Env, KvStore, console_error, console_warn};
 
 use super::push::push;
-use crate::isolate::{Isolate, isolate, kv, now};
+use crate::bindings::{binding, call, object};
+use crate::isolate::{Isolate, KV, count, isolate, kv, now};
 
 /// How long the cron leaves an entry to the isolate that has just written it: longer than that may go on.
 const LEFT_TO_WRITER: Duration = Duration::from_mins(1);
@@ -29,7 +33,7 @@ const CRON_TRIES_FOR: Duration = Duration::from_secs(50);
 /// Most events that one run tries: 400, within the thousand calls that an invocation may make.
 const MOST_TRIES: usize = 400;
 /// Most entries that one run looks at, for the same reason: each is read, written and removed.
-const MOST_ENTRIES: u64 = 100;
+const MOST_ENTRIES: u32 = 100;
 /// What dead letters say that were tried for too long.
 const TOO_OLD: &str = "not accepted in time";
 /// KV takes one write a second of a name.
@@ -118,18 +122,27 @@ pub(crate) async fn put(isolate: &Isolate, env: &Env, events: Vec<Value>) -> Vec
 pub(crate) async fn drain(env: &Env) {
     let Some(isolate) = isolate(env).filter(|isolate| isolate.gate.events().is_some()) else { return };
     let Some(kv) = kv(env) else { return };
-    let Ok(waiting) = kv.list().prefix(OUTBOX.to_owned()).limit(MOST_ENTRIES).execute().await else {
+    let Some(names) = waiting(env).await else {
         console_error!("countersign cannot list the events in KV");
         return;
     };
     let mut run = Run::new(CRON_TRIES_FOR);
     // In the order of their names, which is that of when they are due.
-    for name in waiting.keys.into_iter().map(|key| key.name) {
+    for name in names {
         if run.is_over() || due_of(&name).is_some_and(|due| due > now()) {
             break;
         }
         drain_one(&isolate, &kv, &name, &mut run).await;
     }
+}
+
+/// The names of entries, those that are due first before the others; at most [`MOST_ENTRIES`].
+async fn waiting(env: &Env) -> Option<Vec<String>> {
+    let options = object(&[("prefix", OUTBOX.into()), ("limit", MOST_ENTRIES.into())]);
+    let listed = call(&binding(env, KV)?, "list", &[options]).await;
+    count(Target::Kv, "list", listed.is_ok());
+    let keys: Array = Reflect::get(&listed.ok()?, &"keys".into()).ok()?.dyn_into().ok()?;
+    keys.iter().map(|key| Reflect::get(&key, &"name".into()).ok()?.as_string()).collect()
 }
 
 async fn drain_one(isolate: &Isolate, kv: &KvStore, name: &str, run: &mut Run) {
@@ -209,6 +222,7 @@ async fn write(kv: &KvStore, name: &str, text: &str, keep_for: Duration) -> bool
         Ok(put) => put.expiration_ttl(keep_for.as_secs()).execute().await.is_ok(),
         Err(_) => false,
     };
+    count(Target::Kv, "put", written);
     if !written {
         console_error!("countersign cannot write events to KV");
     }
@@ -217,7 +231,9 @@ async fn write(kv: &KvStore, name: &str, text: &str, keep_for: Duration) -> bool
 
 /// Removes an entry. One that stays is tried once more.
 async fn remove(kv: &KvStore, name: &str) {
-    if kv.delete(name).await.is_err() {
+    let removed = kv.delete(name).await;
+    count(Target::Kv, "delete", removed.is_ok());
+    if removed.is_err() {
         console_error!("countersign cannot remove events from KV; they are delivered once more");
     }
 }

@@ -3,6 +3,7 @@
 use countersign::config::{EventFormat, Events};
 use countersign::event::delivery::{ANSWER_WITHIN, Answered, MAX_ANSWER_BYTES};
 use countersign::event::{SET_MEDIA_TYPE, cloud};
+use countersign::metrics::Target;
 use serde_json::Value;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -10,15 +11,14 @@ use web_sys::{AbortSignal, Headers, RequestInit, RequestRedirect, Response, Work
 use worker::console_error;
 
 use crate::facts::{self, Body};
-use crate::isolate::Isolate;
+use crate::isolate::{Isolate, count};
 
 /// Pushes an event. Everything but a clear answer is a failure, which may be over the next time.
 pub(crate) async fn push(isolate: &Isolate, claims: &Value) -> Answered {
     let Some(events) = isolate.gate.events() else { return Answered::Failed };
-    match try_push(isolate, events, claims).await {
-        Ok(answered) => answered,
-        Err(_) => Answered::Failed,
-    }
+    let answered = try_push(isolate, events, claims).await.unwrap_or(Answered::Failed);
+    count(Target::Fetch, "event", answered == Answered::Accepted);
+    answered
 }
 
 async fn try_push(isolate: &Isolate, events: &Events, claims: &Value) -> Result<Answered, JsValue> {

@@ -7,14 +7,15 @@
 use std::time::Duration;
 
 use countersign::event::delivery::{Answered, Entry, FAILURES, pause_after};
+use countersign::metrics::Target;
+use js_sys::Array;
 use serde_json::Value;
-use worker::{
-    Env, MessageBatch, MessageBuilder, MessageExt, Queue, QueueContentType, QueueRetryOptionsBuilder,
-    console_error,
-};
+use wasm_bindgen::JsValue;
+use worker::{Env, MessageBatch, MessageExt, QueueRetryOptionsBuilder, console_error};
 
 use super::{outbox, push};
-use crate::isolate::{Isolate, isolate, now};
+use crate::bindings::{binding, call, object};
+use crate::isolate::{Isolate, count, isolate, now};
 
 /// The queue that events are sent to.
 const EVENTS_QUEUE: &str = "EVENTS_QUEUE";
@@ -26,7 +27,7 @@ const IN_QUEUE_FOR: Duration = Duration::from_hours(12);
 
 /// Sends events. Gives those back that the queue did not take, which are all where none is bound.
 pub(crate) async fn send(env: &Env, events: Vec<Value>) -> Vec<Value> {
-    let Ok(queue) = env.queue(EVENTS_QUEUE) else { return events };
+    let Some(queue) = binding(env, EVENTS_QUEUE) else { return events };
     let mut left = Vec::new();
     let mut batch = Vec::new();
     let mut bytes = 0;
@@ -46,17 +47,15 @@ pub(crate) async fn send(env: &Env, events: Vec<Value>) -> Vec<Value> {
     left
 }
 
-async fn send_batch(queue: &Queue, batch: Vec<(Entry, String)>) -> Vec<Value> {
+async fn send_batch(queue: &JsValue, batch: Vec<(Entry, String)>) -> Vec<Value> {
     if batch.is_empty() {
         return Vec::new();
     }
-    let message =
-        |text: &String| MessageBuilder::new(text.clone()).content_type(QueueContentType::Text).build();
-    let messages: Vec<_> = batch.iter().map(|(_, text)| message(text)).collect();
-    match queue.send_batch(messages).await {
-        Ok(()) => Vec::new(),
-        Err(_) => batch.into_iter().flat_map(|(entry, _)| entry.events).collect(),
-    }
+    let message = |text: &str| object(&[("body", text.into()), ("contentType", "text".into())]);
+    let messages: Array = batch.iter().map(|(_, text)| message(text)).collect();
+    let is_sent = call(queue, "sendBatch", &[messages.into()]).await.is_ok();
+    count(Target::Queue, "send", is_sent);
+    if is_sent { Vec::new() } else { batch.into_iter().flat_map(|(entry, _)| entry.events).collect() }
 }
 
 /// Delivers what the queue brings. After some failures the rest of the batch is not tried: the receiver is down.
