@@ -1,6 +1,11 @@
 //! However many isolates hold leases of a limit, and whatever becomes of their calls, no stretch of time has more requests
 //! let through than the limit permits. The object and the isolates are the real ones; only the network and the clocks are
 //! made up.
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::duration_suboptimal_units,
+    clippy::large_types_passed_by_value
+)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::cmp::Reverse;

@@ -6,6 +6,14 @@
 //! limiting binding is the one thing that is a model: each isolate is a location of its own, which counts in windows of a
 //! minute. The same seed gives the same table.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "a simulation that cannot be made should end, and its numbers are small"
+)]
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::fmt::Write as _;
@@ -22,7 +30,7 @@ use countersign::time::UnixMillis;
 
 /// How many isolates there are, a row of the table each.
 pub(crate) const ISOLATES: [usize; 6] = [1, 4, 16, 64, 256, 1000];
-const QUOTA: Quota = Quota { limit: 600, burst: 600, window: Duration::from_secs(60) };
+const QUOTA: Quota = Quota { limit: 600, burst: 600, window: Duration::from_mins(1) };
 const START: u64 = 1_790_000_000_000 / 60_000 * 60_000;
 /// How far KV is behind.
 const LAG_MILLIS: u64 = 60_000;
@@ -243,9 +251,9 @@ impl World {
 
     fn done(&mut self, at: u64, isolate: usize, conclusion: Conclusion) {
         if conclusion.decision.is_allowed() {
-            self.passed.push(at)
+            self.passed.push(at);
         } else {
-            self.refused.push(at)
+            self.refused.push(at);
         }
         for limit in conclusion.tell {
             let name = limit.0.name();
@@ -280,7 +288,7 @@ impl World {
         self.passed.sort_unstable();
         let (mut least, mut most) = (0.0, 100.0);
         for _ in 0..40 {
-            let factor = (least + most) / 2.0;
+            let factor = f64::midpoint(least, most);
             if self.fits(factor) { most = factor } else { least = factor }
         }
         most

@@ -29,6 +29,10 @@ use crate::signature::profiles::web_bot_auth::KeySourceUrl;
 use crate::state::risk::Scoring;
 
 /// What a running gate relies on: made from a [`Config`] in which nothing is left to doubt.
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a question of its own, with yes or no for an answer"
+)]
 #[derive(Clone, Debug)]
 pub struct Gate {
     origin: String,

@@ -175,24 +175,16 @@ impl Bucket {
             let wait = self.wait(quota, needed, now);
             return Taken::Refused { wait: wait.div_ceil(NANOS_PER_MILLI).max(1) };
         }
-        match self.leasable(quota, cost, lease, room - needed) {
-            Some((leased, lasts)) => {
-                let until = now.plus(lasts).plus(SPARE);
-                let tokens = cost.saturating_add(leased);
-                self.grants.push(Grant { request, tokens, until, drained: None });
-                self.granted(quota, leased, now)
-            }
-            None => {
-                self.drained = self.drained.max(nanos(now)).saturating_add(needed);
-                self.remember(Grant {
-                    request,
-                    tokens: cost,
-                    until: now.plus(GIVEN_BACK_WITHIN),
-                    drained: Some(self.drained),
-                });
-                self.granted(quota, 0, now)
-            }
+        if let Some((leased, lasts)) = self.leasable(quota, cost, lease, room - needed) {
+            let until = now.plus(lasts).plus(SPARE);
+            let tokens = cost.saturating_add(leased);
+            self.grants.push(Grant { request, tokens, until, drained: None });
+            return self.granted(quota, leased, now);
         }
+        self.drained = self.drained.max(nanos(now)).saturating_add(needed);
+        let (until, drained) = (now.plus(GIVEN_BACK_WITHIN), Some(self.drained));
+        self.remember(Grant { request, tokens: cost, until, drained });
+        self.granted(quota, 0, now)
     }
 
     /// Takes back what was not used of a grant, if it is remembered.
