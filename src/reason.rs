@@ -152,6 +152,8 @@ reasons! {
     SignatureDirectoryInvalid = "signature.directory_invalid", Unproven, 401;
     /// The signature's nonce was seen before.
     SignatureReplayed = "signature.replayed", Unproven, 403;
+    /// The route takes one signature for an enabled profile, so that it is accepted once, and the request has several.
+    SignatureSeveral = "signature.several", Unproven, 401;
 
     /// The agent is not registered, and only registered ones are let in.
     AgentUnknown = "agent.unknown", Unproven, 401;

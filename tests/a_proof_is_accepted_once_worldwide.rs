@@ -7,13 +7,15 @@ mod gate_support;
 
 use std::sync::Arc;
 
+use countersign::config::Gate;
 use countersign::decision::{CheckResult, Decision, Outcome, ReplayGuarantee};
 use countersign::encoding::base64url;
 use countersign::engine::{Answer, Session, Step};
 use countersign::memory::Memory;
+use countersign::signature::SignatureParams;
 use countersign::state::replay::Ask;
 use countersign::state::subject::{Call, Op, OpReply, Reply, RequestId, SubjectCall, SubjectName};
-use countersign::time::UnixMillis;
+use countersign::time::{UnixMillis, UnixSeconds};
 use gate_support::{Draft, Key, NOW, World, header};
 
 const ROUTES: &str = r#"
@@ -130,6 +132,154 @@ fn a_signature_without_a_nonce_is_not_single_use_and_refused() {
     assert_eq!(*world.state_calls.borrow(), 0);
     let open = world.decide(&Draft::new("GET", "/signed"));
     assert!(!header(&open, "Accept-Signature").unwrap().contains(";nonce"));
+}
+
+/// The same signature under another label, which is not signed.
+fn relabelled(mut draft: Draft, label: &str) -> Draft {
+    for (name, value) in &mut draft.fields {
+        if name == "signature-input" || name == "signature" {
+            *value = value.replacen("sig1=", &format!("{label}="), 1);
+        }
+    }
+    draft
+}
+
+/// A request with the signatures of another one beside its own.
+fn beside(mut draft: Draft, other: Draft) -> Draft {
+    let of_signature = |(name, _): &(String, String)| name == "signature-input" || name == "signature";
+    draft.fields.extend(relabelled(other, "sig2").fields.into_iter().filter(of_signature));
+    draft
+}
+
+fn signed_as(world: &World, change: impl FnOnce(&mut SignatureParams)) -> Draft {
+    let components = ["\"@authority\"", "\"@method\"", "\"@path\"", "\"signature-agent\";key=\"sig1\""];
+    Draft::new("GET", "/exact").signed_with(&world.agent, &components, |params| {
+        params.nonce = Some("n-2".into());
+        change(params);
+    })
+}
+
+#[test]
+fn a_request_with_several_signatures_that_could_hold_is_not_single_use_and_refused() {
+    let world = world();
+    let first = || signed(&world, "/exact", Some("n-1"));
+    let mut forged = signed_as(&world, |_| {});
+    let value = forged.fields.iter_mut().find(|(name, _)| name == "signature").unwrap();
+    value.1 = "sig1=:AAAA:".into();
+    // A signature that does not hold now may hold later, when nobody sees that it came along.
+    let not_yet = signed_as(&world, |params| {
+        params.created = Some(UnixSeconds(NOW + 3_000));
+        params.expires = Some(UnixSeconds(NOW + 3_060));
+    });
+    for other in [signed_as(&world, |_| {}), forged.clone(), not_yet] {
+        let decision = world.decide(&beside(first(), other.clone()));
+        assert_eq!((decision.code, decision.status), ("signature.several", 401), "{other:?}");
+        assert!(header(&decision, "Accept-Signature").is_some());
+        assert_eq!(world.code(&beside(relabelled(other, "sig0"), first())), "signature.several");
+    }
+    assert_eq!(*world.state_calls.borrow(), 0);
+    assert_eq!(world.code(&first()), "ok", "nothing was recorded");
+    assert_eq!(world.code(&signed(&world, "/signed", Some("n-3"))), "ok");
+    let two = beside(signed(&world, "/signed", Some("n-4")), signed_as(&world, |_| {}));
+    assert_eq!(world.code(&two), "ok", "an isolate's memory promises nothing");
+}
+
+#[test]
+fn a_signature_that_no_profile_selects_does_not_count() {
+    let world = world();
+    for (nonce, tag) in [("n-1", Some("proxy")), ("n-2", Some("agent-payer-auth")), ("n-3", None)] {
+        let other = signed_as(&world, |params| params.tag = tag.map(Into::into));
+        let draft = beside(signed(&world, "/exact", Some(nonce)), other);
+        assert_eq!(world.code(&draft), "ok", "{tag:?}");
+        elsewhere(&world);
+        assert_eq!(world.code(&signed(&world, "/exact", Some(nonce))), "signature.replayed");
+    }
+}
+
+#[test]
+fn signatures_count_in_whatever_way_they_are_written() {
+    let config = gate_support::CONFIG.replace("replay = \"none\"", "replay = \"isolate\"");
+    let profiles = "[signatures]\nprofiles = [\"web-bot-auth\", \"tap-deployed\", \"agent-headers\"]\n\
+                    rules.agent-headers = { signature_field = \"X-Agent-Signature\" }\n";
+    let x = plain_key().jwk()["x"].clone();
+    let agents = format!(
+        "[[agents]]\nid = \"plain-agent\"\noperator = \"Plain Ltd\"\npurpose = \"prices\"\ncontact = \"ops@plain.example\"\n\
+         keys = [{{ jwk = {{ kty = \"OKP\", crv = \"Ed25519\", x = {x} }} }}]\n"
+    );
+    let config = config.replace("[signatures]\n", profiles);
+    let world = World::with(&format!("{config}{agents}{ROUTES}"));
+
+    // One that only the samples' spelling makes a signature hides those beside it from everybody else.
+    let input = format!(
+        "sig0=(\"@authority\" \"@path\"); created={NOW}; expires={}; keyId=\"k\"; alg=\"ed25519\"; nonce=\"d\"; tag=\"agent-payer-auth\"",
+        NOW + 60
+    );
+    let draft = signed(&world, "/exact", Some("n-1"));
+    let both = draft.clone().field("signature-input", &input).field("signature", "sig0=:AAAA:");
+    assert_eq!(world.code(&both), "signature.several");
+    assert_eq!(world.code(&draft), "ok");
+
+    // Without `Signature-Input` the plain headers of the same request count.
+    let components = ["\"@authority\"", "\"signature-agent\";key=\"sig1\""];
+    let mut plain = plain("{}");
+    plain.fields.iter_mut().filter(|(name, _)| name == "Signature").for_each(|(name, _)| {
+        *name = "X-Agent-Signature".into();
+    });
+    assert_eq!(world.code(&plain), "ok");
+    let both = plain.signed_with(&world.agent, &components, |params| params.nonce = Some("n-2".into()));
+    assert_eq!(world.code(&both), "signature.several");
+}
+
+#[test]
+fn where_a_proof_is_demanded_that_is_good_once_signatures_beside_it_are_free() {
+    let world = world();
+    let proven = proven(&world, "/proven", "p-1");
+    let components = ["\"@authority\"", "\"@path\"", "\"signature-agent\";key=\"sig1\""];
+    let sign = |draft: Draft, nonce: &str| {
+        draft.signed_with(&world.agent, &components, |params| params.nonce = Some(nonce.into()))
+    };
+    let other = sign(Draft::new("GET", "/proven"), "n-2");
+    assert_eq!(world.code(&beside(sign(proven.clone(), "n-1"), other)), "ok");
+    elsewhere(&world);
+    assert_eq!(world.code(&sign(proven, "n-2")), "dpop.proof_replayed");
+}
+
+#[test]
+fn a_signature_under_another_label_is_the_same() {
+    let mut world = world();
+    let keys = world.documents[gate_support::DIRECTORY].clone();
+    world.documents.insert("https://agents.example/keys.json".into(), keys);
+    let components = ["\"@authority\"", "\"signature-agent\";key=\"sig1\"", "\"signature-agent\";key=\"b\""];
+    let draft =
+        Draft::new("GET", "/exact").field("signature-agent", "b=\"https://agents.example/keys.json\"");
+    let draft = draft.signed_with(&world.agent, &components, |params| params.nonce = Some("n-1".into()));
+    let renamed = relabelled(draft.clone(), "b");
+    let first = world.decide(&draft);
+    assert_eq!((first.code, first.agent.unwrap().id.as_str()), ("ok", gate_support::DIRECTORY));
+    elsewhere(&world);
+    assert_eq!(world.code(&renamed), "signature.replayed");
+}
+
+#[test]
+fn what_administers_is_taken_once_where_there_are_objects() {
+    let admin = format!("[admin]\nissuer = \"{}\"\ndpop = true\n", gate_support::ISSUER);
+    for (has_subjects, again) in [(true, "dpop.proof_replayed"), (false, "ok")] {
+        let mut world = World::with(&format!("{}{admin}", gate_support::CONFIG));
+        if has_subjects {
+            world.gate = Arc::new(Gate::clone(&world.gate).with_subjects());
+        }
+        let jkt = world.holder.thumbprint();
+        let token = world.token(|claims| {
+            claims["cnf"] = serde_json::json!({ "jkt": jkt });
+            claims["scope"] = "countersign:admin".into();
+        });
+        let mut draft = Draft::new("POST", "/.well-known/countersign/admin/budgets/b/reconcile");
+        draft.body = Some(b"{}".to_vec());
+        let draft = draft.dpop(&token, &world.holder);
+        assert_eq!(world.code(&draft), "ok");
+        elsewhere(&world);
+        assert_eq!(world.code(&Draft { body: Some(b"{\"other\":1}".to_vec()), ..draft }), again);
+    }
 }
 
 #[test]

@@ -445,12 +445,9 @@ fn an_account_with_too_many_reservations_refuses() {
 
 #[test]
 fn a_proof_that_ends_while_budgets_are_asked_leaves_nothing_reserved() {
-    let config = BUDGETS
-        .replace("[[issuers]]", "[signatures]\ntrust = [\"https://agents.example\"]\n\n[[issuers]]")
-        .replace(
-            "match = \"POST /keyed\"\nrequire = [\"token\"]",
-            "match = \"POST /keyed\"\nrequire = [\"signature\", \"token\"]",
-        );
+    // The signature is not demanded, so that nobody but the budget is asked.
+    let config =
+        BUDGETS.replace("[[issuers]]", "[signatures]\ntrust = [\"https://agents.example\"]\n\n[[issuers]]");
     let mut shop = Shop::new();
     shop.world = World::with(&config);
     shop.world.agents = Some(countersign::registry::Registry::default().to_json());
@@ -696,6 +693,27 @@ mod configuration {
         for (change, path) in cases {
             let faults = faults(change);
             assert!(faults.iter().any(|fault| fault == path), "{change:?}: {faults:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_captured_request_could_spend_again_is_refused() {
+        let require = "match = \"POST /granted\"\nrequire = [\"token\"]";
+        for (proof, replay, is_refused) in [
+            ("\"token\", \"dpop\"", "", true),
+            ("\"token\", \"dpop\"", "replay = \"isolate\"", true),
+            ("\"token\", \"dpop\"", "replay = \"none\"", true),
+            ("\"token\", \"dpop\"", "replay = \"exact\"", false),
+            ("\"signature\", \"token\"", "", true),
+            ("\"signature\", \"token\"", "replay = \"exact\"", false),
+            ("\"token\"", "", false),
+            ("\"token\", \"mtls\"", "", false),
+        ] {
+            let route = format!("match = \"POST /granted\"\nrequire = [{proof}]\n{replay}");
+            let signatures = "[signatures]\ntrust = [\"https://agents.example\"]\n[[routes]]";
+            let faults = faults(&[(require, &route), ("[[routes]]", signatures)]);
+            let expected: &[&str] = if is_refused { &["routes[2].replay"] } else { &[] };
+            assert_eq!(faults, expected, "{route}");
         }
     }
 

@@ -8,7 +8,7 @@ use core::time::Duration;
 use serde::Deserialize;
 
 use super::gate::Faults;
-use super::{Config, Per, PerList, Requirement, RouteConfig, Span};
+use super::{Config, Per, PerList, ReplayConfig, Requirement, RouteConfig, Span};
 use crate::delegation::details::is_currency;
 use crate::policy::{Currency, MAX_MINOR_UNITS, Policy, TimeZone};
 use crate::request::is_token_byte;
@@ -217,6 +217,14 @@ impl Faults {
             return Spending::default();
         }
         self.amount_to_spend(&field, policy, config);
+        let is_good_once =
+            [Requirement::Signature, Requirement::Dpop].iter().any(|r| route.require.contains(r));
+        if is_good_once && route.replay != ReplayConfig::Exact {
+            self.add(
+                format!("{path}.replay"),
+                "would let a captured request spend from `budget` again in each isolate; write \"exact\"",
+            );
+        }
         let mut budgets = Vec::new();
         for (i, name) in route.budget.iter().enumerate() {
             let path = format!("{field}[{i}]");

@@ -208,9 +208,14 @@ impl Gate {
     }
 
     /// The same gate at a host that has what is kept by subject: limits that do not say where they are counted are then
-    /// counted there, and not in KV.
+    /// counted there, and not in KV, and what administers by a proof is taken once.
     #[must_use]
-    pub fn with_subjects(self) -> Self {
+    pub fn with_subjects(mut self) -> Self {
+        // A proof covers no content: sent again with another, it would administer something else.
+        let is_proven = self.admin.as_ref().is_some_and(Admin::needs_proof);
+        if let Some(route) = self.routes.first_mut().filter(|_| is_proven) {
+            route.replay = ReplayConfig::Exact;
+        }
         Self { has_subjects: true, ..self }
     }
 

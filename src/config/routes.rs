@@ -93,7 +93,8 @@ pub struct RouteConfig {
     pub cost: u32,
     /// The budgets that the amount of a request is taken from, all of them, in this order: the innermost first, as the
     /// agent's before the user's before the organisation's. The amount is that of `amount`, else the one that `details`
-    /// permits. Default: none. Range: 0 to 8 entries.
+    /// permits. Where a signature or a DPoP proof is required, `replay` must be `exact`. Default: none. Range: 0 to 8
+    /// entries.
     #[serde(default)]
     pub budget: Vec<String>,
     /// The header field by which the origin recognises a request that comes again, so that it does once what is asked
@@ -196,7 +197,8 @@ pub enum ReplayConfig {
     /// Repeats are not looked for.
     None,
     /// No proof is accepted twice, worldwide: the object of the key that made it says whether it is new. A signature must
-    /// have a nonce, as without one it is not single-use. The Worker needs the Durable Object class `Subject` bound as
+    /// have a nonce, as without one it is not single-use, and where `require` has `signature` a request has one signature
+    /// of an enabled profile. The Worker needs the Durable Object class `Subject` bound as
     /// `SUBJECTS`, the package the option `state`.
     Exact,
 }

@@ -1,14 +1,16 @@
 //! What a request presents, parsed and not believed: [`Presented`].
 
+use alloc::borrow::ToOwned;
+use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::config::{Disclosure, Gate};
+use crate::config::{Disclosure, Gate, ReplayConfig};
 use crate::dpop::Proof;
 use crate::jose::jws::MAX_JWS_BYTES;
 use crate::policy::Route;
 use crate::reason::Reason;
-use crate::request::{RequestView, Target};
+use crate::request::{Fields, RequestView, Target};
 use crate::signature::explain::{Explanation, explain};
 use crate::signature::profiles::agent_headers::{self, PlainSignature};
 use crate::signature::profiles::{Carrier, Claim, Rules};
@@ -106,6 +108,10 @@ fn agents(
 ) -> Result<Vec<PresentedAgent>, Reason> {
     let Request { view, target, now } = *request;
     let Some(signatures) = gate.signatures.as_ref() else { return Ok(Vec::new()) };
+    let is_exact = route.signature && route.replay == ReplayConfig::Exact;
+    if is_exact && has_several(&signatures.rules, view.fields()) {
+        return Err(Reason::SignatureSeveral);
+    }
     let mut found = Vec::new();
     let (mut refusal, mut unreadable, mut untagged) = (None, None, false);
     for (index, rules) in signatures.rules.iter().enumerate() {
@@ -155,6 +161,19 @@ fn agents(
         None if route.signature => Err(untagged.unwrap_or(Reason::SignatureMissing)),
         None => Ok(Vec::new()),
     }
+}
+
+/// Whether enabled profiles select more than one of a request's signatures, in whichever way each is written. Only the
+/// one that is believed is recorded as used. Whoever takes it away could send the request again with the next, also with
+/// one that does not hold yet.
+fn has_several(rules: &[Rules], fields: &Fields) -> bool {
+    let (plain, of_messages): (Vec<_>, Vec<_>) =
+        rules.iter().partition(|rules| rules.profile().carrier == Carrier::PlainHeaders);
+    let presented = of_messages.iter().filter_map(|rules| rules.present(fields).ok()).flatten();
+    let selected = presented.filter(|signature| of_messages.iter().any(|rules| rules.selects(signature)));
+    // Several profiles may read the same signature.
+    let labels: BTreeSet<String> = selected.map(|signature| signature.label().to_owned()).collect();
+    labels.len() + plain.iter().filter(|rules| agent_headers::is_passed_over(fields, rules)).count() > 1
 }
 
 /// A signature of the plain header scheme, which covers the content and nothing else that a route could demand.

@@ -343,9 +343,11 @@ fn shared(
     let keyid = claim.keyid.as_deref().filter(|_| rules.shared_keys)?;
     let key = context.gate.shared_key(keyid)?;
     let valid = rules.verify_shared(signature, &context.message(), key);
+    let signed_by = SubjectName::shared_key(keyid);
+    let single_use = single_use(claim, "shared key", keyid, signed_by, context);
     Some(match valid {
         Ok(true) => Ok(Proven {
-            mark: (mark(signature.signature()), claim.nonce.is_some()),
+            mark: mark(single_use.as_ref(), signature.signature()),
             agent: Agent {
                 id: alloc::format!("{SHARED}{keyid}"),
                 method: Method::Signature(rules.name()),
@@ -357,8 +359,8 @@ fn shared(
             covers_digest: digest::is_covered(signature).then(|| signature.clone()),
             covers_authorization: signature.covers_field("authorization"),
             deadlines: Vec::from([(claim.until, Reason::SignatureExpired)]),
-            signed_by: SubjectName::shared_key(keyid),
-            single_use: single_use(claim, "shared key", keyid, SubjectName::shared_key(keyid), context),
+            signed_by,
+            single_use,
             directory: None,
         }),
         Ok(false) => Err(SignatureError::Invalid),
@@ -384,17 +386,18 @@ fn of_registered(mut proven: Proven, registry: &Registry, context: &Context<'_>)
     Ok(proven)
 }
 
-/// A nonce, as something that may be accepted once from this key at this place.
+/// A nonce, as something that may be accepted once from this key. Nothing else belongs to it: where the key was found
+/// follows from fields that others can change, as labels are, and would make the same signature another one.
 fn single_use(
     claim: &Claim,
-    place: &str,
+    kind: &str,
     key: &str,
     of: SubjectName,
     context: &Context<'_>,
 ) -> Option<SingleUse> {
     claim.nonce.as_ref().map(|nonce| SingleUse {
         of,
-        key: ReplayKey::new(&["signature", place, key, nonce]),
+        key: ReplayKey::new(&[kind, key, nonce]),
         until: claim.until.plus(context.gate.clock_skew),
         refusal: Reason::SignatureReplayed,
         expired: Reason::SignatureExpired,
@@ -581,52 +584,49 @@ fn proven(
     };
     let purpose = record.map(|record| record.purpose().to_owned());
     let agent = Agent { id, method: Method::Signature(rules.name()), key: Some(key), operator, purpose };
-    match &presented.claimed {
-        Claimed::Message { claim, signature } => Proven {
-            mark: (mark(signature.signature()), claim.nonce.is_some()),
-            agent,
-            subject,
-            covers_digest: digest::is_covered(signature).then(|| signature.clone()),
-            covers_authorization: signature.covers_field("authorization"),
-            signed_by,
-            deadlines: Vec::from([(claim.until, Reason::SignatureExpired)]),
-            // A key that the gate knows is the same wherever it was found this time.
-            single_use: single_use(
-                claim,
-                claim.directory().map_or("", |_| place(known)),
-                known.key().thumbprint(),
-                signed_by,
-                context,
-            ),
-            directory,
-        },
-        Claimed::Plain(plain) => Proven {
-            mark: (mark(plain.signature()), true),
-            agent,
-            subject,
-            covers_digest: None,
-            covers_authorization: false,
-            signed_by,
-            deadlines: Vec::from([(plain.until, Reason::SignatureTooOld)]),
-            // The scheme has no nonce: the signature itself is what may be accepted once.
-            single_use: Some(SingleUse {
+    let (single_use, until) = match &presented.claimed {
+        Claimed::Message { claim, .. } => (
+            single_use(claim, "signature", known.key().thumbprint(), signed_by, context),
+            (claim.until, Reason::SignatureExpired),
+        ),
+        // The scheme has no nonce: the signature itself is what may be accepted once. By the algorithms of the scheme it
+        // has one form only.
+        Claimed::Plain(plain) => {
+            let single_use = SingleUse {
                 of: signed_by,
                 key: ReplayKey::new(&["agent-headers", &sha256_base64url(plain.signature())]),
                 until: plain.until.plus(context.gate.clock_skew),
                 refusal: Reason::SignatureReplayed,
                 expired: Reason::SignatureTooOld,
-            }),
-            directory,
-        },
+            };
+            (Some(single_use), (plain.until, Reason::SignatureTooOld))
+        }
+    };
+    let (signature, message) = match &presented.claimed {
+        Claimed::Message { signature, .. } => (signature.signature(), Some(signature)),
+        Claimed::Plain(plain) => (plain.signature(), None),
+    };
+    Proven {
+        mark: mark(single_use.as_ref(), signature),
+        agent,
+        subject,
+        covers_digest: message.filter(|signature| digest::is_covered(signature)).cloned(),
+        covers_authorization: message.is_some_and(|signature| signature.covers_field("authorization")),
+        signed_by,
+        deadlines: Vec::from([until]),
+        single_use,
+        directory,
     }
 }
 
-/// A signature's own mark: it is the same proof whatever came with it.
-fn mark(signature: &[u8]) -> ReplayKey {
-    ReplayKey::new(&["mark", &sha256_base64url(signature)])
+/// A mark of a signature, and whether it is made for a single request: then that is what makes it so, as there may be
+/// other signatures than this one that say the same (of ECDSA there are two). Else it is the signature itself.
+fn mark(single_use: Option<&SingleUse>, signature: &[u8]) -> (ReplayKey, bool) {
+    let itself = || ReplayKey::new(&["mark", &sha256_base64url(signature)]);
+    (single_use.map_or_else(itself, |single_use| single_use.key), single_use.is_some())
 }
 
-/// Where a key was found, as a part of what a nonce belongs to.
+/// Where a key was found.
 fn place(known: &KnownKey) -> &str {
     known.source().map_or("", KeySource::url)
 }

@@ -2,8 +2,9 @@
 //! isolate ([`Seen`]).
 //!
 //! What is remembered is a digest of what makes a proof single-use: (jkt, jti, htm, htu) of a DPoP proof
-//! (RFC 9449 §11.1), (directory URL, keyid, nonce) of a signature. It is inserted after everything else has
-//! verified, so that a forger cannot burn another's proof, and kept until the proof would be refused for its age.
+//! (RFC 9449 §11.1), (key, nonce) of a signature: nothing that can be changed without making another proof. It is
+//! inserted after everything else has verified, so that a forger cannot burn another's proof, and kept until the proof
+//! would be refused for its age.
 //!
 //! Both are bounded. An object that has [`MAX_PROOFS`] refuses more, and forgets none. An isolate that is full forgets
 //! the entry nearest to its expiry: repeats are then missed sooner than they should be, which is one reason why

@@ -14,7 +14,7 @@ use std::time::Duration;
 use countersign::metrics::Target;
 use countersign::state::subject::{self, Call, Change, Kind, Reply, Row, Rows, SubjectCall, SubjectName};
 use countersign::time::UnixMillis;
-use futures_util::future::{Either, join_all, select};
+use futures_util::future::{Either, join, join_all, select};
 use js_sys::{Function, Reflect};
 use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
@@ -163,11 +163,13 @@ impl DurableObject for Subject {
             Ok(Some(next)) if next.0 <= latest => PURGE_ON,
             Ok(Some(next)) => Duration::from_millis(next.0 - latest).max(PURGE_PAUSE),
             Ok(None) if latest.saturating_sub(self.stored_clock.get()) >= millis(KEEPS_TIME) => {
-                storage.delete_alarm().await?;
-                storage.delete_all().await?;
+                // All before anything waits: a call that comes meanwhile finds an object that has nothing, and what it
+                // writes stays. Both are begun at once, as nothing may come between what was just found and the removal.
                 self.has_tables.set(false);
                 self.stored_clock.set(0);
                 self.alarm_at.set(None);
+                let (alarm, all) = join(storage.delete_alarm(), storage.delete_all()).await;
+                alarm.and(all)?;
                 return Response::empty();
             }
             Ok(None) => KEEPS_TIME,

@@ -103,6 +103,17 @@ pub fn present(
     Ok(Some(PlainSignature { agent: agent.into(), created, until, timestamp: timestamp.into(), signature }))
 }
 
+/// Whether the fields of the scheme are there, and are not read because the request carries a message signature. In one
+/// field both cannot be.
+#[must_use]
+pub fn is_passed_over(fields: &Fields, rules: &Rules) -> bool {
+    let HeaderNames { agent, signature, .. } = &rules.headers;
+    fields.contains("signature-input")
+        && signature != "signature"
+        && fields.contains(agent)
+        && fields.contains(signature)
+}
+
 /// The one line of a field. Lines that a host joined have a comma, which none of these values has.
 fn only<'a>(fields: &'a Fields, name: &'a str) -> Result<&'a str, SignatureError> {
     let mut lines = fields.lines(name);
