@@ -220,12 +220,13 @@ impl Session {
         })
     }
 
-    /// A mark of the request's proof, and until when that is good: the signature where it is made for a single request,
-    /// else the request with it, as far as a client could have meant another one; without a signature, the DPoP proof.
-    /// None of a bearer token, which is its own proof each time.
+    /// A mark of the proof that the request is at home by, and until when that is good: a signature where it is made for a
+    /// single request, else the request with it, as far as a client could have meant another one; or a DPoP proof. None of
+    /// a bearer token, which is its own proof each time.
     fn mark(&self, now: UnixMillis) -> Option<(ReplayKey, UnixMillis)> {
-        let proof = || self.verified.single_use.first().map(|proof| proof.key);
-        let mark = match self.verified.mark {
+        let home = self.home()?;
+        let proof = self.verified.single_use.iter().find(|proof| proof.of == home);
+        let mark = match self.verified.mark.filter(|_| self.verified.signed_by == Some(home)) {
             Some((signature, true)) => signature,
             Some((signature, false)) => {
                 let target = self.view.target();
@@ -239,7 +240,7 @@ impl Session {
                     &field("dpop"),
                 ])
             }
-            None => proof()?,
+            None => proof?.key,
         };
         let deadlines = self.verified.deadlines.iter().map(|(deadline, _)| *deadline);
         let last = deadlines.max().unwrap_or(UnixSeconds(0)).plus(self.gate.clock_skew.saturating_mul(2));
