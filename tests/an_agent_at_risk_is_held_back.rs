@@ -557,7 +557,7 @@ fn another_proof_beside_a_signature_that_was_accepted_harms_nobody() {
     let config = gate_support::CONFIG.replace(checkout, &format!("{checkout}\nreplay = \"exact\""));
     let mut world = World::with(&format!("{config}\n[risk]\n{AT_HOME}"));
     let token = world.bound();
-    let order = |world: &World, nonce: &str, key| {
+    let order = |world: &World, nonce: &str, key: &gate_support::Key| {
         let draft = Draft::new("POST", "/checkout").body("{}").dpop_with(&token, key, |_, claims| {
             claims["jti"] = json!(nonce);
         });
