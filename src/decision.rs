@@ -129,6 +129,13 @@ pub struct Agent {
     pub purpose: Option<String>,
 }
 
+impl Agent {
+    /// Whether a signature says who it is.
+    pub(crate) fn is_signer(&self) -> bool {
+        matches!(self.method, Method::Signature(_))
+    }
+}
+
 /// Whom the agent acts for, by a verified token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Principal {

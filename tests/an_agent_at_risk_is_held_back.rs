@@ -16,20 +16,27 @@ use serde_json::{Value, json};
 
 const SIGNED: &str = "match = \"GET /signed\"\nrequire = [\"signature\"]";
 const ORDERS: &str = "match = \"GET /orders\"\nrequire = [\"token\"]";
+const SIGNED_ORDERS: &str = "match = \"GET /orders\"\nrequire = [\"signature\", \"token\"]";
+const BOUND: &str = "match = \"GET /bound\"\nrequire = [\"token\", \"dpop\"]";
 
 /// The gate with this on the route for signatures, and this under `[risk]`.
 fn world(route: &str, gate: &str) -> World {
     let config = gate_support::CONFIG.replace(SIGNED, &format!("{SIGNED}\n{route}"));
-    World::with(&format!("{config}\n[risk]\n{gate}"))
+    World::with(&format!("{}\n[risk]\n{gate}", config.replace(ORDERS, SIGNED_ORDERS)))
 }
 
 const AT_HOME: &str = "store = \"durable-object\"";
 const THRESHOLDS: &str = "risk = { throttle = 40, challenge = 55, approve = 70, deny = 85 }";
 
 fn nonced(world: &World, path: &str, nonce: &str) -> Draft {
+    sign(world, Draft::new("GET", path), nonce, &["\"@path\""])
+}
+
+/// Signs it, with a nonce, over these components, too.
+fn sign(world: &World, draft: Draft, nonce: &str, more: &[&str]) -> Draft {
     let now = i64::try_from(world.now.0 / 1000).unwrap();
-    let components = ["\"@authority\"", "\"@method\"", "\"@path\"", "\"signature-agent\";key=\"sig1\""];
-    Draft::new("GET", path).signed_with(&world.agent, &components, |params| {
+    let components = ["\"@authority\"", "\"@method\"", "\"signature-agent\";key=\"sig1\""];
+    draft.signed_with(&world.agent, &[&components, more].concat(), |params| {
         params.nonce = Some(nonce.into());
         params.created = Some(UnixSeconds(now));
         params.expires = Some(UnixSeconds(now + 60));
@@ -39,7 +46,20 @@ fn nonced(world: &World, path: &str, nonce: &str) -> Draft {
 /// A request that is the agent's own, and refused: its token lacks the scope.
 fn probing(world: &World, nonce: &str) -> Draft {
     let token = world.token(|claims| claims["scope"] = json!("other"));
-    nonced(world, "/orders", nonce).bearer(&token)
+    sign(world, Draft::new("GET", "/orders").bearer(&token), nonce, &["\"@path\"", "\"authorization\""])
+}
+
+/// A request with a token for this scope and the holder's proof, which expires with the world's time.
+fn bound(world: &World, jti: &str, scope: &str) -> Draft {
+    let jkt = world.holder.thumbprint();
+    let token = world.token(|claims| {
+        claims["cnf"] = json!({ "jkt": jkt });
+        claims["scope"] = json!(scope);
+    });
+    Draft::new("GET", "/bound").dpop_with(&token, &world.holder, |_, claims| {
+        claims["jti"] = json!(jti);
+        claims["iat"] = json!(world.now.0 / 1000);
+    })
 }
 
 fn probe(world: &World, times: usize) -> Vec<Decision> {
@@ -143,8 +163,7 @@ fn a_challenge_is_answered_by_a_person_who_has_just_authenticated() {
 
 #[test]
 fn what_holds_for_all_routes_a_route_can_say_otherwise() {
-    let config = gate_support::CONFIG.replace(SIGNED, &format!("{SIGNED}\nrisk = {{}}"));
-    let world = World::with(&format!("{config}\n[risk]\ndeny = 40"));
+    let world = world("risk = {}", "deny = 40");
     probe(&world, 5);
     assert_eq!(good(&world, "a").code, "ok");
     let orders = nonced(&world, "/orders", "b").bearer(&world.token(|_| {}));
@@ -423,4 +442,133 @@ fn other_weights_have_their_own_version() {
         let decision = good(&world, "a");
         assert_eq!((decision.risk.score, decision.risk.version), (55, 1001));
     }
+}
+
+#[test]
+fn a_signature_that_is_not_demanded_leaves_nothing_behind() {
+    for store in ["", AT_HOME] {
+        let config = gate_support::CONFIG.replace(BOUND, &format!("{BOUND}\nscope = [\"order:read\"]"));
+        let breaker = "[risk.breaker]\nrefusals = 4\ncool_down = \"10s\"";
+        let mut world = World::with(&format!("{config}\n[risk]\n{store}\n{breaker}"));
+        let also_signed =
+            |world: &World, jti: &str, scope| sign(world, bound(world, jti, scope), jti, &["\"@path\""]);
+        for i in 0..2 {
+            assert_eq!(world.code(&bound(&world, &format!("a{i}"), "other")), "policy.scope_missing");
+            let signed = also_signed(&world, &format!("b{i}"), "other");
+            assert_eq!(world.code(&signed), "policy.scope_missing", "counts for the same");
+        }
+        later(&mut world, 1);
+        assert_eq!(world.code(&bound(&world, "c", "other")), "policy.scope_missing");
+        assert_eq!(world.code(&bound(&world, "d", "order:read")), "risk.breaker_open");
+        let signed = world.decide(&also_signed(&world, "e", "order:read"));
+        assert_eq!(signed.code, "risk.breaker_open");
+        assert_eq!(signed.agent.unwrap().id, gate_support::DIRECTORY, "who signed is known all the same");
+        let own = nonced(&world, "/signed", "f");
+        assert_eq!(world.code(&own), "ok", "nothing was kept of the key that signed");
+    }
+}
+
+#[test]
+fn a_signature_that_is_not_demanded_begins_no_new_count() {
+    for per in ["agent", "key"] {
+        let limit = format!("rate = [{{ per = \"{per}\", limit = 2, window = \"1m\" }}]");
+        let world = World::with(&gate_support::CONFIG.replace(BOUND, &format!("{BOUND}\n{limit}")));
+        let codes = [
+            world.code(&bound(&world, "a", "other")),
+            world.code(&sign(&world, bound(&world, "b", "other"), "b", &["\"@path\""])),
+            world.code(&sign(&world, bound(&world, "c", "other"), "c", &["\"@path\""])),
+            world.code(&bound(&world, "d", "other")),
+        ];
+        assert_eq!(codes, ["ok", "ok", "rate.exceeded", "rate.exceeded"], "{per}");
+    }
+}
+
+const PAY: &str = "[[routes]]\nmatch = \"POST /pay\"\nrequire = [\"signature\"]\namount = { body = \"/total\", currency = \"EUR\" }";
+
+/// An order whose signature covers nothing of its body.
+fn paying(world: &World, nonce: &str, body: &str, more: &[&str]) -> Draft {
+    let draft = Draft::new("POST", "/pay").field("content-type", "application/json").body(body);
+    sign(world, draft, nonce, more)
+}
+
+#[test]
+fn a_changed_copy_of_what_was_accepted_harms_nobody() {
+    let breaker = "[risk.breaker]\nrefusals = 4\ncool_down = \"10s\"";
+    for (replay, store, covered) in [
+        ("exact", AT_HOME, &["\"@path\""][..]),
+        ("exact", AT_HOME, &[]),
+        ("isolate", AT_HOME, &["\"@path\""]),
+        ("none", AT_HOME, &["\"@path\""]),
+        ("exact", "", &["\"@path\""]),
+        ("isolate", "", &["\"@path\""]),
+    ] {
+        let config = format!("{}\n{PAY}\nreplay = \"{replay}\"", gate_support::CONFIG);
+        let mut world = World::with(&format!("{config}\n[risk]\n{store}\n{breaker}"));
+        let name = |i: usize| format!("n{i}");
+        let changed: Vec<_> = (0..8)
+            .map(|i| {
+                assert_eq!(world.code(&paying(&world, &name(i), "{\"total\":100}", covered)), "ok");
+                paying(&world, &name(i), "{}", covered)
+            })
+            .collect();
+        // Another isolate, which has seen nothing.
+        world.memory.replace(Memory::new(9));
+        for copy in &changed {
+            assert_eq!(world.code(copy), "policy.amount_invalid");
+            later(&mut world, 1);
+        }
+        let own = good(&world, "own");
+        assert_eq!((own.code, own.risk.score), ("ok", 0), "{replay} {store} {covered:?}");
+    }
+}
+
+#[test]
+fn what_the_agent_had_refused_itself_counts_where_proofs_are_recorded() {
+    let config = format!("{}\n{PAY}\nreplay = \"exact\"", gate_support::CONFIG);
+    let mut world = World::with(&format!("{config}\n[risk]\n{AT_HOME}"));
+    for i in 0..3 {
+        let own = paying(&world, &format!("{i}"), "{}", &["\"@path\""]);
+        assert_eq!(world.code(&own), "policy.amount_invalid");
+        later(&mut world, 1);
+    }
+    assert_eq!(good(&world, "a").risk.reasons, ["refusals", "key_age"]);
+    // Whoever resends one later, when it may have been accepted and forgotten, is not believed.
+    let told_late = paying(&world, "late", "{}", &["\"@path\""]);
+    assert_eq!(world.code(&told_late), "policy.amount_invalid");
+    later(&mut world, 3600);
+    let decision = good(&world, "b");
+    assert_eq!((decision.code, decision.risk.score), ("ok", 0));
+}
+
+#[test]
+fn what_was_refused_after_its_proof_was_used_is_its_own() {
+    let limit = "replay = \"exact\"\nrate = [{ per = \"agent\", store = \"durable-object\", limit = 2, window = \"1m\" }]";
+    let mut world = world(limit, AT_HOME);
+    let codes: Vec<_> = (0..4).map(|i| good(&world, &format!("{i}")).code).collect();
+    assert_eq!(codes, ["ok", "ok", "rate.exceeded", "rate.exceeded"]);
+    later(&mut world, 70);
+    let after = good(&world, "after");
+    assert_eq!((after.code, after.risk.reasons.as_slice()), ("ok", &["over_limit"][..]));
+}
+
+#[test]
+fn another_proof_beside_a_signature_that_was_accepted_harms_nobody() {
+    let checkout = "require = [\"signature\", \"token\", \"dpop\"]";
+    let config = gate_support::CONFIG.replace(checkout, &format!("{checkout}\nreplay = \"exact\""));
+    let mut world = World::with(&format!("{config}\n[risk]\n{AT_HOME}"));
+    let token = world.bound();
+    let order = |world: &World, nonce: &str, key: &gate_support::Key| {
+        let draft = Draft::new("POST", "/checkout").body("{}").dpop_with(&token, key, |_, claims| {
+            claims["jti"] = json!(nonce);
+        });
+        sign(world, draft, nonce, &["\"@path\"", "\"content-digest\"", "\"authorization\""])
+    };
+    let stranger = gate_support::Key::of(77);
+    for nonce in ["a", "b", "c"] {
+        assert_eq!(world.code(&order(&world, nonce, &world.holder)), "ok");
+        world.memory.replace(Memory::new(9));
+        assert_eq!(world.code(&order(&world, nonce, &stranger)), "dpop.key_mismatch");
+        later(&mut world, 1);
+    }
+    assert_eq!(good(&world, "own").risk.score, 0);
 }

@@ -97,18 +97,17 @@ impl Verification {
             self.evidence.push(evidence("mtls", None, Some(answers_for.to_owned())));
             self.verified.certificate = Some(Presented::of(context.view.client())?.x5t_s256());
         }
-        if self.verified.agent.is_none() {
-            let id =
-                claims.client_id.clone().or_else(|| claims.sub.clone()).unwrap_or_else(|| claims.iss.clone());
-            let (method, key) = match bound {
-                Bound { jkt: Some(jkt), .. } => (Method::Dpop, Some(jkt)),
-                Bound { x5t_s256: Some(x5t_s256), .. } => (Method::Mtls, Some(x5t_s256)),
-                _ => (Method::Token, None),
-            };
-            let kind = if claims.client_id.is_some() { "client" } else { "subject" };
-            self.verified.subject = Some(format!("{} {kind} {id}", claims.iss));
-            self.verified.agent = Some(Agent { id, method, key, operator: None, purpose: None });
-        }
+        let id =
+            claims.client_id.clone().or_else(|| claims.sub.clone()).unwrap_or_else(|| claims.iss.clone());
+        let (method, key) = match bound {
+            Bound { jkt: Some(jkt), .. } => (Method::Dpop, Some(jkt)),
+            Bound { x5t_s256: Some(x5t_s256), .. } => (Method::Mtls, Some(x5t_s256)),
+            _ => (Method::Token, None),
+        };
+        let kind = if claims.client_id.is_some() { "client" } else { "subject" };
+        let subject = format!("{} {kind} {id}", claims.iss);
+        let client = Agent { id, method, key, operator: None, purpose: None };
+        self.verified.take_client(!context.route.signature, subject, client);
         self.verified.token = Some(Arc::clone(&verified));
         Ok(())
     }
@@ -151,13 +150,10 @@ impl Verification {
         let key = Presented::of(context.view.client())?.verified()?.x5t_s256();
         self.evidence.push(evidence("mtls", None, Some(VERIFIED.to_owned())));
         self.verified.certificate = Some(key.clone());
-        if self.verified.agent.is_none() {
-            // One space: subjects by token have two or more.
-            self.verified.subject = Some(format!("certificate {key}"));
-            let id = format!("certificate:{key}");
-            self.verified.agent =
-                Some(Agent { id, method: Method::Mtls, key: Some(key), operator: None, purpose: None });
-        }
+        // One space: subjects by token have two or more.
+        let (subject, id) = (format!("certificate {key}"), format!("certificate:{key}"));
+        let client = Agent { id, method: Method::Mtls, key: Some(key), operator: None, purpose: None };
+        self.verified.take_client(!context.route.signature, subject, client);
         Ok(())
     }
 }

@@ -18,7 +18,7 @@ use super::spending::Spending;
 use super::verify::SingleUse;
 use super::{Answer, Session, Step, evidence};
 use crate::config::{ReplayConfig, Unavailability};
-use crate::decision::{CheckResult, Evidence, ReplayGuarantee};
+use crate::decision::{Agent, CheckResult, Evidence, ReplayGuarantee};
 use crate::memory::Memory;
 use crate::reason::Reason;
 use crate::state::replay;
@@ -291,12 +291,19 @@ impl Session {
         }
     }
 
-    /// The subject that a request is at home at: the key that signed it, else that of its DPoP proof, else its
-    /// certificate's; without any of them, the agent. `None` where nobody was proven.
+    /// The subject that a request is at home at: where the route demands a signature, the key that made it; else the key
+    /// of its DPoP proof, else its certificate's; without any of them, the agent. `None` where nobody was proven. A
+    /// signature that is not demanded changes nothing, or whoever adds one would leave behind what is kept of it.
     pub(super) fn home(&self) -> Option<SubjectName> {
-        let certificate = || self.verified.certificate.as_deref().map(SubjectName::certificate);
-        let agent = || self.verified.subject().map(|agent| SubjectName::new(SubjectKind::Agent, &[agent]));
-        self.verified.signed_by.or(self.verified.proven_by).or_else(certificate).or_else(agent)
+        let verified = &self.verified;
+        if self.route().is_some_and(|route| route.signature) {
+            return verified.signed_by;
+        }
+        let certificate = || verified.certificate.as_deref().map(SubjectName::certificate);
+        let is_client = |agent: &&Agent| !agent.is_signer();
+        let client = || verified.counted().filter(is_client).and_then(|_| verified.subject());
+        let agent = || client().map(|agent| SubjectName::new(SubjectKind::Agent, &[agent]));
+        verified.proven_by.or_else(certificate).or_else(agent)
     }
 
     /// Has a subject called after the response. Nobody waits for it, and nobody tries again.
@@ -322,7 +329,7 @@ impl Session {
 
     /// From when on an object need not remember a proof: a second after every isolate refuses it, by a clock that is
     /// behind as far as clocks may be.
-    fn remembered_until(&self, proof: &SingleUse) -> UnixMillis {
+    pub(super) fn remembered_until(&self, proof: &SingleUse) -> UnixMillis {
         let seconds = UnixSeconds(proof.until.0.saturating_add(2)).plus(self.gate.clock_skew);
         UnixMillis(u64::try_from(seconds.0).unwrap_or(0).saturating_mul(1000))
     }
@@ -380,6 +387,9 @@ impl Session {
         let Some(proof) = self.verified.single_use.get(place).cloned() else {
             return Err(Reason::GateMisused);
         };
+        if is_written && Some(proof.of) == self.home() {
+            self.has_used_its_proof();
+        }
         let seen = memory.seen(proof.refusal);
         if is_written || answer == Some(replay::Answer::Seen) {
             seen.insert(proof.key, proof.until, now.seconds());

@@ -58,6 +58,7 @@ pub(super) struct Proven {
     /// The signature, where it covers a digest of the content.
     pub(super) covers_digest: Option<PresentedSignature>,
     pub(super) covers_authorization: bool,
+    pub(super) covers_target: bool,
     /// The key.
     pub(super) signed_by: SubjectName,
     /// From when on it does not hold any more, and why.
@@ -358,6 +359,7 @@ fn shared(
             subject: alloc::format!("shared key {keyid}"),
             covers_digest: digest::is_covered(signature).then(|| signature.clone()),
             covers_authorization: signature.covers_field("authorization"),
+            covers_target: signature.covers_target(),
             deadlines: Vec::from([(claim.until, Reason::SignatureExpired)]),
             signed_by,
             single_use,
@@ -612,6 +614,7 @@ fn proven(
         subject,
         covers_digest: message.filter(|signature| digest::is_covered(signature)).cloned(),
         covers_authorization: message.is_some_and(|signature| signature.covers_field("authorization")),
+        covers_target: message.is_some_and(PresentedSignature::covers_target),
         signed_by,
         deadlines: Vec::from([until]),
         single_use,

@@ -41,7 +41,7 @@ impl Session {
         match per {
             Per::Agent => verified.subject().map(String::from),
             Per::Key => {
-                let agent = verified.agent.as_ref()?;
+                let agent = verified.counted()?;
                 // Thumbprints of keys and of certificates are of different things.
                 let kind = if agent.method == Method::Mtls { "x5t#S256" } else { "jkt" };
                 agent.key.as_ref().map(|key| format!("{kind} {key}"))

@@ -75,6 +75,8 @@ pub(super) struct Verified {
     /// Why a signature does not hold, where the gate says that.
     pub(super) explanation: Option<Explanation>,
     pub(super) covers_authorization: bool,
+    /// Whether the signature covers the method and the path.
+    pub(super) covers_target: bool,
     /// The key that made the signature.
     pub(super) signed_by: Option<SubjectName>,
     /// The key that made the DPoP proof.
@@ -85,6 +87,9 @@ pub(super) struct Verified {
     /// The tokens that the token came from, as far as the request has them.
     pub(super) ancestors: Vec<Ancestor>,
     pub(super) subject: Option<String>,
+    /// Whom limits and risk are kept of, where that is not the agent: the client of the token, where the request has a
+    /// signature that its route does not demand. Or a client would be counted anew with each signature that it adds.
+    pub(super) counted: Option<Agent>,
     /// A mark of the signature that holds, and whether it is made for a single request.
     pub(super) mark: Option<(ReplayKey, bool)>,
     /// How fresh each answer was by which the token still is good.
@@ -134,18 +139,34 @@ impl Verified {
         ) || refusal.is_some_and(|refusal| refusal.code().starts_with("mtls."));
         let of_token = ["token.", "dpop.", "delegation."];
         let beside = refusal.is_some_and(|r| of_token.iter().any(|layer| r.code().starts_with(layer)));
-        let unsigned = beside && self.is_signed() && !self.covers_authorization;
+        let is_signer = self.counted().is_some_and(Agent::is_signer);
+        let unsigned = beside && is_signer && !self.covers_authorization;
         self.subject().filter(|_| !repeatable && !unsigned)
     }
 
     pub(super) fn is_signed(&self) -> bool {
-        self.agent.as_ref().is_some_and(|agent| matches!(agent.method, Method::Signature(_)))
+        self.agent.as_ref().is_some_and(Agent::is_signer)
+    }
+
+    /// Whom limits and risk are kept of.
+    pub(super) fn counted(&self) -> Option<&Agent> {
+        self.counted.as_ref().or(self.agent.as_ref())
+    }
+
+    /// Takes whom a token or a certificate is of: it is the agent where no signature says so, and it is counted where the
+    /// route demands no signature.
+    pub(super) fn take_client(&mut self, is_counted: bool, subject: String, client: Agent) {
+        if self.agent.is_none() {
+            (self.subject, self.agent) = (Some(subject), Some(client));
+        } else if is_counted {
+            (self.subject, self.counted) = (Some(subject), Some(client));
+        }
     }
 
     /// Who it is about, for an event.
     pub(super) fn event_subject(&self) -> Subject {
-        match (&self.agent, self.claims()) {
-            (Some(agent), _) if self.is_signed() => Subject::Agent(agent.id.clone()),
+        match (self.counted(), self.claims()) {
+            (Some(agent), _) if agent.is_signer() => Subject::Agent(agent.id.clone()),
             (Some(agent), Some(claims)) => Subject::Client { iss: claims.iss.clone(), id: agent.id.clone() },
             (Some(agent), None) if agent.method == Method::Mtls => Subject::Certificate(agent.id.clone()),
             _ => Subject::Unidentified,
@@ -334,6 +355,7 @@ impl Verification {
         self.verified.mark = Some(proven.mark);
         self.verified.covers_digest = proven.covers_digest;
         self.verified.covers_authorization = proven.covers_authorization;
+        self.verified.covers_target = proven.covers_target;
         self.verified.signed_by = Some(proven.signed_by);
         self.verified.deadlines.extend(proven.deadlines);
         self.verified.deadlines.extend(self.judged_until.map(|until| (until, Reason::RequestBodyUnreadable)));

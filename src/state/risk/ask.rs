@@ -2,13 +2,15 @@
 //! [`Assessment`].
 //!
 //! A refused request leaves its proof unused, so that whoever has seen it could send it again and again: each refusal comes
-//! with a mark of its proof, and counts once however often it comes.
+//! with a mark of its proof, and counts once however often it comes. Nor does one count whose proof is recorded as used
+//! here: the agent's request was accepted, and what was refused is a copy of it.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use super::state::Told;
 use super::{Assessment, Observed, Requests, Scoring, Signal, State};
 use crate::state::replay::ReplayKey;
 use crate::state::subject::{Draft, Kind, RequestId, Rows};
@@ -32,6 +34,10 @@ pub struct Refused {
     /// is its own.
     #[serde(rename = "m", skip_serializing_if = "Option::is_none", default)]
     pub mark: Option<(ReplayKey, UnixMillis)>,
+    /// What makes its proof single-use, unless the refused request itself used it. The object remembers it for as long as
+    /// the mark is good.
+    #[serde(rename = "u", skip_serializing_if = "Option::is_none", default)]
+    pub used: Option<ReplayKey>,
 }
 
 /// Asks an object to take in what was observed.
@@ -60,16 +66,24 @@ impl Ask {
         let default = Scoring::default();
         let scoring = self.scoring.as_deref().unwrap_or(&default);
         let stored = draft.get(Kind::Risk, &[])?;
-        let stored = stored.as_deref().and_then(|stored| stored.split_at_checked(request.as_bytes().len()));
-        let (state, is_known) = stored.map_or_else(Default::default, |(last, state)| {
-            (State::decode(state).unwrap_or_default(), last == request.as_bytes())
-        });
+        let read = |stored: &[u8]| {
+            let (last, rest) = stored.split_first_chunk::<16>()?;
+            let (told, state) = rest.split_first_chunk()?;
+            let told: Told = *told;
+            Some((State::decode(state)?, (last == request.as_bytes()).then_some(told)))
+        };
+        let (state, told) = stored.as_deref().and_then(read).unwrap_or_default();
         let now = draft.now();
-        if is_known {
-            return Ok(state.assessed(scoring, now));
+        if let Some(told) = told {
+            return Ok(state.again(told, scoring, now));
         }
         let mut refused = Observed { requests: Requests(0), ..Observed::default() };
         for one in self.refused.iter().take(MAX_REFUSED) {
+            if let Some(used) = one.used
+                && draft.get(Kind::Replay, used.as_bytes())?.is_some()
+            {
+                continue;
+            }
             if let Some((mark, until)) = one.mark {
                 if draft.get(Kind::RiskMark, mark.as_bytes())?.is_some()
                     || until <= now
@@ -89,7 +103,7 @@ impl Ask {
             assessment = Some(now.after(&assessment.unwrap_or_default()));
         }
         let Some(assessment) = assessment else { return Ok(state.assessed(scoring, now)) };
-        let value = [request.as_bytes(), state.encode().as_slice()].concat();
+        let value = [request.as_bytes(), &State::told(&assessment)[..], &state.encode()].concat();
         let until = now.plus(State::lifetime());
         draft.put(Kind::Risk, &[], value, UnixMillis(until.0));
         Ok(assessment)
@@ -99,6 +113,7 @@ impl Ask {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::replay;
     use crate::state::subject::{Call, MemoryRows, Op, OpReply, Reply, apply};
     use core::time::Duration;
     use std::format;
@@ -110,8 +125,10 @@ mod tests {
         Some((ReplayKey::new(&[name]), NOW.plus(Duration::from_mins(1))))
     }
 
+    const BEARER: Refused = Refused { signal: Signal::RefusedScopes, mark: None, used: None };
+
     fn refused(marks: &[&str]) -> Ask {
-        let refused = marks.iter().map(|name| Refused { signal: Signal::RefusedScopes, mark: mark(name) });
+        let refused = marks.iter().map(|name| Refused { mark: mark(name), ..BEARER });
         Ask { observed: None, refused: refused.collect(), scoring: None }
     }
 
@@ -137,19 +154,63 @@ mod tests {
             assert_eq!(score(&mut rows, &format!("2.{i}"), refused(&["a"])), 11);
         }
         assert_eq!(score(&mut rows, "3", refused(&["b", "b", "a"])), 22);
-        let bearer =
-            Ask { refused: vec![Refused { signal: Signal::RefusedScopes, mark: None }; 2], ..refused(&[]) };
+        let bearer = Ask { refused: vec![BEARER; 2], ..refused(&[]) };
         assert_eq!(score(&mut rows, "4", bearer), 44);
+    }
+
+    #[test]
+    fn a_refusal_of_a_used_proof_counts_for_nobody() {
+        let mut rows = MemoryRows::new(1_000);
+        let until = NOW.plus(Duration::from_mins(1));
+        let of = |proof: &str, name| {
+            let one = Refused { mark: mark(name), used: Some(ReplayKey::new(&[proof])), ..BEARER };
+            Ask { refused: vec![one], ..refused(&[]) }
+        };
+        let used = replay::Ask { key: ReplayKey::new(&["used"]), until };
+        apply(&mut rows, &Call::new(RequestId::new("0"), vec![Op::Replay(used)]), NOW).unwrap();
+        for i in 0..20 {
+            assert_eq!(score(&mut rows, &format!("{i}"), of("used", &format!("{i}"))), 0);
+        }
+        assert_eq!(score(&mut rows, "a", of("unused", "a")), 11);
+        assert_eq!(ask(&mut rows, "b", of("forgotten", "b"), until).score, 9, "it may have been used");
     }
 
     #[test]
     fn a_call_that_is_repeated_counts_once() {
         let mut rows = MemoryRows::new(1_000);
-        let bearer =
-            Ask { refused: vec![Refused { signal: Signal::RefusedScopes, mark: None }], ..refused(&[]) };
+        let bearer = Ask { refused: vec![BEARER], ..refused(&[]) };
         assert_eq!(score(&mut rows, "1", bearer.clone()), 11);
         assert_eq!(score(&mut rows, "1", bearer.clone()), 11);
         assert_eq!(score(&mut rows, "2", bearer), 22);
+    }
+
+    #[test]
+    fn a_call_that_is_repeated_is_told_the_same() {
+        use crate::state::risk::{BreakerSettings, Phase};
+        let mut rows = MemoryRows::new(1_000);
+        let breaker = BreakerSettings {
+            refusals: 4,
+            window: Duration::from_mins(1),
+            score: 101,
+            cool_down: Duration::from_secs(10),
+            most_cool_down: Duration::from_mins(1),
+            probes: 2,
+        };
+        let scoring = Some(Box::new(Scoring { breaker: Some(breaker), ..Scoring::default() }));
+        let with = |ask: Ask| Ask { observed: Some(Observed::default()), scoring: scoring.clone(), ..ask };
+        let opening = with(refused(&["a", "b", "c", "d"]));
+        let first = ask(&mut rows, "1", opening.clone(), NOW);
+        assert!(first.change.is_some() && first.wait.is_some(), "{first:?}");
+        assert_eq!(first.breaker, Some((Phase::Closed, Phase::Open)));
+        assert_eq!(ask(&mut rows, "1", opening.clone(), NOW), first);
+        let later = ask(&mut rows, "1", opening, NOW.plus(Duration::from_secs(4)));
+        assert_eq!((later.wait, later.breaker), (Some(Duration::from_secs(6)), first.breaker));
+        let probes_from = NOW.plus(Duration::from_secs(10));
+        for (request, wait) in [("probe", None), ("next", Some(Duration::from_secs(1)))] {
+            for _ in 0..2 {
+                assert_eq!(ask(&mut rows, request, with(refused(&[])), probes_from).wait, wait, "{request}");
+            }
+        }
     }
 
     #[test]
