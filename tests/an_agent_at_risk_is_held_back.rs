@@ -482,3 +482,93 @@ fn a_signature_that_is_not_demanded_begins_no_new_count() {
         assert_eq!(codes, ["ok", "ok", "rate.exceeded", "rate.exceeded"], "{per}");
     }
 }
+
+const PAY: &str = "[[routes]]\nmatch = \"POST /pay\"\nrequire = [\"signature\"]\namount = { body = \"/total\", currency = \"EUR\" }";
+
+/// An order whose signature covers nothing of its body.
+fn paying(world: &World, nonce: &str, body: &str, more: &[&str]) -> Draft {
+    let draft = Draft::new("POST", "/pay").field("content-type", "application/json").body(body);
+    sign(world, draft, nonce, more)
+}
+
+#[test]
+fn a_changed_copy_of_what_was_accepted_harms_nobody() {
+    let breaker = "[risk.breaker]\nrefusals = 4\ncool_down = \"10s\"";
+    for (replay, store, covered) in [
+        ("exact", AT_HOME, &["\"@path\""][..]),
+        ("exact", AT_HOME, &[]),
+        ("isolate", AT_HOME, &["\"@path\""]),
+        ("none", AT_HOME, &["\"@path\""]),
+        ("exact", "", &["\"@path\""]),
+        ("isolate", "", &["\"@path\""]),
+    ] {
+        let config = format!("{}\n{PAY}\nreplay = \"{replay}\"", gate_support::CONFIG);
+        let mut world = World::with(&format!("{config}\n[risk]\n{store}\n{breaker}"));
+        let name = |i: usize| format!("n{i}");
+        let changed: Vec<_> = (0..8)
+            .map(|i| {
+                assert_eq!(world.code(&paying(&world, &name(i), "{\"total\":100}", covered)), "ok");
+                paying(&world, &name(i), "{}", covered)
+            })
+            .collect();
+        // Another isolate, which has seen nothing.
+        world.memory.replace(Memory::new(9));
+        for copy in &changed {
+            assert_eq!(world.code(copy), "policy.amount_invalid");
+            later(&mut world, 1);
+        }
+        let own = good(&world, "own");
+        assert_eq!((own.code, own.risk.score), ("ok", 0), "{replay} {store} {covered:?}");
+    }
+}
+
+#[test]
+fn what_the_agent_had_refused_itself_counts_where_proofs_are_recorded() {
+    let config = format!("{}\n{PAY}\nreplay = \"exact\"", gate_support::CONFIG);
+    let mut world = World::with(&format!("{config}\n[risk]\n{AT_HOME}"));
+    for i in 0..3 {
+        let own = paying(&world, &format!("{i}"), "{}", &["\"@path\""]);
+        assert_eq!(world.code(&own), "policy.amount_invalid");
+        later(&mut world, 1);
+    }
+    assert_eq!(good(&world, "a").risk.reasons, ["refusals", "key_age"]);
+    // Whoever resends one later, when it may have been accepted and forgotten, is not believed.
+    let told_late = paying(&world, "late", "{}", &["\"@path\""]);
+    assert_eq!(world.code(&told_late), "policy.amount_invalid");
+    later(&mut world, 3600);
+    let decision = good(&world, "b");
+    assert_eq!((decision.code, decision.risk.score), ("ok", 0));
+}
+
+#[test]
+fn what_was_refused_after_its_proof_was_used_is_its_own() {
+    let limit = "replay = \"exact\"\nrate = [{ per = \"agent\", store = \"durable-object\", limit = 2, window = \"1m\" }]";
+    let mut world = world(limit, AT_HOME);
+    let codes: Vec<_> = (0..4).map(|i| good(&world, &format!("{i}")).code).collect();
+    assert_eq!(codes, ["ok", "ok", "rate.exceeded", "rate.exceeded"]);
+    later(&mut world, 70);
+    let after = good(&world, "after");
+    assert_eq!((after.code, after.risk.reasons.as_slice()), ("ok", &["over_limit"][..]));
+}
+
+#[test]
+fn another_proof_beside_a_signature_that_was_accepted_harms_nobody() {
+    let checkout = "require = [\"signature\", \"token\", \"dpop\"]";
+    let config = gate_support::CONFIG.replace(checkout, &format!("{checkout}\nreplay = \"exact\""));
+    let mut world = World::with(&format!("{config}\n[risk]\n{AT_HOME}"));
+    let token = world.bound();
+    let order = |world: &World, nonce: &str, key: &gate_support::Key| {
+        let draft = Draft::new("POST", "/checkout").body("{}").dpop_with(&token, key, |_, claims| {
+            claims["jti"] = json!(nonce);
+        });
+        sign(world, draft, nonce, &["\"@path\"", "\"content-digest\"", "\"authorization\""])
+    };
+    let stranger = gate_support::Key::of(77);
+    for nonce in ["a", "b", "c"] {
+        assert_eq!(world.code(&order(&world, nonce, &world.holder)), "ok");
+        world.memory.replace(Memory::new(9));
+        assert_eq!(world.code(&order(&world, nonce, &stranger)), "dpop.key_mismatch");
+        later(&mut world, 1);
+    }
+    assert_eq!(good(&world, "own").risk.score, 0);
+}

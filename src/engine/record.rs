@@ -329,7 +329,7 @@ impl Session {
 
     /// From when on an object need not remember a proof: a second after every isolate refuses it, by a clock that is
     /// behind as far as clocks may be.
-    fn remembered_until(&self, proof: &SingleUse) -> UnixMillis {
+    pub(super) fn remembered_until(&self, proof: &SingleUse) -> UnixMillis {
         let seconds = UnixSeconds(proof.until.0.saturating_add(2)).plus(self.gate.clock_skew);
         UnixMillis(u64::try_from(seconds.0).unwrap_or(0).saturating_mul(1000))
     }
@@ -387,6 +387,9 @@ impl Session {
         let Some(proof) = self.verified.single_use.get(place).cloned() else {
             return Err(Reason::GateMisused);
         };
+        if is_written && Some(proof.of) == self.home() {
+            self.has_used_its_proof();
+        }
         let seen = memory.seen(proof.refusal);
         if is_written || answer == Some(replay::Answer::Seen) {
             seen.insert(proof.key, proof.until, now.seconds());

@@ -2,9 +2,9 @@
 //! [`crate::state::risk`].
 //!
 //! A permitted request of a proven agent is observed where its proofs are recorded, in the same call to its home, or in
-//! this isolate's memory. A refused one is observed if nobody but the agent can have caused it
-//! ([`super::verify::Verified::subject_of`]), and once for each proof, as a refused request can be sent again by whoever
-//! has seen it. Homes are told of refusals at most once a second by each isolate, several at once: a flood of refusals
+//! this isolate's memory. A refused one is observed if nobody but the agent can have caused it ([`Session::is_its_own`]),
+//! and once for each proof, as a refused request can be sent again by whoever has seen it; and not if its proof is recorded
+//! as used, as then it is a copy. Homes are told of refusals at most once a second by each isolate, several at once: a flood of refusals
 //! is no flood of calls. What is not told when requests cease is told with the next one.
 
 use alloc::borrow::ToOwned;
@@ -15,6 +15,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::record::{Asked, Checked, Round};
+use super::verify::SingleUse;
 use super::{Answer, Session, Stage, Step, ceil_secs, evidence};
 use crate::config::{ReplayConfig, RiskStore};
 use crate::decision::{Observation, RiskGuarantee, RiskView};
@@ -22,6 +23,7 @@ use crate::encoding::base64url;
 use crate::encoding::json::Value;
 use crate::event::{BreakerEvent, Event, RiskEvent, Subject};
 use crate::memory::Memory;
+use crate::policy::Route;
 use crate::reason::Reason;
 use crate::state::replay::ReplayKey;
 use crate::state::risk::{
@@ -34,7 +36,7 @@ use crate::time::{UnixMillis, UnixSeconds};
 /// How often an isolate tells a home of refusals, at most: once a second.
 const TELL_EVERY: Duration = Duration::from_secs(1);
 
-/// How long a mark is kept for a proof that says nothing about its end: an hour.
+/// How long a mark is kept at least for a proof that is not single-use: an hour.
 const MARKED_FOR: Duration = Duration::from_hours(1);
 
 /// What this isolate knows of a subject whose risk its home keeps.
@@ -58,6 +60,8 @@ pub(super) struct Weighed {
     would: Option<Measure>,
     /// Whether its refusal was told.
     is_told: bool,
+    /// Whether its own proof was recorded as new, so that it is no copy.
+    is_new: bool,
 }
 
 impl Weighed {
@@ -224,9 +228,8 @@ impl Session {
     /// single request, else the request with it, as far as a client could have meant another one; or a DPoP proof. None of
     /// a bearer token, which is its own proof each time.
     fn mark(&self, now: UnixMillis) -> Option<(ReplayKey, UnixMillis)> {
-        let home = self.home()?;
-        let proof = self.verified.single_use.iter().find(|proof| proof.of == home);
-        let mark = match self.verified.mark.filter(|_| self.verified.signed_by == Some(home)) {
+        let proof = self.home_proof();
+        let mark = match self.verified.mark.filter(|_| self.verified.signed_by == self.home()) {
             Some((signature, true)) => signature,
             Some((signature, false)) => {
                 let target = self.view.target();
@@ -242,23 +245,69 @@ impl Session {
             }
             None => proof?.key,
         };
+        if let Some(proof) = proof {
+            return Some((mark, self.remembered_until(proof)));
+        }
         let deadlines = self.verified.deadlines.iter().map(|(deadline, _)| *deadline);
         let last = deadlines.max().unwrap_or(UnixSeconds(0)).plus(self.gate.clock_skew.saturating_mul(2));
         let last = UnixMillis(u64::try_from(last.0).unwrap_or(0).saturating_mul(1_000));
         Some((mark, last.max(now.plus(MARKED_FOR))))
     }
 
+    /// The proof of its home's key that may be accepted once.
+    fn home_proof(&self) -> Option<&SingleUse> {
+        let home = self.home()?;
+        self.verified.single_use.iter().find(|proof| proof.of == home)
+    }
+
+    /// The object of its home has recorded the request's proof as new.
+    pub(super) fn has_used_its_proof(&mut self) {
+        self.weighed.is_new = true;
+    }
+
+    /// Whether nobody but the agent can have caused the refusal. A signature or a DPoP proof can be sent again by whoever
+    /// has seen it, with all changed that it does not cover, or once a limit is exhausted. So it must be known that it was
+    /// not accepted before, by the object that is told; or it would have been refused just so whenever it came.
+    fn is_its_own(&self, reason: Reason, memory: &mut Memory, now: UnixMillis) -> bool {
+        let (Some(route), Some(home), Some(_)) =
+            (self.route(), self.home(), self.verified.subject_of(Some(reason)))
+        else {
+            return false;
+        };
+        let is_signed = route.signature;
+        // A connection's certificate cannot be sent again, and a bearer token is whoever's that has it.
+        let is_live = !is_signed && self.verified.proven_by != Some(home);
+        if is_live || self.weighed.is_new {
+            return true;
+        }
+        let proof = self.home_proof();
+        if proof.is_some_and(|proof| memory.seen(proof.refusal).contains(proof.key, now.seconds())) {
+            return false;
+        }
+        // A DPoP proof covers the method, the URL and the token.
+        let covers_target = !is_signed || self.verified.covers_target;
+        let covers_token = !is_signed || self.verified.covers_authorization;
+        let is_exact = |route: &Route| route.replay == ReplayConfig::Exact;
+        let is_recorded = self.keeps_risk_at_home() && proof.is_some() && is_exact(route) && {
+            // Else it may have been accepted on another route.
+            let reads_proofs = |route: &&Route| route.signature || route.token || route.mtls;
+            covers_target || self.gate.routes().iter().filter(reads_proofs).all(is_exact)
+        };
+        let is_of_token = Signal::of(reason) == Some(Signal::RefusedScopes) && route.mcp.is_none();
+        is_recorded || (is_of_token && covers_target && covers_token)
+    }
+
     /// What is counted of a refusal, under the name of who sent the request.
     fn countable(&mut self, reason: Reason, memory: &mut Memory, now: UnixMillis) -> Option<Refused> {
-        let signal = Signal::of(reason)?;
-        self.verified.subject_of(Some(reason))?;
+        let signal = Signal::of(reason).filter(|_| self.is_its_own(reason, memory, now))?;
         let mark = self.mark(now);
         if let Some((mark, until)) = mark
             && !memory.counted.insert(mark, until.seconds(), now.seconds())
         {
             return None;
         }
-        Some(Refused { signal, mark })
+        let used = self.home_proof().filter(|_| !self.weighed.is_new).map(|proof| proof.key);
+        Some(Refused { signal, mark, used })
     }
 
     /// Tells the home of a refusal, or keeps it until that is due.
@@ -317,7 +366,12 @@ impl Session {
         now: UnixMillis,
         reason: Option<Reason>,
     ) -> (RiskView, Vec<Event>) {
-        let attributed = self.verified.subject_of(reason).is_some();
+        let attributed = match reason {
+            Some(reason) if self.weighed.assessment.is_none() && Signal::of(reason).is_some() => {
+                self.is_its_own(reason, memory, now)
+            }
+            _ => self.verified.subject_of(reason).is_some(),
+        };
         let home = self.risk_home().filter(|_| attributed);
         match (home, reason) {
             (Some(home), Some(_)) if self.keeps_risk_at_home() => {

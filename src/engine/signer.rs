@@ -58,6 +58,7 @@ pub(super) struct Proven {
     /// The signature, where it covers a digest of the content.
     pub(super) covers_digest: Option<PresentedSignature>,
     pub(super) covers_authorization: bool,
+    pub(super) covers_target: bool,
     /// The key.
     pub(super) signed_by: SubjectName,
     /// From when on it does not hold any more, and why.
@@ -356,6 +357,7 @@ fn shared(
             subject: alloc::format!("shared key {keyid}"),
             covers_digest: digest::is_covered(signature).then(|| signature.clone()),
             covers_authorization: signature.covers_field("authorization"),
+            covers_target: signature.covers_target(),
             deadlines: Vec::from([(claim.until, Reason::SignatureExpired)]),
             signed_by: SubjectName::shared_key(keyid),
             single_use: single_use(claim, "shared key", keyid, SubjectName::shared_key(keyid), context),
@@ -588,6 +590,7 @@ fn proven(
             subject,
             covers_digest: digest::is_covered(signature).then(|| signature.clone()),
             covers_authorization: signature.covers_field("authorization"),
+            covers_target: signature.covers_target(),
             signed_by,
             deadlines: Vec::from([(claim.until, Reason::SignatureExpired)]),
             // A key that the gate knows is the same wherever it was found this time.
@@ -606,6 +609,7 @@ fn proven(
             subject,
             covers_digest: None,
             covers_authorization: false,
+            covers_target: false,
             signed_by,
             deadlines: Vec::from([(plain.until, Reason::SignatureTooOld)]),
             // The scheme has no nonce: the signature itself is what may be accepted once.

@@ -75,6 +75,8 @@ pub(super) struct Verified {
     /// Why a signature does not hold, where the gate says that.
     pub(super) explanation: Option<Explanation>,
     pub(super) covers_authorization: bool,
+    /// Whether the signature covers the method and the path.
+    pub(super) covers_target: bool,
     /// The key that made the signature.
     pub(super) signed_by: Option<SubjectName>,
     /// The key that made the DPoP proof.
@@ -353,6 +355,7 @@ impl Verification {
         self.verified.mark = Some(proven.mark);
         self.verified.covers_digest = proven.covers_digest;
         self.verified.covers_authorization = proven.covers_authorization;
+        self.verified.covers_target = proven.covers_target;
         self.verified.signed_by = Some(proven.signed_by);
         self.verified.deadlines.extend(proven.deadlines);
         self.verified.deadlines.extend(self.judged_until.map(|until| (until, Reason::RequestBodyUnreadable)));

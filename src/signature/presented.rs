@@ -4,7 +4,7 @@
 //! asked for; and what two readers could understand differently (a label or parameter given twice, a label in one
 //! field only) refuses the message, not just the signature.
 
-use super::components::{Component, refuse_duplicates};
+use super::components::{Component, ComponentName, refuse_duplicates};
 use super::error::SignatureError;
 use super::params::SignatureParams;
 use crate::encoding::structured::{Dictionary, Entry, Fault, Limits};
@@ -77,6 +77,14 @@ impl PresentedSignature {
     #[must_use]
     pub fn covers_field(&self, name: &str) -> bool {
         self.components.iter().any(|c| c.is_field(name) && c.key().is_none())
+    }
+
+    /// Whether it says which method was meant, and which path.
+    pub(crate) fn covers_target(&self) -> bool {
+        use ComponentName::{Method, Path, RequestTarget, TargetUri};
+        let names = || self.components.iter().map(Component::name);
+        names().any(|name| *name == Method)
+            && names().any(|name| matches!(name, Path | TargetUri | RequestTarget))
     }
 }
 

@@ -2,7 +2,8 @@
 //! [`Assessment`].
 //!
 //! A refused request leaves its proof unused, so that whoever has seen it could send it again and again: each refusal comes
-//! with a mark of its proof, and counts once however often it comes.
+//! with a mark of its proof, and counts once however often it comes. Nor does one count whose proof is recorded as used
+//! here: the agent's request was accepted, and what was refused is a copy of it.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -32,6 +33,10 @@ pub struct Refused {
     /// is its own.
     #[serde(rename = "m", skip_serializing_if = "Option::is_none", default)]
     pub mark: Option<(ReplayKey, UnixMillis)>,
+    /// What makes its proof single-use, unless the refused request itself used it. The object remembers it for as long as
+    /// the mark is good.
+    #[serde(rename = "u", skip_serializing_if = "Option::is_none", default)]
+    pub used: Option<ReplayKey>,
 }
 
 /// Asks an object to take in what was observed.
@@ -70,6 +75,11 @@ impl Ask {
         }
         let mut refused = Observed { requests: Requests(0), ..Observed::default() };
         for one in self.refused.iter().take(MAX_REFUSED) {
+            if let Some(used) = one.used
+                && draft.get(Kind::Replay, used.as_bytes())?.is_some()
+            {
+                continue;
+            }
             if let Some((mark, until)) = one.mark {
                 if draft.get(Kind::RiskMark, mark.as_bytes())?.is_some()
                     || until <= now
@@ -99,6 +109,7 @@ impl Ask {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::replay;
     use crate::state::subject::{Call, MemoryRows, Op, OpReply, Reply, apply};
     use core::time::Duration;
     use std::format;
@@ -110,8 +121,10 @@ mod tests {
         Some((ReplayKey::new(&[name]), NOW.plus(Duration::from_mins(1))))
     }
 
+    const BEARER: Refused = Refused { signal: Signal::RefusedScopes, mark: None, used: None };
+
     fn refused(marks: &[&str]) -> Ask {
-        let refused = marks.iter().map(|name| Refused { signal: Signal::RefusedScopes, mark: mark(name) });
+        let refused = marks.iter().map(|name| Refused { mark: mark(name), ..BEARER });
         Ask { observed: None, refused: refused.collect(), scoring: None }
     }
 
@@ -137,16 +150,31 @@ mod tests {
             assert_eq!(score(&mut rows, &format!("2.{i}"), refused(&["a"])), 11);
         }
         assert_eq!(score(&mut rows, "3", refused(&["b", "b", "a"])), 22);
-        let bearer =
-            Ask { refused: vec![Refused { signal: Signal::RefusedScopes, mark: None }; 2], ..refused(&[]) };
+        let bearer = Ask { refused: vec![BEARER; 2], ..refused(&[]) };
         assert_eq!(score(&mut rows, "4", bearer), 44);
+    }
+
+    #[test]
+    fn a_refusal_of_a_used_proof_counts_for_nobody() {
+        let mut rows = MemoryRows::new(1_000);
+        let until = NOW.plus(Duration::from_mins(1));
+        let of = |proof: &str, name: &str| {
+            let one = Refused { mark: mark(name), used: Some(ReplayKey::new(&[proof])), ..BEARER };
+            Ask { refused: vec![one], ..refused(&[]) }
+        };
+        let used = replay::Ask { key: ReplayKey::new(&["used"]), until };
+        apply(&mut rows, &Call::new(RequestId::new("0"), vec![Op::Replay(used)]), NOW).unwrap();
+        for i in 0..20 {
+            assert_eq!(score(&mut rows, &format!("{i}"), of("used", &format!("{i}"))), 0);
+        }
+        assert_eq!(score(&mut rows, "a", of("unused", "a")), 11);
+        assert_eq!(ask(&mut rows, "b", of("forgotten", "b"), until).score, 8, "it may have been used");
     }
 
     #[test]
     fn a_call_that_is_repeated_counts_once() {
         let mut rows = MemoryRows::new(1_000);
-        let bearer =
-            Ask { refused: vec![Refused { signal: Signal::RefusedScopes, mark: None }], ..refused(&[]) };
+        let bearer = Ask { refused: vec![BEARER], ..refused(&[]) };
         assert_eq!(score(&mut rows, "1", bearer.clone()), 11);
         assert_eq!(score(&mut rows, "1", bearer.clone()), 11);
         assert_eq!(score(&mut rows, "2", bearer), 22);

@@ -714,7 +714,8 @@ mod tests {
 
         #[test]
         fn more_bad_evidence_never_lowers_the_score(history in histories(), place in 0usize..60, reason in 0usize..300) {
-            let extra = Observed::refused(Reason::ALL[reason % Reason::ALL.len()]);
+            let bad: Vec<_> = Reason::ALL.iter().filter_map(|reason| Signal::of(*reason)).collect();
+            let extra = Observed::refused_for(bad[reason % bad.len()]);
             let mut more = history.clone();
             more.insert(place.min(history.len()), (0, extra));
             let scoring = scoring();
