@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use super::state::Told;
 use super::{Assessment, Observed, Requests, Scoring, Signal, State};
 use crate::state::replay::ReplayKey;
 use crate::state::subject::{Draft, Kind, RequestId, Rows};
@@ -65,13 +66,16 @@ impl Ask {
         let default = Scoring::default();
         let scoring = self.scoring.as_deref().unwrap_or(&default);
         let stored = draft.get(Kind::Risk, &[])?;
-        let stored = stored.as_deref().and_then(|stored| stored.split_at_checked(request.as_bytes().len()));
-        let (state, is_known) = stored.map_or_else(Default::default, |(last, state)| {
-            (State::decode(state).unwrap_or_default(), last == request.as_bytes())
-        });
+        let read = |stored: &[u8]| {
+            let (last, rest) = stored.split_first_chunk::<16>()?;
+            let (told, state) = rest.split_first_chunk()?;
+            let told: Told = *told;
+            Some((State::decode(state)?, (last == request.as_bytes()).then_some(told)))
+        };
+        let (state, told) = stored.as_deref().and_then(read).unwrap_or_default();
         let now = draft.now();
-        if is_known {
-            return Ok(state.assessed(scoring, now));
+        if let Some(told) = told {
+            return Ok(state.again(told, scoring, now));
         }
         let mut refused = Observed { requests: Requests(0), ..Observed::default() };
         for one in self.refused.iter().take(MAX_REFUSED) {
@@ -99,7 +103,7 @@ impl Ask {
             assessment = Some(now.after(&assessment.unwrap_or_default()));
         }
         let Some(assessment) = assessment else { return Ok(state.assessed(scoring, now)) };
-        let value = [request.as_bytes(), state.encode().as_slice()].concat();
+        let value = [request.as_bytes(), &State::told(&assessment)[..], &state.encode()].concat();
         let until = now.plus(State::lifetime());
         draft.put(Kind::Risk, &[], value, UnixMillis(until.0));
         Ok(assessment)
@@ -178,6 +182,35 @@ mod tests {
         assert_eq!(score(&mut rows, "1", bearer.clone()), 11);
         assert_eq!(score(&mut rows, "1", bearer.clone()), 11);
         assert_eq!(score(&mut rows, "2", bearer), 22);
+    }
+
+    #[test]
+    fn a_call_that_is_repeated_is_told_the_same() {
+        use crate::state::risk::{BreakerSettings, Phase};
+        let mut rows = MemoryRows::new(1_000);
+        let breaker = BreakerSettings {
+            refusals: 4,
+            window: Duration::from_mins(1),
+            score: 101,
+            cool_down: Duration::from_secs(10),
+            most_cool_down: Duration::from_mins(1),
+            probes: 2,
+        };
+        let scoring = Some(Box::new(Scoring { breaker: Some(breaker), ..Scoring::default() }));
+        let with = |ask: Ask| Ask { observed: Some(Observed::default()), scoring: scoring.clone(), ..ask };
+        let opening = with(refused(&["a", "b", "c", "d"]));
+        let first = ask(&mut rows, "1", opening.clone(), NOW);
+        assert!(first.change.is_some() && first.wait.is_some(), "{first:?}");
+        assert_eq!(first.breaker, Some((Phase::Closed, Phase::Open)));
+        assert_eq!(ask(&mut rows, "1", opening.clone(), NOW), first);
+        let later = ask(&mut rows, "1", opening, NOW.plus(Duration::from_secs(4)));
+        assert_eq!((later.wait, later.breaker), (Some(Duration::from_secs(6)), first.breaker));
+        let probes_from = NOW.plus(Duration::from_secs(10));
+        for (request, wait) in [("probe", None), ("next", Some(Duration::from_secs(1)))] {
+            for _ in 0..2 {
+                assert_eq!(ask(&mut rows, request, with(refused(&[])), probes_from).wait, wait, "{request}");
+            }
+        }
     }
 
     #[test]

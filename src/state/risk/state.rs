@@ -49,6 +49,19 @@ pub struct State {
     breaker: Breaker,
 }
 
+/// See [`State::told`].
+pub(super) type Told = [u8; 3];
+/// No level and no phase.
+const NONE: u8 = u8::MAX;
+
+fn level_of(byte: u8) -> Option<Level> {
+    [Level::Low, Level::Medium, Level::High].into_iter().find(|level| *level as u8 == byte)
+}
+
+fn phase_of(byte: u8) -> Option<Phase> {
+    [Phase::Closed, Phase::Open, Phase::HalfOpen].into_iter().find(|phase| *phase as u8 == byte)
+}
+
 fn millis(duration: core::time::Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
@@ -83,6 +96,28 @@ impl State {
         then.fade(scoring, now);
         let assessment = then.assess(scoring);
         Assessment { level: self.level.after(assessment.score, scoring), ..assessment }
+    }
+
+    /// What of an answer does not follow from the state: from which level and phase it came, and whether it kept the
+    /// request waiting.
+    pub(super) fn told(assessment: &Assessment) -> Told {
+        let from = assessment.change.map_or(NONE, |change| change.from as u8);
+        let phase = assessment.breaker.map_or(NONE, |(from, _)| from as u8);
+        [from, phase, u8::from(assessment.wait.is_some())]
+    }
+
+    /// The last answer once more, for whoever did not get it.
+    pub(super) fn again(&self, [from, phase, waits]: Told, scoring: &Scoring, now: UnixMillis) -> Assessment {
+        let assessment = self.assessed(scoring, now);
+        let (level, score) = (self.level, assessment.score);
+        let left = self.breaker.until.saturating_sub(now.0.max(self.at)).max(1);
+        Assessment {
+            level,
+            change: level_of(from).map(|from| LevelChange { from, to: level, score }),
+            wait: (waits == 1).then(|| core::time::Duration::from_millis(left)),
+            breaker: phase_of(phase).map(|from| (from, self.breaker.phase)),
+            ..assessment
+        }
     }
 
     /// How long after the last observation nothing in it matters any more but what is usual: then it may be forgotten.
@@ -297,12 +332,7 @@ impl State {
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let mut rest = bytes;
         let [version, level, depth] = take(&mut rest)?;
-        let level = match level {
-            0 => Level::Low,
-            1 => Level::Medium,
-            2 => Level::High,
-            _ => return None,
-        };
+        let level = level_of(level)?;
         let mut state = Self { level, depth, ..Self::default() };
         let State { at, first, good, resources_since, resources_usual, incidents, velocities, spent, .. } =
             &mut state;
@@ -321,12 +351,8 @@ impl State {
             let place = Place::try_from((latitude, longitude)).ok()?;
             state.place = Some((place, u64::from_be_bytes(take(&mut rest)?)));
         }
-        let phase = match take::<1>(&mut rest)? {
-            [0] => Phase::Closed,
-            [1] => Phase::Open,
-            [2] => Phase::HalfOpen,
-            _ => return None,
-        };
+        let [phase] = take(&mut rest)?;
+        let phase = phase_of(phase)?;
         let mut number = || Some(u64::from_be_bytes(take(&mut rest)?));
         let (refusals, at, until, cool_down) = (number()?, number()?, number()?, number()?);
         let good = u32::from_be_bytes(take(&mut rest)?);
