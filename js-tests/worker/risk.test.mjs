@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, test } from "node:test";
+import { COMPONENTS } from "../lib/agent.mjs";
 import { startFleet } from "../lib/fleet.mjs";
 import { json } from "../lib/net.mjs";
 import { ORIGIN_MARK } from "../lib/origin.mjs";
@@ -43,8 +44,13 @@ async function judge(world, wire, gate) {
   return { code, status: answer.status, headers: answer.headers, seen: json(answer) };
 }
 
-/** A request of the agent's own that is refused. @param {World} world */
-const probing = (world) => signed(world, "/admin", { token: { scope: "other" } });
+/** A request that nobody but the agent can have had refused: its signature covers the token. @param {World} world */
+const probing = (world) =>
+  make(world, {
+    path: "/admin",
+    token: { claims: { scope: "other" } },
+    signature: { form: "dictionary", nonce: randomUUID(), components: [...COMPONENTS, "authorization"] },
+  });
 
 /** @param {World} world @param {number} times */
 async function probe(world, times) {
@@ -75,7 +81,7 @@ test("who probes scopes at one gate is held back at another", async () => {
 
     const challenged = await judge(world, await signed(world, "/step-up", { token: true }), 1);
     assert.deepEqual([challenged.code, challenged.status], ["risk.challenge", 401]);
-    assert.match(challenged.headers["www-authenticate"], /insufficient_user_authentication.*max_age="300"/);
+    assert.match(String(challenged.headers["www-authenticate"]), /insufficient_user_authentication.*max_age="300"/);
   } finally {
     await world.close();
   }
