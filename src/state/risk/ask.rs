@@ -18,7 +18,9 @@ use crate::time::UnixMillis;
 
 /// Most refusals of one call: 16. A gate tells once a second, and nine reach the highest score.
 pub const MAX_REFUSED: usize = 16;
-/// Most marks that an object remembers: 10,000. Refusals with further ones are not counted.
+/// Most marks that an object remembers: 10,000. Nobody but the key's holder can fill them, with refused proofs that are
+/// still good. Of further ones a call counts one: not to count them would let the holder try on unseen, and to count them
+/// all would let a stranger who sends one again count as often as it likes.
 pub const MAX_MARKS: usize = 10_000;
 /// The version of a mark's row.
 const MARK_VERSION: u8 = 1;
@@ -78,6 +80,7 @@ impl Ask {
             return Ok(state.again(told, scoring, now));
         }
         let mut refused = Observed { requests: Requests(0), ..Observed::default() };
+        let mut is_over = false;
         for one in self.refused.iter().take(MAX_REFUSED) {
             if let Some(used) = one.used
                 && draft.get(Kind::Replay, used.as_bytes())?.is_some()
@@ -85,13 +88,14 @@ impl Ask {
                 continue;
             }
             if let Some((mark, until)) = one.mark {
-                if draft.get(Kind::RiskMark, mark.as_bytes())?.is_some()
-                    || until <= now
-                    || !draft.has_room(Kind::RiskMark, MAX_MARKS)?
-                {
+                if draft.get(Kind::RiskMark, mark.as_bytes())?.is_some() || until <= now {
                     continue;
                 }
-                draft.put(Kind::RiskMark, mark.as_bytes(), Vec::from([MARK_VERSION]), until);
+                if draft.has_room(Kind::RiskMark, MAX_MARKS)? {
+                    draft.put(Kind::RiskMark, mark.as_bytes(), Vec::from([MARK_VERSION]), until);
+                } else if core::mem::replace(&mut is_over, true) {
+                    continue;
+                }
             }
             refused.add_refused(&Observed::refused_for(one.signal));
         }
@@ -162,7 +166,7 @@ mod tests {
     fn a_refusal_of_a_used_proof_counts_for_nobody() {
         let mut rows = MemoryRows::new(1_000);
         let until = NOW.plus(Duration::from_mins(1));
-        let of = |proof: &str, name| {
+        let of = |proof: &str, name: &str| {
             let one = Refused { mark: mark(name), used: Some(ReplayKey::new(&[proof])), ..BEARER };
             Ask { refused: vec![one], ..refused(&[]) }
         };
@@ -172,7 +176,7 @@ mod tests {
             assert_eq!(score(&mut rows, &format!("{i}"), of("used", &format!("{i}"))), 0);
         }
         assert_eq!(score(&mut rows, "a", of("unused", "a")), 11);
-        assert_eq!(ask(&mut rows, "b", of("forgotten", "b"), until).score, 9, "it may have been used");
+        assert!(ask(&mut rows, "b", of("forgotten", "b"), until).score < 11, "it may have been used");
     }
 
     #[test]
@@ -224,6 +228,25 @@ mod tests {
         weights.weights.set(Signal::KeyAge, 0, 0);
         many.scoring = Some(Box::new(weights));
         assert_eq!(score(&mut rows, "1", many), 16);
+    }
+
+    #[test]
+    fn with_all_marks_taken_a_call_counts_one_refusal() {
+        use crate::state::subject::{Change, Row};
+        let mut rows = MemoryRows::new(2 * MAX_MARKS);
+        let until = NOW.plus(Duration::from_mins(1));
+        let row = || Some(Row { value: vec![MARK_VERSION], until });
+        let change = |i: usize| Change { kind: Kind::RiskMark, name: i.to_be_bytes().to_vec(), row: row() };
+        rows.commit(&(0..MAX_MARKS).map(change).collect::<Vec<_>>()).unwrap();
+        assert_eq!(score(&mut rows, "1", refused(&["a", "b", "c"])), 11);
+        assert_eq!(score(&mut rows, "2", refused(&["d"])), 22);
+        assert!(ask(&mut rows, "3", refused(&["late"]), until).score < 22, "refused for its age");
+        let fresh = |name: &str| Refused {
+            mark: mark(name).map(|(mark, until)| (mark, until.plus(Duration::from_mins(1)))),
+            ..BEARER
+        };
+        let both = Ask { refused: vec![fresh("e"), fresh("f")], ..refused(&[]) };
+        assert!(ask(&mut rows, "4", both, until).score > 37, "what has ended makes room");
     }
 
     #[test]
