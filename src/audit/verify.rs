@@ -373,7 +373,7 @@ impl<'k> Verifier<'k> {
             found.push((at, (line.seq, line.seq), FaultKind::Edited));
         }
         if let Kind::Checkpoint(jws) = line.kind {
-            match state.judge(jws, line, self.keys) {
+            match State::judge(jws, line, self.keys) {
                 Err(fault) => found.push((at, (line.seq, line.seq), FaultKind::Checkpoint(fault))),
                 Ok(()) if state.holes.is_empty() => state.proven = Some(line.seq),
                 Ok(()) => {}
@@ -454,7 +454,7 @@ impl State {
             }
             self.choose(line.prev, &mut found);
             let verdict = match line.kind {
-                Kind::Checkpoint(jws) => Some(self.judge(jws, line, keys)),
+                Kind::Checkpoint(jws) => Some(Self::judge(jws, line, keys)),
                 _ => None,
             };
             if line.kind_is_start() {
@@ -579,7 +579,7 @@ impl State {
     }
 
     /// Whether a checkpoint is signed, over the line before it, and nothing else is in its line.
-    fn judge(&self, jws: &str, line: &Line<'_>, keys: &JwkSet) -> Result<(), SignedFault> {
+    fn judge(jws: &str, line: &Line<'_>, keys: &JwkSet) -> Result<(), SignedFault> {
         let claims = signed(jws, CHECKPOINT_TYPE, keys, MAX_LINE_BYTES)?;
         let head = head_of(&claims).ok_or(SignedFault::Malformed)?;
         let is_whole = Hash::of(&Entry::checkpoint(jws).line(line.shard, line.seq, line.prev)) == line.hash;

@@ -30,6 +30,7 @@ use crate::state::risk::Scoring;
 
 /// What a running gate relies on: made from a [`Config`] in which nothing is left to doubt.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a yes or no of the configuration, by itself")]
 pub struct Gate {
     origin: String,
     public_origins: Vec<PublicOrigin>,

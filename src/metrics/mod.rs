@@ -74,7 +74,7 @@ impl Family {
         Self::Isolates,
     ];
 
-    /// The name of the family, without what OpenMetrics puts behind it for a type.
+    /// The name of the family, without what `OpenMetrics` puts behind it for a type.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

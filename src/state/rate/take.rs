@@ -175,23 +175,20 @@ impl Bucket {
             let wait = self.wait(quota, needed, now);
             return Taken::Refused { wait: wait.div_ceil(NANOS_PER_MILLI).max(1) };
         }
-        match self.leasable(quota, cost, lease, room - needed) {
-            Some((leased, lasts)) => {
-                let until = now.plus(lasts).plus(SPARE);
-                let tokens = cost.saturating_add(leased);
-                self.grants.push(Grant { request, tokens, until, drained: None });
-                self.granted(quota, leased, now)
-            }
-            None => {
-                self.drained = self.drained.max(nanos(now)).saturating_add(needed);
-                self.remember(Grant {
-                    request,
-                    tokens: cost,
-                    until: now.plus(GIVEN_BACK_WITHIN),
-                    drained: Some(self.drained),
-                });
-                self.granted(quota, 0, now)
-            }
+        if let Some((leased, lasts)) = self.leasable(quota, cost, lease, room - needed) {
+            let until = now.plus(lasts).plus(SPARE);
+            let tokens = cost.saturating_add(leased);
+            self.grants.push(Grant { request, tokens, until, drained: None });
+            self.granted(quota, leased, now)
+        } else {
+            self.drained = self.drained.max(nanos(now)).saturating_add(needed);
+            self.remember(Grant {
+                request,
+                tokens: cost,
+                until: now.plus(GIVEN_BACK_WITHIN),
+                drained: Some(self.drained),
+            });
+            self.granted(quota, 0, now)
         }
     }
 
