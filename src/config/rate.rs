@@ -224,7 +224,7 @@ impl Faults {
         }
         let is_of_objects = limit.store == Some(RateStore::DurableObject);
         let is_elsewhere = is_of_objects || limit.store == Some(RateStore::Kv);
-        let is_one = limit.per.as_slice() == [Per::Route] && !(is_of_objects && !limit.is_leased());
+        let is_one = limit.per.as_slice() == [Per::Route] && (!is_of_objects || limit.is_leased());
         if route.require.is_empty() && is_elsewhere && !is_one {
             let kind = if limit.is_shared { "limits" } else { "rate" };
             let message = "is counted in this isolate alone on a route that proves nobody, as anybody could cause a call or a write with each request; leave store out, write \"binding\", or add a proof to require";
