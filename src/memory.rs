@@ -103,6 +103,8 @@ pub struct Memory {
     /// The refused proofs that risk has counted.
     pub(crate) counted: Seen,
     limits: Bounded<LimitKey, Counter>,
+    /// Those of requests that nobody proved. Apart: there are as many as somebody likes, without a key.
+    unproven: Bounded<LimitKey, Gcra>,
     pub(crate) leases: Leases,
     pub(crate) refusals: Refusals,
 }
@@ -151,6 +153,7 @@ impl Memory {
             at_home: Bounded::new(RISKY_SUBJECTS),
             counted: Seen::new(COUNTED_REFUSALS),
             limits: Bounded::new(LIMITED_SUBJECTS),
+            unproven: Bounded::new(LIMITED_SUBJECTS),
             refusals: Refusals::default(),
             leases: Leases::default(),
         }
@@ -553,6 +556,23 @@ impl Memory {
         counter.shared.count(quota, cost, now);
         self.limits.insert(key, counter);
         counter.is_shared() && counter.shared.should_tell(now)
+    }
+
+    /// What a limit would say to a request that nobody proved, without counting it.
+    pub(crate) fn weigh_unproven(
+        &mut self,
+        key: LimitKey,
+        quota: Quota,
+        cost: u32,
+        now: UnixMillis,
+    ) -> Outcome {
+        self.unproven.touch(&key).copied().unwrap_or_default().take(quota, cost, now).1
+    }
+
+    /// Counts a request that nobody proved and that goes through.
+    pub(crate) fn count_unproven(&mut self, key: LimitKey, quota: Quota, cost: u32, now: UnixMillis) {
+        let (counted, _) = self.unproven.touch(&key).copied().unwrap_or_default().take(quota, cost, now);
+        self.unproven.insert(key, counted);
     }
 
     /// Puts what this isolate counted to what the store has: gives the text to store.

@@ -313,12 +313,45 @@ fn a_log_can_be_read_from_a_later_time_on() {
         }
         verifier.finish()
     };
+    // What was before the first line that is there may have been as late.
     let report = read(half, NOW + 9_000);
-    assert_eq!((report.outcome, report.shards[0].first), (Outcome::Proven, 12));
+    assert_eq!((report.outcome, report.shards[0].first), (Outcome::Unproven, 12));
+    assert_eq!(report.shards[0].proven, None);
+    // The last line that is older says that nothing was.
+    let report = read(half, NOW + 15_000);
+    assert_eq!(report.outcome, Outcome::Proven, "{report:?}");
+    assert!(report.shards[0].first > 12);
     let mut edited = lines.clone();
     edited[3] = edited[3].replace("deny", "allow");
     assert_eq!(read(&edited, NOW + 9_000).outcome, Outcome::Proven);
     assert_eq!(read(&edited, NOW).outcome, Outcome::Faulty);
+}
+
+#[test]
+fn what_is_made_to_look_older_is_not_passed_over() {
+    let signer = Signer::new(1);
+    let (lines, _) = written(1, 30, &signer);
+    let read = |lines: &[String]| {
+        let keys = signer.keys();
+        let mut verifier = Verifier::new(&keys).since(UnixMillis(NOW));
+        for (line, number) in lines.iter().zip(1..) {
+            verifier.line(line.as_bytes(), Position { file: 0, line: number });
+        }
+        verifier.finish()
+    };
+    assert_eq!(read(&lines).outcome, Outcome::Proven);
+    let older = |line: &String| line.replace(&format!("\"time\":{}", NOW / 100_000), "\"time\":1");
+    for prefix in 1..8 {
+        let mut edited = lines.clone();
+        edited.iter_mut().take(prefix).for_each(|line| *line = older(line));
+        assert_ne!(edited, lines);
+        let report = read(&edited);
+        assert_eq!(report.outcome, Outcome::Faulty, "{prefix}");
+        assert_eq!(faults(&report)[0].0, FaultKind::Edited, "{prefix}");
+        // Nor does it help to leave some of it out.
+        edited.remove(prefix - 1);
+        assert_ne!(read(&edited).outcome, Outcome::Proven, "{prefix}");
+    }
 }
 
 #[test]

@@ -495,18 +495,42 @@ mod one_account {
     }
 
     #[test]
-    fn what_two_attempts_share_is_not_released_by_one() {
-        let mut world = World::new(0);
-        let (first, second) = (ask(1, 10, Some(1)), ask(2, 10, Some(1)));
-        reserve(&mut world, &first);
-        reserve(&mut world, &second);
-        for attempt in [&first, &second] {
-            let answer = settle(&mut world, attempt, Verdict::Release);
-            assert_eq!(answer, OpReply::Settle(countersign::state::budget::Settled::Held));
+    fn what_two_attempts_share_is_released_by_the_last_one_only() {
+        use countersign::state::budget::Settled;
+        for order in [[1, 2], [2, 1]] {
+            let mut world = World::new(0);
+            let attempts = order.map(|number| ask(number, 10, Some(1)));
+            reserve(&mut world, &ask(1, 10, Some(1)));
+            reserve(&mut world, &ask(2, 10, Some(1)));
+            // Said twice it is still one that has left.
+            for _ in 0..2 {
+                let answer = settle(&mut world, &attempts[0], Verdict::Release);
+                assert_eq!(answer, OpReply::Settle(Settled::Held));
+            }
+            assert_eq!(counts(&mut world), (0, 10, 0));
+            let answer = settle(&mut world, &attempts[1], Verdict::Release);
+            assert_eq!(answer, OpReply::Settle(Settled::Released));
+            assert_eq!(counts(&mut world), (0, 0, 0));
         }
-        assert_eq!(counts(&mut world), (0, 0, 10));
-        settle(&mut world, &second, Verdict::Commit(None));
-        assert_eq!(counts(&mut world), (10, 0, 0));
+    }
+
+    #[test]
+    fn what_one_of_two_attempts_may_have_spent_is_not_released() {
+        for verdict in [Verdict::Hold, Verdict::Commit(None)] {
+            let mut world = World::new(0);
+            let (first, second) = (ask(1, 10, Some(1)), ask(2, 10, Some(1)));
+            reserve(&mut world, &first);
+            reserve(&mut world, &second);
+            settle(&mut world, &second, verdict);
+            settle(&mut world, &first, Verdict::Release);
+            let held = if verdict == Verdict::Hold { (0, 0, 10) } else { (10, 0, 0) };
+            assert_eq!(counts(&mut world), held);
+        }
+        // One of more than are told apart may be under way.
+        let mut world = World::new(0);
+        (1..=7).for_each(|number| drop(reserve(&mut world, &ask(number, 10, Some(1)))));
+        (1..=6).for_each(|number| drop(settle(&mut world, &ask(number, 10, Some(1)), Verdict::Release)));
+        assert_eq!(counts(&mut world), (0, 10, 0));
     }
 
     #[test]
@@ -617,5 +641,30 @@ mod one_account {
             let answer = world.ask(object(0, AGENT), &reserve(change));
             assert_eq!(answer, OpReply::Reserve(Reserved::Refused(Refusal::Corrupt)));
         }
+    }
+
+    #[test]
+    fn what_has_ended_is_remembered_up_to_a_bound_and_nothing_live_is_forgotten() {
+        use countersign::state::budget::MAX_ENDED;
+        use countersign::state::subject::{Change, Kind, MemoryRows, Row, Rows, apply};
+        let mut rows = MemoryRows::new(MAX_ENDED + 10);
+        let world = World::new(0);
+        let until = UnixMillis(world.now + 60_000);
+        let ended = |n: usize| Change {
+            kind: Kind::BudgetEnded,
+            name: n.to_be_bytes().to_vec(),
+            row: Some(Row { value: vec![1], until }),
+        };
+        let changes: Vec<_> = (0..MAX_ENDED - 1).map(ended).collect();
+        rows.commit(&changes).unwrap();
+        let mut reserve = |number, now| {
+            let call = ask(number, 1, Some(number)).reserve(0, world.period, now);
+            apply(&mut rows, &call, UnixMillis(now)).unwrap().answers.remove(0)
+        };
+        let accepted = |reply| matches!(reply, OpReply::Reserve(Reserved::Accepted { .. }));
+        assert!(accepted(reserve(1, world.now)));
+        // The open one will need the room that is left.
+        assert_eq!(reserve(2, world.now), OpReply::Reserve(Reserved::Refused(Refusal::TooMany)));
+        assert!(accepted(reserve(2, until.0)));
     }
 }

@@ -98,6 +98,35 @@ fn a_class_that_nobody_can_prove_to_be_of_is_refused() {
 }
 
 #[test]
+fn a_store_that_anybody_could_fill_is_refused_where_nobody_is_proven() {
+    let open = |limit: &str| {
+        let rate = format!("rate = [{{ limit = 60, window = \"1m\", {limit} }}]");
+        faults(&format!("[[routes]]\nmatch = \"GET /x\"\nrequire = []\n{rate}"))
+    };
+    for refused in [
+        "per = \"address\", store = \"durable-object\"",
+        "per = \"address\", store = \"kv\"",
+        "per = [\"address\", \"route\"], store = \"kv\"",
+        "per = \"agent\", store = \"durable-object\"",
+        "per = \"route\", store = \"durable-object\", lease = false",
+        "per = \"route\", store = \"durable-object\", burst = 4",
+    ] {
+        assert_eq!(open(refused), ["routes[0].rate"], "{refused}");
+    }
+    for accepted in [
+        "per = \"address\"",
+        "per = \"route\", store = \"durable-object\"",
+        "per = \"route\", store = \"kv\"",
+    ] {
+        assert_eq!(open(accepted), [""; 0], "{accepted}");
+    }
+    let shared =
+        "[[limits]]\nname = \"hour\"\nper = \"address\"\nlimit = 9\nwindow = \"1h\"\nstore = \"kv\"\n";
+    let using = "[[routes]]\nmatch = \"GET /x\"\nrequire = []\nlimits = [\"hour\"]";
+    assert_eq!(faults(&format!("{shared}{using}")), ["routes[0].limits"]);
+}
+
+#[test]
 fn the_same_count_twice_is_refused() {
     let limit = "{ per = [\"agent\", \"route\"], limit = 60, window = \"1m\" }";
     let other = "{ per = [\"route\", \"agent\"], limit = 50, window = \"60s\" }";

@@ -299,3 +299,68 @@ fn a_long_refusal_in_kv_is_told_at_once() {
     let later = World { now: UnixMillis(world.now.0 + 361_000), ..world };
     assert_eq!(later.code(&Draft::new("GET", "/x").bearer(&later.token(|_| {}))), "ok");
 }
+
+/// From the n-th of the many networks that one host can have.
+fn from(n: u32) -> Client {
+    let address = std::net::Ipv6Addr::from(0x2001_0db8_u128 << 96 | u128::from(n) << 64);
+    Client { address: Some(address.into()), ..Client::default() }
+}
+
+#[test]
+fn who_proves_nothing_causes_no_calls_and_is_counted_all_the_same() {
+    let open = "[[routes]]\nmatch = \"GET /open\"\nrequire = []\nrate = [{ per = [\"address\", \"route\"], limit = 2, window = \"1m\" }]\n";
+    let kv = world(open);
+    let objects = world(open);
+    let objects = World { gate: Arc::new(Gate::clone(&objects.gate).with_subjects()), ..objects };
+    for world in [kv, objects] {
+        let ask = |n| world.conclude(&Draft::new("GET", "/open").client(from(n)));
+        for n in 0..300 {
+            let conclusion = ask(n);
+            assert_eq!(
+                (conclusion.decision.code, conclusion.after.len(), conclusion.tell.len()),
+                ("ok", 0, 0)
+            );
+        }
+        assert_eq!((*world.state_calls.borrow(), *world.kv_reads.borrow()), (0, 0));
+        let passed = ask(299).decision;
+        assert_eq!((passed.code, passed.guarantees.rate), ("ok", RateGuarantee::Approximate));
+        let refused = ask(299).decision;
+        assert_eq!(
+            (refused.code, details(&refused)),
+            ("rate.exceeded", vec![(CheckResult::Fail, "isolate")])
+        );
+        assert_eq!(ask(298).decision.code, "ok");
+    }
+}
+
+#[test]
+fn a_route_that_is_open_has_one_count_of_its_own_worldwide() {
+    let open = "[[routes]]\nmatch = \"GET /open\"\nrequire = []\nrate = [{ per = \"route\", limit = 400, window = \"1h\" }]\n";
+    let world = world(open);
+    let world = World { gate: Arc::new(Gate::clone(&world.gate).with_subjects()), ..world };
+    let passed =
+        (0..100).filter(|n| world.code(&Draft::new("GET", "/open").client(from(*n))) == "ok").count();
+    assert_eq!(passed, 100);
+    let calls = *world.state_calls.borrow();
+    assert!(calls < 15, "{calls} calls for 100 requests");
+    let passed =
+        (0..900).filter(|n| world.code(&Draft::new("GET", "/open").client(from(*n))) == "ok").count();
+    assert_eq!(passed, 300);
+    // What is refused is remembered.
+    let calls = *world.state_calls.borrow();
+    (0..100)
+        .for_each(|n| assert_eq!(world.code(&Draft::new("GET", "/open").client(from(n))), "rate.exceeded"));
+    assert_eq!(*world.state_calls.borrow(), calls);
+}
+
+#[test]
+fn who_proves_nothing_pushes_out_nobody_elses_lease() {
+    let routes = "[[routes]]\nmatch = \"GET /open\"\nrequire = []\nrate = [{ per = \"address\", limit = 2, window = \"1m\" }]\n[[routes]]\nmatch = \"GET /x\"\nrequire = [\"token\"]\nrate = [{ per = \"agent\", limit = 600, window = \"1h\" }]\n";
+    let world = world(routes);
+    let world = World { gate: Arc::new(Gate::clone(&world.gate).with_subjects()), ..world };
+    assert_eq!(passes(&world, "/x", 12), 12);
+    let calls = *world.state_calls.borrow();
+    (0..17_000).for_each(|n| assert_eq!(world.code(&Draft::new("GET", "/open").client(from(n))), "ok"));
+    assert_eq!(passes(&world, "/x", 1), 1);
+    assert_eq!(*world.state_calls.borrow(), calls);
+}

@@ -329,8 +329,9 @@ sorted first:  LC_ALL=C sort -t, -k1,1 -k2.7,2n
   --ledger FILE  what was written, as the gate says: a line each, signed, from
                  /.well-known/countersign/audit, or lines of checkpoints that were kept. Without it, a
                  log that was cut right behind a checkpoint, or without a whole shard, looks complete
-  --since UNIX   seconds since 1970: lines before it, where files begin with them, are not looked at, and
-                 shards may begin anywhere
+  --since UNIX   seconds since 1970: lines before it, where files begin with them, are not looked at.
+                 Leave one older line of each shard there: without it nobody knows what was before
+                 the first one, and the shard is not proven
   --json         {\"outcome\", \"lines\", \"shards\": [{\"shard\", \"first\", \"last\", \"proven\", \"from\", \"to\",
                  \"decisions\", \"lost\"}], \"faults\": [{\"at\", \"shard\", \"seq\", \"kind\"}], \"more_faults\"},
                  or {\"error\"} where nothing could be looked at

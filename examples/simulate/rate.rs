@@ -20,6 +20,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use countersign::client::{Client, ClientCertificate};
 use countersign::config::{Config, Gate};
 use countersign::engine::{Answer, Conclusion, Session, Step};
 use countersign::memory::Memory;
@@ -129,7 +130,7 @@ impl World {
     fn new(store: &str, isolates: usize) -> Self {
         let window = "\"limit\":600,\"window\":\"60s\"";
         let config = format!(
-            "{{\"origin\":\"http://127.0.0.1:1\",\"public_origins\":[\"https://api.example\"],\"routes\":[{{\"match\":\"GET /\",\"require\":[],\"rate\":[{{\"per\":\"route\",{window},{store}}}]}}]}}"
+            "{{\"origin\":\"http://127.0.0.1:1\",\"public_origins\":[\"https://api.example\"],\"routes\":[{{\"match\":\"GET /\",\"require\":[\"mtls\"],\"rate\":[{{\"per\":\"route\",{window},{store}}}]}}]}}"
         );
         let gate = Gate::new(&Config::from_json(&config).expect("the configuration reads"));
         Self {
@@ -213,6 +214,9 @@ impl World {
     fn arrives(&mut self, at: u64, place: usize) {
         let target = Target::parse("https://api.example/").expect("a url");
         let view = RequestView::new("GET", target, Fields::new(), false).expect("a request");
+        // Objects count only what somebody proved; a certificate is the proof that costs nothing here.
+        let certificate = ClientCertificate { der: vec![1], verified: true, revoked: false };
+        let view = view.with_client(Client { certificate: Some(certificate), ..Client::default() });
         let mut entropy = [0; 10];
         entropy[2..].copy_from_slice(&(place as u64).to_be_bytes());
         let mut session = Session::new(Arc::clone(&self.gate), view, UnixMillis(at), entropy);

@@ -22,7 +22,7 @@ use crate::time::UnixMillis;
 /// How long somebody who writes is waited for: longer than the 30 s that hosts let work go on after a response.
 const PATIENCE: Duration = Duration::from_secs(35);
 /// Longest pause between tries.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
 /// Lines to write together, all of one shard and without a hole.
 #[derive(Clone, Debug, PartialEq, Eq)]

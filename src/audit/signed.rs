@@ -23,7 +23,7 @@ pub enum SignedError {
     Malformed,
     /// It is signed for something else.
     Type,
-    /// No key of the set is the one it names, or its algorithm is not EdDSA.
+    /// No key of the set is the one it names, or its algorithm is not `EdDSA`.
     KeyUnknown,
     /// The signature is not valid.
     Signature,

@@ -163,7 +163,8 @@ pub struct ShardReport {
     pub first: u64,
     /// The number of its last line.
     pub last: u64,
-    /// The number of the last line that is proven: all from the first to it are as they were written.
+    /// The number of the last line that is proven: all from the first to it are as they were written, and the first is the
+    /// first that had to be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proven: Option<u64>,
     /// The time of its first line that says one, in milliseconds since 1970.
@@ -219,6 +220,8 @@ pub struct Verifier<'k> {
     keys: &'k JwkSet,
     since: Option<UnixMillis>,
     known: BTreeMap<Shard, Vec<(u64, Hash)>>,
+    /// The last line of each shard that was passed over for its time.
+    passed: BTreeMap<Shard, (u64, Hash, Position)>,
     shards: BTreeMap<Shard, State>,
     faults: Vec<Fault>,
     more_faults: u64,
@@ -249,6 +252,8 @@ struct State {
     holes: Vec<Hole>,
     proven: Option<u64>,
     is_faulty: bool,
+    /// Nothing was before the first line that should have been read.
+    has_beginning: bool,
     from: Option<u64>,
     to: Option<u64>,
     decisions: u64,
@@ -280,6 +285,7 @@ impl<'k> Verifier<'k> {
             keys,
             since: None,
             known: BTreeMap::new(),
+            passed: BTreeMap::new(),
             shards: BTreeMap::new(),
             faults: Vec::new(),
             more_faults: 0,
@@ -287,8 +293,9 @@ impl<'k> Verifier<'k> {
         }
     }
 
-    /// Looks at nothing that was written before this time. Shards then begin where they are found to, and what they had
-    /// before is not asked for.
+    /// Looks at nothing that was written before this time: a shard then begins behind the last line that is older, and
+    /// what it had before is not asked for. The time of that line counts as it was written, as the line behind it has
+    /// its hash. Where there is no such line, nobody knows what else was there, and the shard is not proven.
     #[must_use]
     pub fn since(self, since: UnixMillis) -> Self {
         Self { since: Some(since), ..self }
@@ -312,6 +319,10 @@ impl<'k> Verifier<'k> {
             && time < since.0
             && !self.shards.contains_key(&line.shard)
         {
+            if self.passed.len() < MAX_SHARDS || self.passed.contains_key(&line.shard) {
+                self.passed.insert(line.shard, (line.seq, line.hash, at));
+            }
+            self.contradict(&line, at);
             return;
         }
         let found = match self.shards.remove(&line.shard) {
@@ -325,6 +336,11 @@ impl<'k> Verifier<'k> {
         for (at, seq, kind) in found {
             self.fault(Some(at), Some(line.shard), Some(seq), kind);
         }
+        self.contradict(&line, at);
+    }
+
+    /// Compares a line with what was signed about it elsewhere.
+    fn contradict(&mut self, line: &Line<'_>, at: Position) {
         let is_contradicted = self
             .known
             .get(&line.shard)
@@ -344,6 +360,7 @@ impl<'k> Verifier<'k> {
         }
         let is_whole = self.since.is_none();
         let first = if is_whole { 0 } else { line.seq };
+        let passed = self.passed.remove(&line.shard);
         let mut state = State {
             first,
             seq: line.seq,
@@ -355,6 +372,7 @@ impl<'k> Verifier<'k> {
             holes: Vec::new(),
             proven: None,
             is_faulty: false,
+            has_beginning: is_whole || line.seq == 0,
             from: line.time,
             to: line.time,
             decisions: 0,
@@ -365,6 +383,14 @@ impl<'k> Verifier<'k> {
         if let Some(to) = line.seq.checked_sub(1).filter(|_| is_whole) {
             state.holes.push(Hole { from: 0, to, at });
         }
+        if let Some((seq, hash, before)) = passed {
+            match line.seq.checked_sub(1) {
+                Some(last) if seq == last && hash == line.prev => state.has_beginning = true,
+                Some(last) if seq < last => state.holes.push(Hole { from: seq + 1, to: last, at }),
+                // It says a time at which it was not written, or a number that it did not have.
+                _ => found.push((before, (seq, seq), FaultKind::Edited)),
+            }
+        }
         let is_edited = match line.kind {
             Kind::Start => line.seq != 0 || line.prev != Hash::before(line.shard),
             _ => line.seq == 0,
@@ -373,7 +399,7 @@ impl<'k> Verifier<'k> {
             found.push((at, (line.seq, line.seq), FaultKind::Edited));
         }
         if let Kind::Checkpoint(jws) = line.kind {
-            match state.judge(jws, line, self.keys) {
+            match State::judge(jws, line, self.keys) {
                 Err(fault) => found.push((at, (line.seq, line.seq), FaultKind::Checkpoint(fault))),
                 Ok(()) if state.holes.is_empty() => state.proven = Some(line.seq),
                 Ok(()) => {}
@@ -454,7 +480,7 @@ impl State {
             }
             self.choose(line.prev, &mut found);
             let verdict = match line.kind {
-                Kind::Checkpoint(jws) => Some(self.judge(jws, line, keys)),
+                Kind::Checkpoint(jws) => Some(Self::judge(jws, line, keys)),
                 _ => None,
             };
             if line.kind_is_start() {
@@ -579,7 +605,7 @@ impl State {
     }
 
     /// Whether a checkpoint is signed, over the line before it, and nothing else is in its line.
-    fn judge(&self, jws: &str, line: &Line<'_>, keys: &JwkSet) -> Result<(), SignedFault> {
+    fn judge(jws: &str, line: &Line<'_>, keys: &JwkSet) -> Result<(), SignedFault> {
         let claims = signed(jws, CHECKPOINT_TYPE, keys, MAX_LINE_BYTES)?;
         let head = head_of(&claims).ok_or(SignedFault::Malformed)?;
         let is_whole = Hash::of(&Entry::checkpoint(jws).line(line.shard, line.seq, line.prev)) == line.hash;
@@ -625,7 +651,7 @@ impl State {
             shard: shard.name(),
             first: self.first,
             last: self.seq,
-            proven: self.proven,
+            proven: self.proven.filter(|_| self.has_beginning),
             from: self.from,
             to: self.to,
             decisions: self.decisions,

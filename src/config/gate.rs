@@ -34,6 +34,7 @@ use crate::state::risk::Scoring;
     reason = "each is a question of its own, with yes or no for an answer"
 )]
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a yes or no of the configuration, by itself")]
 pub struct Gate {
     origin: String,
     public_origins: Vec<PublicOrigin>,

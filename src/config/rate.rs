@@ -41,7 +41,8 @@ pub struct RateConfig {
     /// Whose requests are counted; all others pass this limit by. Default: `any`.
     #[serde(default)]
     pub class: RateClass,
-    /// Where it is counted, and so what it can promise. Default: `durable-object` where the host has objects, else `kv`.
+    /// Where it is counted, and so what it can promise. Requests that prove nobody are counted in each isolate by itself,
+    /// whatever is written, unless by `route`. Default: `durable-object` where the host has objects, else `kv`.
     #[serde(default)]
     pub store: Option<RateStore>,
     /// Whether the object leases parts of the limit to isolates, which saves most calls. Nothing more is let through for
@@ -220,6 +221,14 @@ impl Faults {
         if limit.class != RateClass::Any && route.require.is_empty() {
             let message = "is of agents or of people, and this route proves nobody; add a proof to require";
             self.add(format!("{path}.require"), format!("the limit \"{name}\" {message}"));
+        }
+        let is_of_objects = limit.store == Some(RateStore::DurableObject);
+        let is_elsewhere = is_of_objects || limit.store == Some(RateStore::Kv);
+        let is_one = limit.per.as_slice() == [Per::Route] && (!is_of_objects || limit.is_leased());
+        if route.require.is_empty() && is_elsewhere && !is_one {
+            let kind = if limit.is_shared { "limits" } else { "rate" };
+            let message = "is counted in this isolate alone on a route that proves nobody, as anybody could cause a call or a write with each request; leave store out, write \"binding\", or add a proof to require";
+            self.add(format!("{path}.{kind}"), format!("\"{name}\" {message}"));
         }
         if limit.class == RateClass::People && config.issuers.is_empty() {
             let message =

@@ -4,6 +4,9 @@
 //! same subject ([`super::record`]). A limit in KV is weighed here and counted once nothing else can refuse the request.
 //! The platform's flood shield is asked before anything is verified, as that is what it is to save.
 //!
+//! What nobody proved is counted in this isolate, and apart, so that who has no key causes no call, no object and no row,
+//! and makes this isolate forget nothing of those who have one; of a whole route, which is one count, also elsewhere.
+//!
 //! A request that is refused, by a limit or by anything else that is recorded, has taken nothing: leases get it back at
 //! once, objects after the response.
 
@@ -39,12 +42,30 @@ pub struct Flood {
 pub(super) struct Limiting {
     limit: Limit,
     key: LimitKey,
-    store: RateStore,
+    store: Store,
     /// Whose object has it.
     subject: SubjectName,
     is_of_key: bool,
     taken: State,
     outcome: Option<Outcome>,
+}
+
+/// Where a limit counts a request that was verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Store {
+    Isolate,
+    Kv,
+    Objects,
+}
+
+impl Store {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Isolate => "isolate",
+            Self::Kv => RateStore::Kv.as_str(),
+            Self::Objects => RateStore::DurableObject.as_str(),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -102,7 +123,7 @@ impl Session {
                 let (subject, is_of_key) = self.subject_with(limit);
                 Limiting {
                     key: self.key_of(limit),
-                    store: limit.store.unwrap_or(self.gate.rate_store()),
+                    store: self.store_of(limit),
                     subject,
                     is_of_key,
                     limit: limit.clone(),
@@ -117,7 +138,7 @@ impl Session {
 
     /// The counts in KV that this isolate must ask for.
     pub(super) fn unasked_limits(&self, memory: &mut Memory) -> Vec<(LimitKey, Quota)> {
-        let kv = self.limiting.iter().filter(|limiting| limiting.store == RateStore::Kv);
+        let kv = self.limiting.iter().filter(|limiting| limiting.store == Store::Kv);
         let asked = kv.map(|limiting| (limiting.key, limiting.limit.quota));
         asked.filter(|(key, quota)| memory.must_ask(*key, *quota)).collect()
     }
@@ -127,21 +148,21 @@ impl Session {
         for limiting in &mut self.limiting {
             let (key, quota, cost) = (limiting.key, limiting.limit.quota, limiting.limit.cost);
             match limiting.store {
-                RateStore::Kv => {
+                Store::Isolate => limiting.outcome = Some(memory.weigh_unproven(key, quota, cost, now)),
+                Store::Kv => {
                     let outcome = memory.weigh(key, quota, cost, now);
                     limiting.outcome = Some(outcome);
                     if !outcome.allowed && memory.refused(key, quota, now) {
                         self.tell.push((key, quota));
                     }
                 }
-                RateStore::DurableObject => match memory.leases.spend(key, cost, now) {
+                Store::Objects => match memory.leases.spend(key, cost, now) {
                     Local::Spent(grant, outcome) => {
                         (limiting.taken, limiting.outcome) = (State::Leased(grant), Some(outcome));
                     }
                     Local::Refused(outcome) => limiting.outcome = Some(outcome),
                     Local::Ask => {}
                 },
-                RateStore::Binding => {}
             }
         }
         self.limits_refusal()
@@ -149,9 +170,13 @@ impl Session {
 
     /// Weighs again what is counted in this isolate: others may have been counted while objects were asked.
     pub(super) fn weigh_again(&mut self, memory: &mut Memory, now: UnixMillis) -> Result<(), Reason> {
-        for limiting in self.limiting.iter_mut().filter(|limiting| limiting.store == RateStore::Kv) {
-            let outcome = memory.weigh(limiting.key, limiting.limit.quota, limiting.limit.cost, now);
-            limiting.outcome = Some(outcome);
+        for limiting in &mut self.limiting {
+            let (key, quota, cost) = (limiting.key, limiting.limit.quota, limiting.limit.cost);
+            match limiting.store {
+                Store::Isolate => limiting.outcome = Some(memory.weigh_unproven(key, quota, cost, now)),
+                Store::Kv => limiting.outcome = Some(memory.weigh(key, quota, cost, now)),
+                Store::Objects => {}
+            }
         }
         self.limits_refusal()
     }
@@ -167,7 +192,7 @@ impl Session {
         let mut asks = Vec::new();
         for (place, limiting) in self.limiting.iter_mut().enumerate() {
             let is_open = limiting.outcome.is_none() && matches!(limiting.taken, State::Open);
-            if limiting.store == RateStore::DurableObject && is_open && limiting.is_of_key == of_keys {
+            if limiting.store == Store::Objects && is_open && limiting.is_of_key == of_keys {
                 let limit = &limiting.limit;
                 let (give, mut take) = memory.leases.ask(limiting.key, limit.quota, limit.cost, now);
                 take.lease = if limit.leases { take.lease } else { 0 };
@@ -234,11 +259,11 @@ impl Session {
         for Limiting { limit, key, store, subject, taken, .. } in &limiting {
             let (key, quota, cost) = (*key, limit.quota, limit.cost);
             match taken {
-                _ if is_recorded => {
-                    if *store == RateStore::Kv && memory.count(key, quota, cost, now) {
-                        self.tell.push((key, quota));
-                    }
-                }
+                _ if is_recorded => match store {
+                    Store::Isolate => memory.count_unproven(key, quota, cost, now),
+                    Store::Kv if memory.count(key, quota, cost, now) => self.tell.push((key, quota)),
+                    Store::Kv | Store::Objects => {}
+                },
                 State::Leased(lease) => memory.leases.put_back(key, *lease, cost),
                 State::Taken => {
                     let give = Give { limit: key, quota, grant, spent: 0 };
@@ -262,7 +287,7 @@ impl Session {
             return;
         }
         self.fields.extend(rate_fields(&known));
-        for store in [RateStore::DurableObject, RateStore::Kv] {
+        for store in [Store::Objects, Store::Kv, Store::Isolate] {
             let mut of_store = known.iter().filter(|(_, of, _)| *of == store).peekable();
             if of_store.peek().is_some() {
                 let is_refused = of_store.any(|(_, _, outcome)| !outcome.allowed);
@@ -289,15 +314,30 @@ impl Session {
     /// What the limits that count this request promise together: as much as the weakest of them.
     fn rate_guarantee(&self) -> RateGuarantee {
         let of = |limiting: &Limiting| match limiting.store {
-            RateStore::Kv | RateStore::Binding => RateGuarantee::Approximate,
-            RateStore::DurableObject => {
-                let leases = limiting.limit.leases && limiting.limit.quota.lease_for().is_some();
-                if leases { RateGuarantee::Bounded } else { RateGuarantee::Exact }
+            Store::Isolate | Store::Kv => RateGuarantee::Approximate,
+            Store::Objects => {
+                if limiting.limit.is_leased() {
+                    RateGuarantee::Bounded
+                } else {
+                    RateGuarantee::Exact
+                }
             }
         };
         let has_floods = !self.floods().is_empty();
         let of_floods = has_floods.then_some(RateGuarantee::Approximate);
         self.limiting.iter().map(of).chain(of_floods).max().unwrap_or(RateGuarantee::None)
+    }
+
+    /// Where a limit counts this request. Who proves nothing may be somebody else each time: only what is one count for
+    /// all of them is worth a call, and where objects are called for each request, KV.
+    fn store_of(&self, limit: &Limit) -> Store {
+        let store = limit.store.unwrap_or(self.gate.rate_store());
+        let is_proven = self.home().is_some() || self.verified.claims().is_some();
+        match store {
+            _ if !is_proven && limit.per.as_slice() != [Per::Route] => Store::Isolate,
+            RateStore::DurableObject if is_proven || limit.is_leased() => Store::Objects,
+            _ => Store::Kv,
+        }
     }
 
     /// Whether a limit counts this request once it is proven.
@@ -369,7 +409,7 @@ impl OpReply {
 }
 
 /// `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers), a policy for each limit.
-fn rate_fields(known: &[(Limit, RateStore, Outcome)]) -> [(&'static str, String); 2] {
+fn rate_fields(known: &[(Limit, Store, Outcome)]) -> [(&'static str, String); 2] {
     let mut policies = Vec::new();
     let mut states = Vec::new();
     for (Limit { name, quota, .. }, _, outcome) in known {

@@ -14,6 +14,7 @@
 mod histogram;
 pub mod openmetrics;
 pub mod point;
+mod seldom;
 
 use alloc::borrow::ToOwned;
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -27,6 +28,7 @@ use crate::decision::{Decision, Outcome};
 use crate::state::risk::UNIDENTIFIED;
 pub use histogram::Histogram;
 use histogram::{DURATION_BOUNDS, SCORE_BOUNDS};
+pub use seldom::Seldom;
 
 /// What is counted together with others.
 pub const OTHER: &str = "other";
@@ -74,7 +76,7 @@ impl Family {
         Self::Isolates,
     ];
 
-    /// The name of the family, without what OpenMetrics puts behind it for a type.
+    /// The name of the family, without what `OpenMetrics` puts behind it for a type.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! The text form of metrics (OpenMetrics 1.0), which Prometheus and most collectors read.
+//! The text form of metrics (`OpenMetrics` 1.0), which Prometheus and most collectors read.
 //!
 //! Percentiles are given as gauges beside the histogram that they are read off, for those who have nothing to compute them
 //! with; over a window of time they follow from the histogram alone (`histogram_quantile` over a `rate`).
@@ -89,7 +89,8 @@ fn labelled(family: Family, labels: &[String], last: Option<(&str, &str)>) -> St
     let mut text = String::new();
     for (name, label) in own.chain(last) {
         text.push(if text.is_empty() { '{' } else { ',' });
-        text.push_str(&format!("{name}=\"{}\"", escaped(label)));
+        // Nothing fails to be written to a text.
+        let _ = write!(text, "{name}=\"{}\"", escaped(label));
     }
     if !text.is_empty() {
         text.push('}');

@@ -46,7 +46,7 @@ pub struct Point<'a> {
 #[must_use]
 pub fn point(decision: &Decision, sample: u32, took: Duration, asn: Option<u32>) -> Option<Point<'_>> {
     let sample = if decision.reason.is_none() { sample.max(1) } else { 1 };
-    if number_of(&decision.id) % sample != 0 {
+    if !number_of(&decision.id).is_multiple_of(sample) {
         return None;
     }
     let agent = decision.agent.as_ref().map_or(UNIDENTIFIED, |agent| agent.id.as_str());

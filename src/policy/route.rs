@@ -157,6 +157,11 @@ pub struct Limit {
 }
 
 impl Limit {
+    /// Whether an object leases it to isolates: it may, and it is of a size that makes sense.
+    pub(crate) fn is_leased(&self) -> bool {
+        self.leases && self.quota.lease_for().is_some()
+    }
+
     /// The name of the platform's binding that counts it, where one does.
     pub(crate) fn flood_binding(&self) -> String {
         format!("FLOOD_{}_{}", self.quota.limit, self.quota.window.as_secs())

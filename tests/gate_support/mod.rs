@@ -250,6 +250,8 @@ pub(crate) struct World {
     pub(crate) floods: RefCell<Vec<Flood>>,
     /// How often they were asked.
     pub(crate) state_calls: RefCell<usize>,
+    /// How often KV was asked for a count.
+    pub(crate) kv_reads: RefCell<usize>,
     /// How many checks the core asked the host for.
     pub(crate) host_checks: RefCell<usize>,
     /// What the store has of the registry of agents.
@@ -291,6 +293,7 @@ impl World {
             flood: RefCell::new(Some(true)),
             floods: RefCell::default(),
             state_calls: RefCell::default(),
+            kv_reads: RefCell::default(),
             host_checks: RefCell::default(),
             agents: None,
             statuses: BTreeMap::new(),
@@ -445,6 +448,7 @@ impl World {
                     Answer::State(&replies)
                 }
                 Step::Limits(asked) => {
+                    *self.kv_reads.borrow_mut() += asked.len();
                     for limit in asked {
                         memory.ask(limit, None, self.now);
                     }

@@ -70,10 +70,14 @@ pub(crate) async fn answer(request: Request, env: &Env, context: Context) -> Res
     if !after.is_empty() {
         subject::tell(env, after, &context);
     }
-    metrics::record(&isolate, env, &request, &decision, began, &context);
+    let weight = isolate.seldom.borrow_mut().weight(&decision, now());
+    metrics::record(&isolate, env, &request, &decision, began, weight, &context);
     let is_logged = audit::record(&isolate, env, &decision, &context);
-    if decision.reason.is_some() && !is_logged {
+    if let (Some(_), false, Some(weight)) = (decision.reason, is_logged, weight) {
         console_log!("{}", decision.to_json());
+        if weight > 1 {
+            console_log!("{{\"left_out\":{}}}", weight - 1);
+        }
     }
     if decision.is_allowed() && admin::is_asked_by(&isolate, &decision) {
         admin::answer(&isolate, &request, body, &decision, env, &context).await

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use countersign::audit::Log;
 use countersign::config::{Config, ConfigError, Events, Gate};
 use countersign::memory::Memory;
-use countersign::metrics::Target;
+use countersign::metrics::{Seldom, Target};
 use countersign::time::UnixMillis;
 use js_sys::{JSON, Reflect};
 use wasm_bindgen::JsValue;
@@ -43,6 +43,7 @@ pub(crate) struct Isolate {
     pub(crate) signer: Signer,
     pub(crate) audit: Option<RefCell<Log>>,
     pub(crate) counting: Counting,
+    pub(crate) seldom: RefCell<Seldom>,
     pub(crate) tokens: Tokens,
 }
 
@@ -110,6 +111,7 @@ fn make(env: &Env) -> Result<Isolate, Vec<ConfigError>> {
     Ok(Isolate {
         audit: audit::log(&gate),
         counting: Counting::new(&gate, env, tokens.open_metrics()),
+        seldom: RefCell::default(),
         tokens,
         gate: Arc::new(gate),
         memory: RefCell::new(Memory::new(seed)),

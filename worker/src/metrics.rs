@@ -11,7 +11,7 @@ use countersign::config::Gate;
 use countersign::decision::Decision;
 use countersign::encoding::base64url;
 use countersign::engine::Step;
-use countersign::metrics::point::point;
+use countersign::metrics::point::{Point, point};
 use countersign::metrics::{Metrics, Target};
 use countersign::time::UnixMillis;
 use js_sys::Array;
@@ -130,6 +130,7 @@ pub(crate) fn record(
     request: &Request,
     decision: &Decision,
     began: UnixMillis,
+    weight: Option<u32>,
     context: &Context,
 ) {
     let counting = &isolate.counting;
@@ -138,8 +139,13 @@ pub(crate) fn record(
     }
     // One more crossing into JavaScript, which only refusals pay for.
     let asn = decision.reason.and_then(|_| facts::asn(request));
-    if counting.has_analytics {
-        analyse(env, decision, counting.gate.sample, now().since(began), asn);
+    if counting.has_analytics
+        && let Some(mut point) = point(decision, counting.gate.sample, now().since(began), asn)
+        && let Some(weight) = weight
+    {
+        let [decisions, ..] = &mut point.doubles;
+        *decisions *= f64::from(weight);
+        analyse(env, &point);
     }
     counting.step("decision", began);
     counting.count(|metrics| {
@@ -164,8 +170,7 @@ pub(crate) fn record(
 }
 
 /// Writes a point; nothing is waited for, and what the dataset does not take is nobody's harm.
-fn analyse(env: &Env, decision: &Decision, sample: u32, took: Duration, asn: Option<u32>) {
-    let Some(point) = point(decision, sample, took, asn) else { return };
+fn analyse(env: &Env, point: &Point<'_>) {
     let Some(dataset) = binding(env, ANALYTICS) else { return };
     let blobs: Array = point.blobs.iter().map(|blob| JsValue::from_str(blob)).collect();
     let doubles: Array = point.doubles.iter().map(|double| JsValue::from_f64(*double)).collect();

@@ -13,7 +13,9 @@ use super::message::{
     Show, Spent, Verdict,
 };
 use super::reservation::{Ended, Reservation};
-use super::{Account, Corrupt, ENDED_KEPT, Fingerprint, KEYED_KEPT, MAX_OPEN, NEVER, Refusal, Terms};
+use super::{
+    Account, Corrupt, ENDED_KEPT, Fingerprint, KEYED_KEPT, MAX_ENDED, MAX_OPEN, NEVER, Refusal, Terms,
+};
 use crate::policy::MAX_MINOR_UNITS;
 use crate::state::subject::{Draft, Kind, Rows};
 use crate::time::UnixMillis;
@@ -65,9 +67,14 @@ impl Reserve {
                 return Ok(Reserved::Refused(Refusal::Conflict));
             }
             if there.attempt == self.attempt {
-                return Ok(Reserved::Accepted { remaining });
+                let is_late = there.has_left;
+                return Ok(if is_late {
+                    Reserved::Refused(Refusal::Late)
+                } else {
+                    Reserved::Accepted { remaining }
+                });
             }
-            names.put_reservation(draft, &Reservation { is_joined: true, ..there });
+            names.put_reservation(draft, &there.join(self.attempt));
             return Ok(Reserved::Joined { remaining });
         }
         match names.ended(draft)? {
@@ -80,6 +87,11 @@ impl Reserve {
             Some(Ended { spent: Some(_), .. }) => return Ok(Reserved::Joined { remaining }),
             // What the origin did not do may be asked for anew.
             Some(Ended { spent: None, .. }) | None => {}
+        }
+        // Each reservation leaves a row behind, and none that is still asked for is forgotten.
+        let room = MAX_ENDED.saturating_sub(usize::try_from(account.open()).unwrap_or(MAX_ENDED));
+        if !draft.has_room(Kind::BudgetEnded, room).map_err(Fault::Rows)? {
+            return Ok(Reserved::Refused(Refusal::TooMany));
         }
         let account = match account.reserve(self.amount, &terms) {
             Ok(account) => account,
@@ -96,7 +108,9 @@ impl Reserve {
                 made: now,
                 expires: now.plus(Duration::from_millis(self.lifetime)),
                 is_unknown: false,
-                is_joined: false,
+                joined: Reservation::ALONE,
+                is_crowded: false,
+                has_left: false,
                 is_keyed: self.keyed,
             },
         );
@@ -114,7 +128,7 @@ impl Settle {
         let Some(there) = names.reservation(draft)? else {
             return self.settle_ended(&names, draft);
         };
-        let is_ours = there.attempt == self.attempt;
+        let left = there.leave(self.attempt);
         match self.verdict {
             Verdict::Commit(spent) => {
                 let spent = spent.unwrap_or(there.amount).min(there.amount);
@@ -122,16 +136,22 @@ impl Settle {
                 Ok(Settled::Committed(spent))
             }
             // Another attempt may have reached the origin, or this attempt said before that nobody knows.
-            Verdict::Release if is_ours && !there.is_joined && !there.is_unknown => {
+            Verdict::Release if left.is_some_and(|left| left.is_left_by_all()) => {
                 names.end(draft, &there, None)?;
                 Ok(Settled::Released)
             }
-            Verdict::Hold | Verdict::Release if is_ours || there.is_joined => {
+            Verdict::Release => {
+                if let Some(left) = left {
+                    names.put_reservation(draft, &left);
+                }
+                Ok(Settled::Held)
+            }
+            Verdict::Hold if left.is_some() || there.is_crowded => {
                 names.put_reservation(draft, &Reservation { is_unknown: true, ..there });
                 Ok(Settled::Held)
             }
             // The attempt that has it reserved now says what becomes of it.
-            Verdict::Hold | Verdict::Release => Ok(Settled::Held),
+            Verdict::Hold => Ok(Settled::Held),
         }
     }
 
@@ -145,8 +165,12 @@ impl Settle {
             (Some(Ended { spent: Some(spent), .. }), _) => Ok(Settled::Committed(spent)),
             (Some(Ended { spent: None, attempt, .. }), _) if attempt == self.attempt => Ok(Settled::Released),
             (_, Verdict::Release) => {
-                let ended = Ended { attempt: self.attempt, fingerprint: Fingerprint([0; 16]), spent: None };
-                names.put_ended(draft, &ended, ENDED_KEPT);
+                // Without room, what comes late is reserved and stays held, as where the release is lost.
+                if draft.has_room(Kind::BudgetEnded, MAX_ENDED).map_err(Fault::Rows)? {
+                    let ended =
+                        Ended { attempt: self.attempt, fingerprint: Fingerprint([0; 16]), spent: None };
+                    names.put_ended(draft, &ended, ENDED_KEPT);
+                }
                 Ok(Settled::Released)
             }
             (_, Verdict::Commit(_) | Verdict::Hold) => Ok(Settled::Unknown),

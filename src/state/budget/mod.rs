@@ -48,6 +48,9 @@ pub use settlement::{OriginAnswer, Reservations};
 /// Most reservations of one account that are not settled: 10,000, some 1 MiB of rows. Beyond it requests are refused, as
 /// nothing that is held may be forgotten.
 pub const MAX_OPEN: u32 = 10_000;
+/// Most ends of reservations that one subject's object remembers: 250,000, some 40 MB, of which those with a client's
+/// identifier stay for a day. Beyond it requests are refused, as one that was paid for may not be forgotten.
+pub const MAX_ENDED: usize = 250_000;
 /// How long it is remembered how a reservation ended whose request has an identifier of the client's own: 24 h. After
 /// that the identifier buys anew, and is charged anew.
 pub const KEYED_KEPT: Duration = Duration::from_hours(24);

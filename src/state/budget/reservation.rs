@@ -7,16 +7,23 @@ use crate::time::UnixMillis;
 /// The version of both encodings.
 const VERSION: u8 = 1;
 /// Bytes of an encoded reservation, and of an encoded end.
-const BYTES: usize = 72;
+const BYTES: usize = 62 + 16 * MAX_JOINED;
 const ENDED_BYTES: usize = 42;
 
 /// The bits of a reservation's state.
 const UNKNOWN: u8 = 1;
-const JOINED: u8 = 2;
+const CROWDED: u8 = 2;
 const KEYED: u8 = 4;
+const LEFT: u8 = 8;
+
+/// How many attempts beside the first are told apart. With more of them only success or an administrator ends a reservation.
+const MAX_JOINED: usize = 4;
+/// No attempt: a decision's identifier begins with its time.
+const NOBODY: AttemptId = AttemptId([0; 16]);
 
 /// What is set aside for one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a bit of the row, by itself")]
 pub(super) struct Reservation {
     /// The decision that reserved it.
     pub(super) attempt: AttemptId,
@@ -29,8 +36,12 @@ pub(super) struct Reservation {
     pub(super) expires: UnixMillis,
     /// The origin may have done what it was asked for, and nobody knows.
     pub(super) is_unknown: bool,
-    /// Another attempt at the same request relies on it too, so that the end of one is not the end of all.
-    pub(super) is_joined: bool,
+    /// The other attempts at the same request that rely on it too: the end of one is not the end of all.
+    pub(super) joined: [AttemptId; MAX_JOINED],
+    /// There were more of them than are told apart.
+    pub(super) is_crowded: bool,
+    /// The attempt that reserved it ended without having reached anything.
+    pub(super) has_left: bool,
     /// The identifier of the request is the client's own.
     pub(super) is_keyed: bool,
 }
@@ -38,10 +49,12 @@ pub(super) struct Reservation {
 impl Reservation {
     pub(super) fn encode(&self) -> [u8; BYTES] {
         let flag = |is_set: bool, bit: u8| if is_set { bit } else { 0 };
-        let state =
-            flag(self.is_unknown, UNKNOWN) | flag(self.is_joined, JOINED) | flag(self.is_keyed, KEYED);
+        let state = flag(self.is_unknown, UNKNOWN)
+            | flag(self.is_crowded, CROWDED)
+            | flag(self.is_keyed, KEYED)
+            | flag(self.has_left, LEFT);
         let mut bytes = [0; BYTES];
-        let parts: [&[u8]; 8] = [
+        let parts: [&[u8]; 7] = [
             &[VERSION, state],
             &self.attempt.0,
             &self.fingerprint.0,
@@ -49,20 +62,19 @@ impl Reservation {
             &self.number.to_be_bytes(),
             &self.made.0.to_be_bytes(),
             &self.expires.0.to_be_bytes(),
-            // Room for what a later version adds.
-            &[0; 10],
         ];
-        bytes.iter_mut().zip(parts.into_iter().flatten()).for_each(|(to, from)| *to = *from);
+        let joined = self.joined.iter().flat_map(|attempt| &attempt.0);
+        bytes.iter_mut().zip(parts.into_iter().flatten().chain(joined)).for_each(|(to, from)| *to = *from);
         bytes
     }
 
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, Corrupt> {
         let mut reader = Reader::new(bytes);
         let [VERSION, state] = reader.take()? else { return Err(Corrupt) };
-        if state & !(UNKNOWN | JOINED | KEYED) != 0 {
+        if state & !(UNKNOWN | CROWDED | KEYED | LEFT) != 0 {
             return Err(Corrupt);
         }
-        let reservation = Self {
+        let mut reservation = Self {
             attempt: AttemptId(reader.take()?),
             fingerprint: Fingerprint(reader.take()?),
             amount: reader.u64()?,
@@ -70,11 +82,46 @@ impl Reservation {
             made: UnixMillis(reader.u64()?),
             expires: UnixMillis(reader.u64()?),
             is_unknown: state & UNKNOWN != 0,
-            is_joined: state & JOINED != 0,
+            joined: [NOBODY; MAX_JOINED],
+            is_crowded: state & CROWDED != 0,
+            has_left: state & LEFT != 0,
             is_keyed: state & KEYED != 0,
         };
-        reader.take::<10>()?;
+        for attempt in &mut reservation.joined {
+            *attempt = AttemptId(reader.take()?);
+        }
         reader.end().map(|()| reservation)
+    }
+}
+
+impl Reservation {
+    /// Nobody but the attempt that reserves.
+    pub(super) const ALONE: [AttemptId; MAX_JOINED] = [NOBODY; MAX_JOINED];
+
+    /// With one attempt more.
+    pub(super) fn join(mut self, attempt: AttemptId) -> Self {
+        if !self.joined.contains(&attempt) {
+            match self.joined.iter_mut().find(|free| **free == NOBODY) {
+                Some(free) => *free = attempt,
+                None => self.is_crowded = true,
+            }
+        }
+        self
+    }
+
+    /// Without an attempt that is certain to have done nothing; `None` where it is none of these.
+    pub(super) fn leave(mut self, attempt: AttemptId) -> Option<Self> {
+        if self.attempt == attempt {
+            self.has_left = true;
+        } else {
+            *self.joined.iter_mut().find(|joined| **joined == attempt)? = NOBODY;
+        }
+        Some(self)
+    }
+
+    /// Whether no attempt may still do something, or have done it.
+    pub(super) fn is_left_by_all(&self) -> bool {
+        self.has_left && self.joined == Self::ALONE && !self.is_crowded && !self.is_unknown
     }
 }
 
@@ -126,7 +173,9 @@ mod tests {
         made: UnixMillis(5),
         expires: UnixMillis(6),
         is_unknown: false,
-        is_joined: false,
+        joined: [NOBODY; MAX_JOINED],
+        is_crowded: false,
+        has_left: false,
         is_keyed: false,
     };
 
@@ -135,7 +184,7 @@ mod tests {
         let bytes = RESERVATION.encode();
         assert_eq!(Reservation::decode(&bytes[..bytes.len() - 1]), Err(Corrupt));
         assert_eq!(Reservation::decode(&[bytes.as_slice(), &[0]].concat()), Err(Corrupt));
-        for (at, byte) in [(0, 2), (1, 8)] {
+        for (at, byte) in [(0, 2), (1, 16)] {
             let mut other = bytes;
             other[at] = byte;
             assert_eq!(Reservation::decode(&other), Err(Corrupt));
@@ -152,10 +201,11 @@ mod tests {
 
     #[test]
     fn what_was_stored_is_read() {
-        for flags in 0..8_u8 {
+        for flags in 0..16_u8 {
             let reservation = Reservation {
                 is_unknown: flags & 1 != 0,
-                is_joined: flags & 2 != 0,
+                is_crowded: flags & 2 != 0,
+                has_left: flags & 8 != 0,
                 is_keyed: flags & 4 != 0,
                 ..RESERVATION
             };

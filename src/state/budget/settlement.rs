@@ -8,8 +8,8 @@
 //! | was never sent the request | is released |
 //! | says itself, in [`FIELD`] | is committed, as much as it says and was reserved, released or held |
 //!
-//! What cannot be read in the field means that nobody knows. An attempt that joined the reservation of another commits
-//! it, and leaves all else to that one.
+//! What cannot be read in the field means that nobody knows. Where several attempts share a
+//! reservation, each says how it ended: the last one of which it is certain that it did nothing releases it.
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -120,9 +120,8 @@ impl Reservations {
 
     /// The innermost account is told first, one call for each object.
     fn calls(&self, verdict: Verdict) -> Vec<SubjectCall> {
-        let is_told = |line: &&Line| !line.joined || matches!(verdict, Verdict::Commit(_));
         let mut calls: Vec<SubjectCall> = Vec::new();
-        for line in self.lines.iter().filter(is_told) {
+        for line in &self.lines {
             let Some(subject) = SubjectName::parse(&line.subject) else { continue };
             let settle = Op::Settle(Settle {
                 account: line.account.clone(),
@@ -213,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn an_attempt_that_joined_only_commits() {
+    fn an_attempt_that_joined_says_how_it_ended_too() {
         let subject = |text: &str| SubjectName::new(SubjectKind::Budget, &[text]);
         let line = |who: &str, account: &str, joined| Line::new(&subject(who), account.into(), joined);
         let reservations = Reservations {
@@ -227,8 +226,8 @@ mod tests {
             ]),
         };
         let told = |calls: Vec<SubjectCall>| calls.iter().map(|call| call.call.ops.len()).collect::<Vec<_>>();
-        assert_eq!(told(reservations.release()), [1, 1]);
-        assert_eq!(told(reservations.settle(&OriginAnswer::Lost)), [1, 1]);
+        assert_eq!(told(reservations.release()), [2, 1]);
+        assert_eq!(told(reservations.settle(&OriginAnswer::Lost)), [2, 1]);
         let committed = reservations.settle(&OriginAnswer::Response { status: 200, field: None });
         assert_eq!(told(committed), [2, 1]);
         assert_eq!(Reservations::from_json(&reservations.to_json()), Some(reservations));

@@ -54,6 +54,17 @@ impl MemoryRows {
         }
     }
 
+    /// How many there would be with these changes. Over what is there nothing grows.
+    fn len_after(&self, changes: &[Change]) -> usize {
+        let is_there: BTreeMap<_, _> =
+            changes.iter().map(|change| ((change.kind, change.name.clone()), change.row.is_some())).collect();
+        let count = |wanted: bool| {
+            let changed = is_there.iter().filter(|(_, is_put)| **is_put == wanted);
+            changed.filter(|(key, _)| self.rows.contains_key(*key) != wanted).count()
+        };
+        (self.rows.len() + count(true)).saturating_sub(count(false))
+    }
+
     fn is_gone(&mut self, kind: Kind) {
         if let Some(count) = self.counts.get_mut(&kind) {
             *count = count.saturating_sub(1);
@@ -79,10 +90,9 @@ impl Rows for MemoryRows {
     }
 
     fn commit(&mut self, changes: &[Change]) -> Result<(), NoRoom> {
-        let put = changes.iter().filter(|change| change.row.is_some()).count();
-        if self.rows.len() + put > self.capacity {
+        if self.len_after(changes) > self.capacity.max(self.rows.len()) {
             self.purge(self.latest, usize::MAX)?;
-            if self.rows.len() + put > self.capacity {
+            if self.len_after(changes) > self.capacity.max(self.rows.len()) {
                 return Err(NoRoom);
             }
         }
@@ -126,6 +136,13 @@ const SWEPT_EVERY: Duration = Duration::from_secs(10);
 /// How often where there is no room any more.
 const SWEPT_FULL_EVERY: Duration = Duration::from_secs(1);
 
+/// One subject has at most this part of all rows, an eighth, and more than a few only while a tenth of all is free: what
+/// one does leaves room for the others.
+const SHARE: usize = 8;
+const RESERVED: usize = 10;
+/// How many rows a subject may have in what is reserved: 64.
+const FEW: usize = 64;
+
 /// The objects of one process. What they promise holds for this process alone.
 #[derive(Clone, Debug)]
 pub struct MemorySubjects {
@@ -165,7 +182,10 @@ impl MemorySubjects {
         }
         let mut rows = self.subjects.remove(&subject).unwrap_or_else(|| MemoryRows::new(0));
         let before = rows.len();
-        rows.capacity = before + self.capacity.saturating_sub(self.count);
+        let free = self.capacity.saturating_sub(self.count);
+        let unreserved = free.saturating_sub(self.capacity / RESERVED);
+        let shared = (before + unreserved).min((self.capacity / SHARE).max(1));
+        rows.capacity = shared.max((before + free).min(FEW));
         let reply = apply(&mut rows, call, self.latest).ok();
         self.count = (self.count + rows.len()).saturating_sub(before);
         if !rows.is_empty() {
@@ -183,5 +203,60 @@ impl MemorySubjects {
             !rows.is_empty()
         });
         self.count = self.subjects.values().map(MemoryRows::len).sum();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::replay;
+    use crate::state::subject::{Op, OpReply, RequestId, SubjectKind};
+    use std::string::ToString;
+
+    const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
+
+    /// The proof with this number, made with this key.
+    fn prove(subjects: &mut MemorySubjects, key: &str, number: usize) -> Option<replay::Answer> {
+        let number = number.to_string();
+        let ask = replay::Ask {
+            key: replay::ReplayKey::new(&[key, &number]),
+            until: NOW.plus(Duration::from_mins(1)),
+        };
+        let call = Call::new(RequestId::new(&number), Vec::from([Op::Replay(ask)]));
+        let reply = subjects.answer(SubjectName::new(SubjectKind::Key, &[key]), &call, NOW)?;
+        match reply.answers.first() {
+            Some(OpReply::Replay(answer)) => Some(*answer),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn the_proofs_of_some_keys_shut_out_no_others() {
+        let mut subjects = MemorySubjects::new(8_000);
+        let passed = |subjects: &mut MemorySubjects, key: &str| {
+            (0..2_000).filter(|n| prove(subjects, key, *n).is_some()).count()
+        };
+        assert_eq!(passed(&mut subjects, "greedy"), 1_000, "an eighth");
+        for key in ["1", "2", "3", "4", "5", "6", "7", "8", "9"] {
+            passed(&mut subjects, key);
+        }
+        assert!(subjects.len() < 8_000);
+        assert_eq!(prove(&mut subjects, "modest", 1), Some(replay::Answer::New));
+        assert_eq!(prove(&mut subjects, "modest", 1), Some(replay::Answer::Seen));
+    }
+
+    #[test]
+    fn what_is_there_is_changed_also_without_room() {
+        let change = |name: u8, is_put: bool| Change {
+            kind: Kind::BudgetAccount,
+            name: Vec::from([name]),
+            row: is_put.then(|| Row { value: Vec::new(), until: NOW }),
+        };
+        let mut rows = MemoryRows::new(2);
+        rows.commit(&[change(1, true), change(2, true)]).unwrap();
+        rows.commit(&[change(1, true), change(2, true)]).unwrap();
+        assert_eq!(rows.commit(&[change(1, true), change(3, true)]), Err(NoRoom));
+        rows.commit(&[change(2, false), change(3, true), change(1, true)]).unwrap();
+        assert_eq!(rows.len(), 2);
     }
 }
