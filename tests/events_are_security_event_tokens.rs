@@ -1,10 +1,11 @@
 //! What the origin hears: the claims of each kind of event, against RFC 8417 and `OpenID` CAEP 1.0, and its identifier.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
-#[allow(dead_code, reason = "each test file takes what it needs")]
 mod gate_support;
 
 use std::collections::BTreeSet;
 
+use countersign::config::EventFormat;
 use countersign::event::delivery::{Answered, Entry};
 use countersign::event::{
     BreakerEvent, BudgetEvent, CREDENTIAL_CHANGE, Event, OWN_EVENTS, RISK_LEVEL_CHANGE, RefusalCount,
@@ -271,7 +272,7 @@ fn no_event_is_lost_or_renamed_between_tries() {
                     1 => (500, "<html>"),
                     _ => (400, "garbage"),
                 };
-                match Answered::read(Default::default(), status, body.as_bytes()) {
+                match Answered::read(EventFormat::default(), status, body.as_bytes()) {
                     Answered::Accepted => assert!(accepted.insert(id(event))),
                     Answered::Refused(said) => {
                         let letter = entry.dead(vec![event.clone()], said);

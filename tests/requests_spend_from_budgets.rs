@@ -464,7 +464,9 @@ fn a_proof_that_ends_while_budgets_are_asked_leaves_nothing_reserved() {
         let answer = match step {
             Step::Done(conclusion) => break *conclusion,
             Step::Keys(sources) => {
-                sources.iter().for_each(|source| shop.world.bring(&mut memory, source));
+                for source in &sources {
+                    shop.world.bring(&mut memory, source);
+                }
                 Answer::Ready
             }
             Step::Agents => {

@@ -131,7 +131,7 @@ mod tests {
     fn a_histogram_counts_what_is_below_each_bound() {
         let mut metrics = Metrics::new(0);
         metrics.step("keys", Duration::from_micros(300));
-        metrics.step("keys", Duration::from_micros(1_500_000));
+        metrics.step("keys", Duration::from_millis(1_500));
         let text = metrics.openmetrics();
         let name = "countersign_step_duration_seconds";
         for line in [

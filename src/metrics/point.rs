@@ -109,7 +109,9 @@ mod tests {
         assert_eq!(point.index, "unidentified");
         let code = "request.path_ambiguous";
         assert_eq!(point.blobs, ["deny", code, "none", "unidentified", "", "low", "request"]);
-        assert_eq!(point.doubles, [1.0, 400.0, 0.0, 1.5, 64_496.0]);
+        let bits =
+            |doubles: &[f64]| doubles.iter().map(|double| double.to_bits()).collect::<std::vec::Vec<_>>();
+        assert_eq!(bits(&point.doubles), bits(&[1.0, 400.0, 0.0, 1.5, 64_496.0]));
     }
 
     #[test]

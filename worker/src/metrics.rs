@@ -29,7 +29,7 @@ pub(crate) const ANALYTICS: &str = "ANALYTICS";
 /// How often an isolate tells what it counted, and how long at the most that takes to show where nothing else happens.
 const EVERY: Duration = Duration::from_secs(10);
 /// After how long somebody who was to tell is taken for dead.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What an isolate counts.
 pub(crate) struct Counting {
@@ -184,18 +184,17 @@ pub(crate) async fn tell(isolate: &Isolate, env: &Env) {
     let counting = &isolate.counting;
     loop {
         let unconfirmed = counting.unconfirmed.borrow().clone();
-        let (number, series) = match unconfirmed {
-            Some(unconfirmed) => unconfirmed,
-            None => {
-                let taken = counting.metrics.borrow_mut().take();
-                if taken.is_empty() {
-                    return;
-                }
-                let number = counting.number.replace(counting.number.get() + 1);
-                let message = (number, taken.to_json());
-                counting.unconfirmed.replace(Some(message.clone()));
-                message
+        let (number, series) = if let Some(unconfirmed) = unconfirmed {
+            unconfirmed
+        } else {
+            let taken = counting.metrics.borrow_mut().take();
+            if taken.is_empty() {
+                return;
             }
+            let number = counting.number.replace(counting.number.get() + 1);
+            let message = (number, taken.to_json());
+            counting.unconfirmed.replace(Some(message.clone()));
+            message
         };
         if journal::add(env, &counting.name, number, &series).await.is_err() {
             console_error!("countersign cannot add up its metrics; what was counted is kept");

@@ -91,12 +91,11 @@ pub(crate) async fn serve(isolate: &Rc<Isolate>, request: &Request, env: &Env) -
         ("application/jose", pages(isolate, env, after(target.query())).await)
     };
     let fields = [("Content-Type", kind.to_owned()), ("Cache-Control", "no-store".to_owned())];
-    Some(match text {
-        Ok(text) => respond(200, &text, &fields),
-        Err(_) => {
-            console_error!("countersign cannot reach its journal");
-            respond(503, "", &[("Cache-Control", "no-store".to_owned())])
-        }
+    Some(if let Ok(text) = text {
+        respond(200, &text, &fields)
+    } else {
+        console_error!("countersign cannot reach its journal");
+        respond(503, "", &[("Cache-Control", "no-store".to_owned())])
     })
 }
 

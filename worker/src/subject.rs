@@ -43,7 +43,7 @@ const PURGE_PAUSE: Duration = Duration::from_secs(10);
 /// The pause where one purge could not remove all that has ended.
 const PURGE_ON: Duration = Duration::from_millis(100);
 /// How long an object with nothing left keeps the time.
-const KEEPS_TIME: Duration = Duration::from_secs(25 * 3600);
+const KEEPS_TIME: Duration = Duration::from_hours(25);
 
 /// Whether the namespace is bound.
 pub(crate) fn is_bound(env: &Env) -> bool {

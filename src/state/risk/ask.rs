@@ -125,14 +125,14 @@ mod tests {
 
     const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
 
-    fn mark(name: &str) -> Option<(ReplayKey, UnixMillis)> {
-        Some((ReplayKey::new(&[name]), NOW.plus(Duration::from_mins(1))))
+    fn mark(name: &str) -> (ReplayKey, UnixMillis) {
+        (ReplayKey::new(&[name]), NOW.plus(Duration::from_mins(1)))
     }
 
     const BEARER: Refused = Refused { signal: Signal::RefusedScopes, mark: None, used: None };
 
     fn refused(marks: &[&str]) -> Ask {
-        let refused = marks.iter().map(|name| Refused { mark: mark(name), ..BEARER });
+        let refused = marks.iter().map(|name| Refused { mark: Some(mark(name)), ..BEARER });
         Ask { observed: None, refused: refused.collect(), scoring: None }
     }
 
@@ -167,7 +167,7 @@ mod tests {
         let mut rows = MemoryRows::new(1_000);
         let until = NOW.plus(Duration::from_mins(1));
         let of = |proof: &str, name: &str| {
-            let one = Refused { mark: mark(name), used: Some(ReplayKey::new(&[proof])), ..BEARER };
+            let one = Refused { mark: Some(mark(name)), used: Some(ReplayKey::new(&[proof])), ..BEARER };
             Ask { refused: vec![one], ..refused(&[]) }
         };
         let used = replay::Ask { key: ReplayKey::new(&["used"]), until };
@@ -242,7 +242,7 @@ mod tests {
         assert_eq!(score(&mut rows, "2", refused(&["d"])), 22);
         assert!(ask(&mut rows, "3", refused(&["late"]), until).score < 22, "refused for its age");
         let fresh = |name: &str| Refused {
-            mark: mark(name).map(|(mark, until)| (mark, until.plus(Duration::from_mins(1)))),
+            mark: Some((mark(name).0, mark(name).1.plus(Duration::from_mins(1)))),
             ..BEARER
         };
         let both = Ask { refused: vec![fresh("e"), fresh("f")], ..refused(&[]) };
