@@ -528,8 +528,12 @@ mod one_account {
         }
         // One of more than are told apart may be under way.
         let mut world = World::new(0);
-        (1..=7).for_each(|number| drop(reserve(&mut world, &ask(number, 10, Some(1)))));
-        (1..=6).for_each(|number| drop(settle(&mut world, &ask(number, 10, Some(1)), Verdict::Release)));
+        for number in 1..=7 {
+            reserve(&mut world, &ask(number, 10, Some(1)));
+        }
+        for number in 1..=6 {
+            settle(&mut world, &ask(number, 10, Some(1)), Verdict::Release);
+        }
         assert_eq!(counts(&mut world), (0, 10, 0));
     }
 

@@ -36,7 +36,7 @@ fn a_fully_proven_request_goes_through_and_says_who_it_was() {
     assert_eq!(decision.guarantees.rate, RateGuarantee::Approximate);
     let checks: Vec<_> = decision.evidence.iter().map(|e| (e.check, e.code)).collect();
     let expected =
-        ["signature", "token", "dpop", "content-digest", "scope", "rate", "replay"].map(|c| (c, "ok"));
+        ["signature", "token", "dpop", "content-digest", "scope", "replay", "rate"].map(|c| (c, "ok"));
     assert_eq!(checks, expected);
     assert_eq!(header(&decision, "RateLimit-Policy"), Some("\"agent-60s\";q=3;w=60"));
     assert_eq!(header(&decision, "RateLimit"), Some("\"agent-60s\";r=2;t=20"));
@@ -452,6 +452,10 @@ fn nobody_makes_the_gate_fetch_without_end() {
     assert_eq!(world.fetches.borrow().len(), 10);
 }
 
+/// What makes a refused scope certainly the agent's own: where it asked, and with which token.
+const PROBED: [&str; 5] =
+    ["\"@authority\"", "\"@method\"", "\"@path\"", "\"authorization\"", "\"signature-agent\";key=\"sig1\""];
+
 #[test]
 fn refusals_raise_the_risk_of_the_proven_agent_and_of_nobody_else() {
     let world = World::new();
@@ -465,11 +469,7 @@ fn refusals_raise_the_risk_of_the_proven_agent_and_of_nobody_else() {
                 &world.holder,
                 |_, _| {},
             )
-            .signed_with(
-                &world.agent,
-                &["\"@authority\"", "\"@method\"", "\"@path\"", "\"signature-agent\";key=\"sig1\""],
-                |params| params.nonce = Some(nonce.to_string()),
-            )
+            .signed_with(&world.agent, &PROBED, |params| params.nonce = Some(nonce.to_string()))
     };
     let mut events = Vec::new();
     for nonce in 0..8 {

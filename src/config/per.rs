@@ -132,7 +132,7 @@ impl schemars::JsonSchema for PerList {
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({
             "type": ["string", "array"],
-            "items": { "enum": ["agent", "key", "principal", "organisation", "address", "route"] },
+            "items": { "type": "string", "enum": ["agent", "key", "principal", "organisation", "address", "route"] },
         })
     }
 }
