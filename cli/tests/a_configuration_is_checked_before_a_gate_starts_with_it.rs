@@ -35,21 +35,21 @@ fn toml_and_json_are_told_apart() {
 
 #[test]
 fn every_fault_is_told_with_its_path() {
-    let faulty = GOOD.replace("require = []", "require = [\"token\", \"signature\"]\nreplay = \"exact\"");
+    let faulty = GOOD.replace("require = []", "require = [\"token\", \"signature\"]\ndpop_nonce = \"required\"");
     let checked = run_with(CHECK_STDIN, &faulty);
     assert_eq!(checked.code, Some(1));
     let lines: Vec<_> = checked.stdout.lines().collect();
     assert_eq!(lines.len(), 4, "{lines:?}");
     assert!(lines[0].starts_with("-: routes[0].require: \"signature\" cannot be given"));
     assert!(lines[1].starts_with("-: routes[0].require: \"token\" cannot be given"));
-    assert!(lines[2].starts_with("-: routes[0].replay: "));
+    assert!(lines[2].starts_with("-: routes[0].dpop_nonce: "));
     assert_eq!(lines[3], "3 faults; a gate would not start");
 
     let checked = run_with(&["config", "check", "-", "--json"], &faulty);
     let report: Value = serde_json::from_str(&checked.stdout).unwrap();
     assert_eq!((checked.code, &report["good"], &report["file"]), (Some(1), &json!(false), &json!("-")));
     let paths: Vec<_> = report["faults"].as_array().unwrap().iter().map(|fault| &fault["path"]).collect();
-    assert_eq!(paths, ["routes[0].require", "routes[0].require", "routes[0].replay"]);
+    assert_eq!(paths, ["routes[0].require", "routes[0].require", "routes[0].dpop_nonce"]);
 }
 
 #[test]
