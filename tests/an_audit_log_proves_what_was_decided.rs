@@ -106,7 +106,9 @@ fn written(shard: u8, decisions: u64, signer: &Signer) -> (Vec<String>, Vec<Head
 
 fn verify_with(lines: &[impl AsRef<[u8]>], keys: &JwkSet, known: &[Statement]) -> Report {
     let mut verifier = Verifier::new(keys);
-    known.iter().for_each(|statement| verifier.knows(statement));
+    for statement in known {
+        verifier.knows(statement);
+    }
     for (line, number) in lines.iter().zip(1..) {
         verifier.line(line.as_ref(), Position { file: 0, line: number });
     }
@@ -256,7 +258,7 @@ fn a_cut_tail_and_a_dropped_shard_show_from_a_ledger() {
         Statement::read(&signer.sign(LEDGER_TYPE, &claims), &signer.keys()).unwrap()
     };
     let known = statement(&[*heads.last().unwrap()]);
-    assert_eq!(verify_with(&lines, &signer.keys(), &[known.clone()]).outcome, Outcome::Proven);
+    assert_eq!(verify_with(&lines, &signer.keys(), std::slice::from_ref(&known)).outcome, Outcome::Proven);
     let end = place(&lines, heads[2].seq) + 1;
     let cut = &lines[..end];
     assert_eq!(verify(cut).outcome, Outcome::Proven, "cut behind a checkpoint, nothing shows it");
@@ -549,7 +551,7 @@ proptest! {
         let heads = [one.last(), two.last()].map(|head| Recorded { number: 1, head: *head.unwrap() });
         let claims = ledger::claims("https://api.example", &heads, 2, 0, UnixMillis(NOW));
         let known = Statement::read(&signer.sign(LEDGER_TYPE, &claims), &signer.keys()).unwrap();
-        prop_assert_eq!(verify_with(&lines, &signer.keys(), &[known.clone()]).outcome, Outcome::Proven);
+        prop_assert_eq!(verify_with(&lines, &signer.keys(), std::slice::from_ref(&known)).outcome, Outcome::Proven);
 
         let at = at.index(lines.len());
         let mut changed = lines.clone();

@@ -7,7 +7,9 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    clippy::cast_possible_truncation
+    clippy::cast_possible_truncation,
+    clippy::needless_range_loop,
+    reason = "a level is a number of more than its name"
 )]
 
 use std::collections::BTreeMap;
@@ -38,10 +40,11 @@ fn object(level: usize, agent: usize) -> SubjectName {
 }
 
 fn terms(level: usize, period: u64, now: u64) -> AccountTerms {
-    let terms = if period == 0 {
-        Terms { amount: AMOUNTS[level], period: Period::Total, ends: NEVER }
-    } else {
-        Terms { amount: AMOUNTS[level], period: Period::Day, ends: UnixMillis((now / period + 1) * period) }
+    let terms = match now.checked_div(period) {
+        None => Terms { amount: AMOUNTS[level], period: Period::Total, ends: NEVER },
+        Some(past) => {
+            Terms { amount: AMOUNTS[level], period: Period::Day, ends: UnixMillis((past + 1) * period) }
+        }
     };
     AccountTerms::new(format!("{}/EUR", NAMES[level]), &terms)
 }

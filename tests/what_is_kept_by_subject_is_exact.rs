@@ -182,7 +182,7 @@ fn what_is_no_call_and_what_is_no_reply_is_none() {
     assert!(Call::from_json(&many(MAX_OPS)).is_some());
     let long = format!("{text}{}", " ".repeat(MAX_CALL_BYTES));
     for text in [
-        "".to_owned(),
+        String::new(),
         "{}".to_owned(),
         many(MAX_OPS + 1),
         long,

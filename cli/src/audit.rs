@@ -144,22 +144,18 @@ fn text_of(found: &Found, files: &[String]) -> String {
         Outcome::Faulty => "faulty",
     };
     let (lines, shards) = (found.lines, found.shards.len());
-    let mut text = format!("{outcome}: {lines} lines, {shards} shards\n");
-    for fault in &found.faults {
-        text += &format!("{}\n", fault_text(fault, files));
-    }
+    let mut text = vec![format!("{outcome}: {lines} lines, {shards} shards")];
+    text.extend(found.faults.iter().map(|fault| fault_text(fault, files)));
     if found.more_faults > 0 {
-        text += &format!("and {} faults more\n", found.more_faults);
+        text.push(format!("and {} faults more", found.more_faults));
     }
     let mut listed: Vec<_> = found.shards.iter().collect();
     listed.sort_by_key(|shard| (shard.is_proven(), shard.lost == 0));
-    for shard in listed.iter().take(MAX_LISTED) {
-        text += &format!("{}\n", shard_text(shard));
-    }
+    text.extend(listed.iter().take(MAX_LISTED).map(|shard| shard_text(shard)));
     if let Some(more) = listed.len().checked_sub(MAX_LISTED).filter(|more| *more > 0) {
-        text += &format!("and {more} shards more; --json lists them all\n");
+        text.push(format!("and {more} shards more; --json lists them all"));
     }
-    text
+    text.join("\n") + "\n"
 }
 
 fn fault_text(fault: &Fault, files: &[String]) -> String {

@@ -35,7 +35,8 @@ fn toml_and_json_are_told_apart() {
 
 #[test]
 fn every_fault_is_told_with_its_path() {
-    let faulty = GOOD.replace("require = []", "require = [\"token\", \"signature\"]\ndpop_nonce = \"required\"");
+    let faulty =
+        GOOD.replace("require = []", "require = [\"token\", \"signature\"]\ndpop_nonce = \"required\"");
     let checked = run_with(CHECK_STDIN, &faulty);
     assert_eq!(checked.code, Some(1));
     let lines: Vec<_> = checked.stdout.lines().collect();

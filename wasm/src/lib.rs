@@ -47,6 +47,7 @@ pub fn is_public_address(address: &str) -> bool {
 /// reservations.
 #[wasm_bindgen]
 #[must_use]
+#[expect(clippy::needless_pass_by_value, reason = "so do bindings take texts that may be missing")]
 pub fn settlement(
     reservations: &str,
     sent: bool,

@@ -62,7 +62,7 @@ impl Memory {
         self.metrics.step(step, took);
     }
 
-    /// What was counted, in the text of OpenMetrics.
+    /// What was counted, in the text of `OpenMetrics`.
     #[must_use]
     pub fn metrics(&self) -> String {
         self.metrics.openmetrics()

@@ -18,7 +18,6 @@ impl Subjects {
     /// None yet.
     #[wasm_bindgen(constructor)]
     #[must_use]
-    #[expect(clippy::new_without_default, reason = "JavaScript knows no defaults")]
     pub fn new() -> Self {
         Self(MemorySubjects::new(MAX_ROWS))
     }
