@@ -11,7 +11,7 @@
 //! | `prev` | the hash of the line before; of line 0 the hash of the shard's own name |
 //! | `type` | `start` (line 0), `decision`, `gap` or `checkpoint` |
 //!
-//! and then what the type has: [`line`]. The **hash** of a line is SHA-256 in base64url over the domain
+//! and then what the type has: [`mod@line`]. The **hash** of a line is SHA-256 in base64url over the domain
 //! `countersign audit line 1` and the line, each with its length before it as 8 bytes, most significant first
 //! ([`sha256_parts`]), so that no hash of anything else is one of a line.
 //!
