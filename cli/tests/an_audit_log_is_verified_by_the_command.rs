@@ -34,8 +34,10 @@ fn sign(typ: &str, claims: &Value) -> String {
 }
 
 fn keys() -> String {
-    let set = json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "x": kid(), "kid": kid() }] });
-    file("audit-keys.json", set.to_string())
+    // Once: tests run side by side, and one would read what another is writing.
+    static FILE: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+    let set = || json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "x": kid(), "kid": kid() }] });
+    FILE.get_or_init(|| file("audit-keys.json", set().to_string())).clone()
 }
 
 /// The lines of a shard with so many decisions, and its head.
