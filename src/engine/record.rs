@@ -6,7 +6,7 @@
 //! ([`Session::home`]); then everybody else, all at once. A round is one [`Step::State`] with one call for each subject.
 //!
 //! **To add something:** a variant of [`Asked`]; where it is planned, [`Round::ask`] with the subject and the operation, in
-//! [`Session::plan_keys`] if the subject is the home or a key, else in [`Session::plan_others`]; an arm of
+//! [`Session::plan_keys`] if the subject is the home or a key, else beside the limits of the second round; an arm of
 //! [`Session::judge_answer`] that takes the answer, or `None` where the object could not be asked, which is up to
 //! [`Session::unavailable`]. What is to be done after the response goes to [`Session::afterwards`].
 
@@ -197,7 +197,6 @@ impl Session {
         self.weigh_risk(memory, now)?;
         let mut round = Round::default();
         self.ask_limits(false, &mut round, memory, now);
-        self.plan_others(&mut round);
         if !round.is_empty() {
             let calls = round.calls(request);
             return Ok(Some((Recording::Others(Pending { round }), Step::State(calls))));
@@ -214,10 +213,6 @@ impl Session {
             }
         }
     }
-
-    /// What is asked of everybody else.
-    #[allow(clippy::unused_self, reason = "limits and budgets are of the session")]
-    fn plan_others(&self, _round: &mut Round) {}
 
     fn judge(
         &mut self,
