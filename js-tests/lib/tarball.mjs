@@ -86,6 +86,26 @@ export async function entryPoints({ installed }) {
   return Object.keys(exports).filter((name) => name !== "./package.json").map((name) => `countersign${name.slice(1)}`);
 }
 
+/**
+ * The import map of a page that is served from the project's folder and has no bundler: what the package's own
+ * `exports` and `imports` say to browsers.
+ *
+ * @param {Project} project
+ */
+export async function importMap({ installed }) {
+  const { exports, imports = {} } = JSON.parse(await readFile(join(installed, "package.json"), "utf8"));
+  const names = { ...Object.fromEntries(Object.entries(exports).map(([name, target]) => [`countersign${name.slice(1)}`, target])), ...imports };
+  const modules = Object.entries(names).map(([name, target]) => [name, targetOf(target)]).filter(([, target]) => target?.endsWith(".js"));
+  return { imports: Object.fromEntries(modules.map(([name, target]) => [name, `/node_modules/countersign/${target?.slice(2)}`])) };
+}
+
+/** @param {unknown} target @returns {string | undefined} */
+function targetOf(target) {
+  if (typeof target === "string") return target;
+  const entries = Object.entries(target ?? {});
+  return targetOf(entries.find(([condition]) => ["browser", "import", "default"].includes(condition))?.[1]);
+}
+
 /** @param {string} kind */
 async function temporary(kind) {
   // Without links on the way, as bundlers and Node compare real paths.
