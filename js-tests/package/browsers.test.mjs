@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { promisify } from "node:util";
 import { build as esbuild } from "esbuild";
 import { build as vite } from "vite";
 import webpack from "webpack";
@@ -56,7 +55,7 @@ test("esbuild builds it for browsers without a plugin or an option", async () =>
 });
 
 test("webpack builds it without a loader or an option", async () => {
-  const stats = await promisify(webpack)({
+  const { errors, warnings } = await built({
     mode: "production",
     context: user.folder,
     entry: "./page.js",
@@ -64,8 +63,7 @@ test("webpack builds it without a loader or an option", async () => {
     // The core is larger than what webpack thinks a page should be.
     performance: false,
   });
-  assert.deepEqual(stats?.toJson().errors, []);
-  assert.deepEqual(stats?.toJson().warnings, []);
+  assert.deepEqual({ errors, warnings }, { errors: [], warnings: [] });
   await page("webpack", "page.js");
   assert.deepEqual(await resultOf(chromium.browser, join(user.folder, "webpack")), EXPECTED);
 });
@@ -73,4 +71,11 @@ test("webpack builds it without a loader or an option", async () => {
 /** @param {string} folder @param {string} script */
 async function page(folder, script) {
   await writeFile(join(user.folder, folder, "index.html"), `<!doctype html><title>built</title><script type="module" src="./${script}"></script>\n`);
+}
+
+/** @param {import("webpack").Configuration} options @returns {Promise<import("webpack").StatsCompilation>} */
+function built(options) {
+  return new Promise((resolve, reject) => {
+    webpack(options, (error, stats) => (error ? reject(error) : resolve(stats?.toJson() ?? {})));
+  });
 }
