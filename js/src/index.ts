@@ -78,3 +78,4 @@ export {
   type VerifyTimeOptions,
   type VerifyTokenOptions,
 } from "./token.js";
+export { type DocumentStore, type FloodLimiter, memoryStores, type StateStore, type Stores } from "./stores.js";
