@@ -2,6 +2,11 @@
  * What is wrong: the configuration (`config.invalid`), what describes a request or a response (`request.invalid`), keys
  * (`keys.invalid`), an option (`options.invalid`), a field that was to be read (`field.invalid`), or what was to be
  * signed cannot be (`message.unsignable`).
+ *
+ * Of an agent: its options (`agent.options_invalid`), what it is to send (`agent.request_invalid`), a part of it that is
+ * not there or cannot be signed (`agent.unsignable`), a body that cannot be digested (`agent.body_refused`), a body that is
+ * longer than it may keep (`agent.body_too_large`), a token that is none (`agent.token_invalid`), a redirect that it does
+ * not follow (`agent.redirect_refused`); and a key (`key.invalid`).
  */
 export type ErrorCode =
   | "config.invalid"
@@ -9,7 +14,15 @@ export type ErrorCode =
   | "keys.invalid"
   | "options.invalid"
   | "field.invalid"
-  | "message.unsignable";
+  | "message.unsignable"
+  | "agent.options_invalid"
+  | "agent.request_invalid"
+  | "agent.unsignable"
+  | "agent.body_refused"
+  | "agent.body_too_large"
+  | "agent.token_invalid"
+  | "agent.redirect_refused"
+  | "key.invalid";
 
 /** Something is wrong with how the package is used. A request that is refused is a decision, not an error. */
 export class CountersignError extends Error {
