@@ -5,12 +5,9 @@ use std::fs;
 use std::path::PathBuf;
 
 use crate::command::{Outcome, Run};
-use crate::toolchain;
+use crate::toolchain::{self, WASM};
 use crate::tools::{self, Node};
 use crate::workspace::Workspace;
-
-/// What the bindings are made for.
-const TARGET: &str = "wasm32-unknown-unknown";
 
 /// Builds to `js/dist`, and gives the Node that can run it.
 pub(crate) fn build(workspace: &Workspace) -> Outcome<Node> {
@@ -21,9 +18,10 @@ pub(crate) fn build(workspace: &Workspace) -> Outcome<Node> {
     eprintln!("xtask: building the npm package (about 1 minute from scratch, seconds after that)");
 
     let cargo = workspace.cargo().args(["build", "--package", "countersign-wasm"]);
-    cargo.args(["--profile", "edge", "--target", TARGET]).aside()?;
-    let built = target_folder(workspace).join(TARGET).join("edge/countersign_wasm.wasm");
+    toolchain::without_paths(workspace, cargo.args(["--profile", "edge", "--target", WASM]))?.aside()?;
+    let built = target_folder(workspace).join(WASM).join("edge/countersign_wasm.wasm");
     bindings(workspace, &node, &wasm_bindgen, &built)?;
+    agent_bindings(workspace, &node, &wasm_bindgen)?;
     node.command()
         .arg(workspace.path("js-tests/node_modules/typescript/bin/tsc"))
         .arg("--project")
@@ -46,6 +44,32 @@ fn bindings(workspace: &Workspace, node: &Node, wasm_bindgen: &PathBuf, built: &
     let wasm_opt = workspace.path("js-tests/node_modules/.bin/wasm-opt");
     node.first_in_path(Run::new(wasm_opt)).arg("-O3").arg(&wasm).arg("--output").arg(&wasm).aside()?;
     fs::write(&stamp, version).map_err(|e| format!("cannot write {}: {e}", stamp.display()))
+}
+
+/// Makes `js/dist/agent/wasm`: the Ed25519 of agents, and the same as text, which is all that is loaded.
+fn agent_bindings(workspace: &Workspace, node: &Node, wasm_bindgen: &PathBuf) -> Outcome {
+    let cargo = workspace.cargo().args(["build", "--package", "countersign-agent-wasm"]);
+    cargo.args(["--profile", "edge", "--target", TARGET]).aside()?;
+    let built = target_folder(workspace).join(TARGET).join("edge/countersign_agent_wasm.wasm");
+    let folder = workspace.path("js/dist/agent/wasm");
+    let (stamp, version) = (folder.join(".built-from"), version_of(&built)?);
+    if fs::read_to_string(&stamp).is_ok_and(|found| found == version) {
+        return Ok(());
+    }
+    // No path to a file in what is generated: bundlers would look for it.
+    let flags = ["--target", "web", "--omit-default-module-path", "--out-name", "ed25519", "--out-dir"];
+    Run::new(wasm_bindgen).args(flags).arg(&folder).arg(&built).aside()?;
+    let wasm = folder.join("ed25519_bg.wasm");
+    let wasm_opt = workspace.path("js-tests/node_modules/.bin/wasm-opt");
+    node.first_in_path(Run::new(wasm_opt)).arg("-O3").arg(&wasm).arg("--output").arg(&wasm).aside()?;
+    embed(workspace, node, &wasm, &folder.join("base64.js"))?;
+    fs::remove_file(&wasm).map_err(|e| format!("cannot remove {}: {e}", wasm.display()))?;
+    fs::write(&stamp, version).map_err(|e| format!("cannot write {}: {e}", stamp.display()))
+}
+
+/// Makes a JavaScript module that has a WebAssembly module as text.
+fn embed(workspace: &Workspace, node: &Node, wasm: &PathBuf, module: &PathBuf) -> Outcome {
+    node.command().arg(workspace.path("js/embed.mjs")).arg(wasm).arg(module).aside()
 }
 
 /// What tells one build from another: Cargo does not touch a file that it need not build anew.

@@ -22,6 +22,22 @@ export function base64url(bytes: Uint8Array): string {
   return base64(bytes).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
 }
 
+/**
+ * The bytes of a short text in base64url, as keys and signatures have them; `undefined` where it is none, or not the one
+ * canonical text for its bytes.
+ */
+export function fromBase64url(text: unknown): Uint8Array<ArrayBuffer> | undefined {
+  // No bytes encode to a text of such a length.
+  if (typeof text !== "string" || text.length > 2048 || text.length % 4 === 1 || !/^[\w-]*$/.test(text)) return undefined;
+  const bytes = bytesOf(text.replaceAll("-", "+").replaceAll("_", "/"));
+  return base64url(bytes) === text ? bytes : undefined;
+}
+
+/** The bytes of a text in Base64, with padding or without; a `DOMException` where it is none. */
+export function bytesOf(text: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+}
+
 /** So many random bytes, in base64url: what nobody guesses, and nobody has used before. */
 export function random(bytes: number): string {
   return base64url(crypto.getRandomValues(new Uint8Array(bytes)));

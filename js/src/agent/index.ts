@@ -21,7 +21,18 @@ export type { DigestAlgorithm } from "./body.js";
 export type { TokenChallenge } from "./challenges.js";
 export { CountersignError, type ErrorCode } from "../error.js";
 export type { Answer, Exchange } from "./exchange.js";
-export { type AgentKey, generateKey, type GenerateKeyOptions, type KeyAlgorithm, type PublicJwk } from "./key.js";
 export type { AgentOptions, HeaderNames } from "./options.js";
 export type { AgentProfile } from "./profiles.js";
 export type { TokenNeed, TokenResponse, TokenSource } from "./tokens.js";
+export {
+  type AgentKey,
+  fromCryptoKeyPair,
+  generateKey,
+  type GenerateKeyOptions,
+  importKey,
+  type ImportKeyOptions,
+  type KeyAlgorithm,
+  type NativeKeyPair,
+  type PublicJwk,
+} from "./key.js";
+export { remoteKey, type RemoteKeyOptions } from "./remote.js";
