@@ -116,7 +116,7 @@ export class Call {
     const follows = this.#outgoing.redirect === "follow" && settings.redirects === "sign";
     if (follows && isRedirect(response)) return this.#redirect(response, authored);
     const delay = this.#delay(response);
-    const answers = delay === undefined ? await this.#answer(response, authored) : (["wait"] as const);
+    const answers = delay === undefined ? await this.#answer(response, authored).catch(discarding(response)) : (["wait"] as const);
     this.#tell(authored, response, answers);
     if (answers.length === 0) return false;
     this.#answers += 1;
@@ -222,6 +222,14 @@ export class Call {
 /** Frees the connection of a response that nobody reads. */
 function discard(response: Response): void {
   response.body?.cancel().catch(() => {});
+}
+
+/** The same where what the response asks for ended in an error, which is the caller's. */
+function discarding(response: Response): (error: unknown) => never {
+  return (error) => {
+    discard(response);
+    throw error;
+  };
 }
 
 /** As `fetch` says it of what it followed itself. */
