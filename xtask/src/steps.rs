@@ -55,8 +55,19 @@ const STEPS: &[Step] = &[
 ];
 
 /// What runs on the host; the crates that run as wasm have nothing to test here and much to compile.
-const HOST_CRATES: &[&str] =
-    &["--workspace", "--exclude", "countersign-worker", "--exclude", "countersign-wasm", "--all-features"];
+const HOST_CRATES: &[&str] = &[
+    "--workspace",
+    "--exclude",
+    "countersign-worker",
+    "--exclude",
+    "countersign-wasm",
+    "--exclude",
+    "countersign-agent-wasm",
+    "--all-features",
+];
+
+/// Where the crates are that run as wasm.
+const WASM_FOLDERS: &[&str] = &["worker", "wasm", "agent-wasm"];
 
 /// Runs the steps, and says at the end how each went.
 pub(crate) fn test(workspace: &Workspace, flags: &[String]) -> Outcome {
@@ -140,9 +151,7 @@ fn clippy_workspace(workspace: &Workspace) -> Outcome<Passed> {
 
 /// The crates that run as wasm, as they are there: for the host, half of them is compiled out.
 fn clippy_wasm(workspace: &Workspace) -> Outcome<Passed> {
-    for folder in
-        ["worker", "wasm"].into_iter().filter(|folder| workspace.has(&format!("{folder}/Cargo.toml")))
-    {
+    for folder in WASM_FOLDERS.iter().filter(|folder| workspace.has(&format!("{folder}/Cargo.toml"))) {
         let manifest = workspace.path(folder).join("Cargo.toml");
         let clippy =
             workspace.cargo().args(["clippy", "--target", "wasm32-unknown-unknown", "--manifest-path"]);
@@ -164,8 +173,7 @@ fn docs(workspace: &Workspace) -> Outcome<Passed> {
         doc.env("RUSTDOCFLAGS", "-D warnings").foreground()
     };
     doc(HOST_CRATES)?;
-    let wasm_crates =
-        ["worker", "wasm"].into_iter().filter(|folder| workspace.has(&format!("{folder}/Cargo.toml")));
+    let wasm_crates = WASM_FOLDERS.iter().filter(|folder| workspace.has(&format!("{folder}/Cargo.toml")));
     for folder in wasm_crates {
         doc(&["--target", "wasm32-unknown-unknown", "--package", &format!("countersign-{folder}")])?;
     }
