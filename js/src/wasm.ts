@@ -25,6 +25,9 @@ export {
   Subjects,
   TokenInspection,
   TokenKeys,
+  applyCall,
+  purgeRows,
 } from "./wasm/countersign_wasm.js";
 export type { Gate as CoreGate, Memory as CoreMemory } from "./wasm/countersign_wasm.js";
 export type { Check, Inquiry, KeySource, Signing, Step, SubjectCall, UnsignedMessage } from "./wasm/countersign_wasm.js";
+export type { Change, NamedRow, Row, Rows } from "./wasm/countersign_wasm.js";

@@ -5,12 +5,9 @@ use std::fs;
 use std::path::PathBuf;
 
 use crate::command::{Outcome, Run};
-use crate::toolchain;
+use crate::toolchain::{self, WASM};
 use crate::tools::{self, Node};
 use crate::workspace::Workspace;
-
-/// What the bindings are made for.
-const TARGET: &str = "wasm32-unknown-unknown";
 
 /// Builds to `js/dist`, and gives the Node that can run it.
 pub(crate) fn build(workspace: &Workspace) -> Outcome<Node> {
@@ -21,8 +18,8 @@ pub(crate) fn build(workspace: &Workspace) -> Outcome<Node> {
     eprintln!("xtask: building the npm package (about 1 minute from scratch, seconds after that)");
 
     let cargo = workspace.cargo().args(["build", "--package", "countersign-wasm"]);
-    cargo.args(["--profile", "edge", "--target", TARGET]).aside()?;
-    let built = target_folder(workspace).join(TARGET).join("edge/countersign_wasm.wasm");
+    toolchain::without_paths(workspace, cargo.args(["--profile", "edge", "--target", WASM]))?.aside()?;
+    let built = target_folder(workspace).join(WASM).join("edge/countersign_wasm.wasm");
     bindings(workspace, &node, &wasm_bindgen, &built)?;
     agent_bindings(workspace, &node, &wasm_bindgen)?;
     node.command()
