@@ -156,7 +156,7 @@ class IndexedKeyStore implements KeyStore {
       stored.held === "webcrypto"
         ? await NativeKey.ofPrivateKey(read, stored.privateKey)
         : await SoftwareKey.ofSeed(await this.#decrypted(stored), read.kid);
-    if (key.thumbprint === stored.thumbprint) return key;
+    if (key.thumbprint === stored.thumbprint && key.publicJwk.x === read.required.x) return key;
     throw new CountersignError("key.invalid", "what the store has under this name is not the key that was put there");
   }
 
