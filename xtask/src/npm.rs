@@ -49,8 +49,8 @@ fn bindings(workspace: &Workspace, node: &Node, wasm_bindgen: &PathBuf, built: &
 /// Makes `js/dist/agent/wasm`: the Ed25519 of agents, and the same as text, which is all that is loaded.
 fn agent_bindings(workspace: &Workspace, node: &Node, wasm_bindgen: &PathBuf) -> Outcome {
     let cargo = workspace.cargo().args(["build", "--package", "countersign-agent-wasm"]);
-    cargo.args(["--profile", "edge", "--target", TARGET]).aside()?;
-    let built = target_folder(workspace).join(TARGET).join("edge/countersign_agent_wasm.wasm");
+    toolchain::without_paths(workspace, cargo.args(["--profile", "edge", "--target", WASM]))?.aside()?;
+    let built = target_folder(workspace).join(WASM).join("edge/countersign_agent_wasm.wasm");
     let folder = workspace.path("js/dist/agent/wasm");
     let (stamp, version) = (folder.join(".built-from"), version_of(&built)?);
     if fs::read_to_string(&stamp).is_ok_and(|found| found == version) {
