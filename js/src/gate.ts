@@ -10,6 +10,7 @@ import { bringAnswers } from "./inquiries.js";
 import { askWith, bringKeys, type Host } from "./keys.js";
 import { ask as askSubjects, memoryState, type StateHost } from "./state.js";
 import { type Facts, factsOf, type RequestDescriptor } from "./request.js";
+import { type Served, type ServedRequest, serveWith } from "./serve.js";
 import { Gate as CoreGate, Memory, Session, settlement, type Step } from "./wasm.js";
 
 /** How long a request waits before it looks again whether another has fetched what it needs, in milliseconds. */
@@ -76,6 +77,17 @@ export interface Gate {
    * (`application/openmetrics-text; version=1.0.0; charset=utf-8`).
    */
   metrics(): string;
+  /**
+   * What the gate answers itself instead of deciding: metadata of resources (RFC 9728), and preflights where the
+   * configuration has `[cors]`. Ask it before `check`, and write its answer as it is. Throws only where `request` describes
+   * none.
+   */
+  serve(request: ServedRequest | Request): Served | undefined;
+  /**
+   * The configuration has `[cors]`. `decision.headers` then say which pages see an answer: take `Access-Control-*` of a
+   * handler's own away before you put them on, and append `Vary` to a handler's own.
+   */
+  readonly hasCors: boolean;
 }
 
 /**
@@ -119,6 +131,14 @@ class InProcessGate implements Gate {
 
   metrics(): string {
     return this.#host.memory.metrics();
+  }
+
+  serve(request: ServedRequest | Request): Served | undefined {
+    return serveWith(this.#host.gate, request);
+  }
+
+  get hasCors(): boolean {
+    return this.#host.gate.hasCors;
   }
 
   async #decide(session: Session, facts: Facts): Promise<Decision> {
