@@ -318,6 +318,7 @@ mod tests {
                 "[audit]",
                 "[[authorization_details]]",
                 "[[budgets]]",
+                "[cors]",
                 "[delegation]",
                 "[dpop]",
                 "[events]",

@@ -59,6 +59,7 @@ export {
   type VerifyOptions,
   verifySignature,
 } from "./signature.js";
+export type { Served, ServedRequest } from "./serve.js";
 export {
   type DpopFacts,
   type DpopReport,
@@ -78,4 +79,3 @@ export {
   type VerifyTimeOptions,
   type VerifyTokenOptions,
 } from "./token.js";
-export { type DocumentStore, type FloodLimiter, memoryStores, type StateStore, type Stores } from "./stores.js";
