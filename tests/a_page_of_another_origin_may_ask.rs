@@ -220,8 +220,12 @@ fn fields_that_the_configuration_names_are_allowed() {
     assert_eq!(allowed(&listed(""), "/signed", "GET"), [""; 0]);
 
     let trust = "trust = [\"https://agents.example\"]";
-    let plain = format!("{trust}\nprofiles = [\"web-bot-auth\", \"agent-headers\"]");
-    assert_eq!(allowed(&listed("").replace(trust, &plain), "/signed", "GET"), ["agent-id", "timestamp"]);
+    let plain = format!(
+        "{trust}\nprofiles = [\"web-bot-auth\", \"agent-headers\"]
+[signatures.rules.agent-headers]\nkeys = [\"https://agents.example/keys.json\"]"
+    );
+    let config_of_plain = listed("").replace(trust, &plain).replace("replay = \"none\"", "");
+    assert_eq!(allowed(&config_of_plain, "/signed", "GET"), ["agent-id", "timestamp"]);
 
     let spending =
         "[cors]\norigins = [\"https://app.example\"]\n[delegation]\nparent_field = \"X-Parent-Token\"
