@@ -222,7 +222,8 @@ fn fields_that_the_configuration_names_are_allowed() {
     let trust = "trust = [\"https://agents.example\"]";
     let plain = format!(
         "{trust}\nprofiles = [\"web-bot-auth\", \"agent-headers\"]
-[signatures.rules.agent-headers]\nkeys = [\"https://agents.example/keys.json\"]"
+[[agents]]\nid = \"shopper\"\noperator = \"Example\"\npurpose = \"shopping\"\ncontact = \"ops@agents.example\"
+jwks_uri = \"https://agents.example/shopper.json\""
     );
     let config_of_plain = listed("").replace(trust, &plain).replace("replay = \"none\"", "");
     assert_eq!(allowed(&config_of_plain, "/signed", "GET"), ["agent-id", "timestamp"]);
