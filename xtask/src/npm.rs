@@ -35,16 +35,19 @@ pub(crate) fn build(workspace: &Workspace) -> Outcome<Node> {
 /// Makes `js/dist/wasm`: for `web`, as what that imports is nothing but its own file, which Node, browsers and
 /// bundlers all load as an ES module.
 fn bindings(workspace: &Workspace, node: &Node, wasm_bindgen: &PathBuf, built: &PathBuf) -> Outcome {
-    let stamp = workspace.path("js/dist/wasm/.built-from");
+    let folder = workspace.path("js/dist/wasm");
+    let stamp = folder.join(".built-from");
     let version = version_of(built)?;
-    if fs::read_to_string(&stamp).is_ok_and(|found| found == version) {
+    if folder.join("base64.js").exists() && fs::read_to_string(&stamp).is_ok_and(|found| found == version) {
         return Ok(());
     }
-    let folder = workspace.path("js/dist/wasm");
-    Run::new(wasm_bindgen).args(["--target", "web", "--out-dir"]).arg(&folder).arg(built).aside()?;
+    // Without a default path: bundlers would take along the file that it names.
+    let flags = ["--target", "web", "--omit-default-module-path", "--out-dir"];
+    Run::new(wasm_bindgen).args(flags).arg(&folder).arg(built).aside()?;
     let wasm = folder.join("countersign_wasm_bg.wasm");
     let wasm_opt = workspace.path("js-tests/node_modules/.bin/wasm-opt");
     node.first_in_path(Run::new(wasm_opt)).arg("-O3").arg(&wasm).arg("--output").arg(&wasm).aside()?;
+    node.command().arg(workspace.path("js/embed.mjs")).aside()?;
     fs::write(&stamp, version).map_err(|e| format!("cannot write {}: {e}", stamp.display()))
 }
 
