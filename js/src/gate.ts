@@ -131,10 +131,10 @@ class InProcessGate implements Gate {
   }
 
   async settle(decision: Decision, answer: OriginAnswer, facts: RequestFacts = {}): Promise<void> {
-    const reservations = this.#reservations.get(decision);
-    if (reservations === undefined) return;
     checkFacts(facts);
     const { status, budget } = answerOf(answer);
+    const reservations = this.#reservations.get(decision);
+    if (reservations === undefined) return;
     this.#reservations.delete(decision);
     await this.#keep(facts, this.#askSubjects(settlement(reservations, answer !== "not sent", status, budget)));
   }
