@@ -119,7 +119,7 @@ test("what an agent names is stored once its keys have verified a request, and n
     forged.headers = forged.headers.map(([name, value]) => [name, name === "Signature" ? value.replace(/:.{8}/, ":AAAAAAAA") : value]);
     assert.equal((await gate.check(forged, facts)).code, "signature.invalid");
     await settled();
-    assert.deepEqual(puts, []);
+    assert.equal(puts.length, 0);
     assert.equal((await gate.check(await signed(), facts)).code, "ok");
     await settled();
     assert.deepEqual(puts.map(({ name }) => name.split(":")[0]), ["directory"]);
@@ -189,7 +189,7 @@ test("a limit that is counted by a rate limiter is counted by the one of its nam
   const keys = [];
   /** @param {() => Promise<{success: boolean}>} limit */
   const codeWith = async (limit) => {
-    const floods = { FLOOD_100_10: { limit: ({ key }) => (keys.push(key), limit()) } };
+    const floods = { FLOOD_100_10: { limit: (/** @type {{key: string}} */ { key }) => (keys.push(key), limit()) } };
     return (await createGate(config, { stores: { floods } }).check({ method: "GET", url: `${API}/`, headers: {} }, { client: { address: "192.0.2.7" } })).code;
   };
   assert.equal(await codeWith(async () => ({ success: false })), "rate.exceeded");
