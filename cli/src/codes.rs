@@ -38,6 +38,15 @@ const HOST: &str = "
 |---|---|---|
 | `config.invalid` | 503 | The gate has no valid configuration, key or binding; its log says which. |
 | `origin.unreachable` | 502 | The request was allowed, and the origin does not answer. |
+
+## Preflights
+
+Of browsers, where there is `[cors]`. No page can read them.
+
+| Code | Status | Meaning |
+|---|---|---|
+| `cors.origin_not_allowed` | 403 | `origins` does not have the origin of the page. |
+| `cors.method_not_allowed` | 403 | `methods` does not have the method that the page wants to use. |
 ";
 
 pub(crate) fn run(input: &Input) -> Result<Report, Failure> {

@@ -340,6 +340,7 @@ mod tests {
                 "[audit]",
                 "[[authorization_details]]",
                 "[[budgets]]",
+                "[cors]",
                 "[delegation]",
                 "[dpop]",
                 "[events]",
