@@ -4,7 +4,7 @@ import { type Accepted, canFulfil, chooseAccepted, isFulfilledBy } from "./accep
 import { author, type Authored } from "./author.js";
 import { canRepeat } from "./body.js";
 import { asksForNonce, parseChallenges, tokenChallenge } from "./challenges.js";
-import type { Proofs } from "./dpop.js";
+import { nonceOf, type Proofs } from "./dpop.js";
 import { type Answer, CREDENTIALS, withoutCredentials } from "./exchange.js";
 import { fail } from "./fail.js";
 import type { Settings, Signing } from "./options.js";
@@ -158,7 +158,7 @@ export class Call {
 
   #answersNonce(response: Response, { proof }: Authored): boolean {
     const challenges = parseChallenges(response.headers.get("www-authenticate"));
-    return proof !== undefined && asksForNonce(challenges) && response.headers.has("dpop-nonce") && this.#once("nonce");
+    return proof !== undefined && asksForNonce(challenges) && nonceOf(response.headers) !== undefined && this.#once("nonce");
   }
 
   #answersSignature(response: Response, { signature, headers }: Authored): boolean {
