@@ -28,7 +28,7 @@ test("a body that is longer than may be kept is refused, and its stream cancelle
   const form = new FormData();
   form.set("a", "x".repeat(30));
   for (const body of [endless, new Blob(["x".repeat(26)]), form]) {
-    await assert.rejects(agent.fetch(API, { method: "POST", body, duplex: "half" }), refusal("agent.body_too_large"));
+    await assert.rejects(agent.fetch(API, { method: "POST", body }), refusal("agent.body_too_large"));
   }
   assert.ok(cancelled);
   assert.equal(sent.length, 0);
@@ -36,17 +36,17 @@ test("a body that is longer than may be kept is refused, and its stream cancelle
 
 test("a stream of something else than bytes is refused", async () => {
   const body = new ReadableStream({ start: (controller) => controller.enqueue("text") });
-  await assert.rejects(world().agent.fetch(API, { method: "POST", body, duplex: "half" }), refusal("agent.body_refused"));
+  await assert.rejects(world().agent.fetch(API, { method: "POST", body }), refusal("agent.body_refused"));
 });
 
 test("a stream that somebody else reads is refused", async () => {
   const body = stream(new Uint8Array(1));
   body.getReader();
-  await assert.rejects(world().agent.fetch(API, { method: "POST", body, duplex: "half" }), refusal("agent.body_refused"));
+  await assert.rejects(world().agent.fetch(API, { method: "POST", body }), refusal("agent.body_refused"));
 });
 
 test("a stream is refused where it is to be, and what plain headers cannot sign is", async () => {
-  const init = () => ({ method: "POST", body: stream(new Uint8Array(1)), duplex: /** @type {const} */ ("half") });
+  const init = () => ({ method: "POST", body: stream(new Uint8Array(1)) });
   await assert.rejects(world({ streams: "refuse" }).agent.fetch(API, init()), refusal("agent.body_refused"));
   const plain = world({ profile: "agent-headers", agentId: "a", streams: "unsigned" });
   await assert.rejects(plain.agent.fetch(API, init()), refusal("agent.body_refused"));
@@ -55,7 +55,7 @@ test("a stream is refused where it is to be, and what plain headers cannot sign 
 test("fields for others to send are not made of what would be sent otherwise", async () => {
   const { agent } = world();
   for (const body of [new FormData(), stream(new Uint8Array(1))]) {
-    await assert.rejects(agent.sign(API, { method: "POST", body, duplex: "half" }), refusal("agent.body_refused"));
+    await assert.rejects(agent.sign(API, { method: "POST", body }), refusal("agent.body_refused"));
   }
 });
 
@@ -64,7 +64,7 @@ test("a stream that need not be digested streams", async () => {
     const wire = await startWire();
     try {
       const body = stream(Buffer.from("a"), Buffer.from("b"));
-      await createAgent({ key, .../** @type {any} */ (options) }).fetch(wire.url, { method: "POST", body, duplex: "half" });
+      await createAgent({ key, .../** @type {any} */ (options) }).fetch(wire.url, { method: "POST", body });
       const [received] = wire.received;
       assert.equal(field(received, "transfer-encoding"), "chunked");
       assert.equal(field(received, "content-digest"), undefined);
@@ -81,7 +81,7 @@ test("what iterates over bytes is a stream, as Node's fetch has it", async () =>
     yield Buffer.from("b");
   }
   const { agent, sent } = world();
-  await agent.fetch(API, /** @type {any} */ ({ method: "POST", body: chunks(), duplex: "half" }));
+  await agent.fetch(API, /** @type {any} */ ({ method: "POST", body: chunks() }));
   assert.equal(sent[0]?.body, "ab");
   assert.equal(sent[0]?.headers.get("content-digest"), contentDigest("ab"));
 });
