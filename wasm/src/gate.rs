@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use countersign::config::{self, Config, ConfigError};
+use countersign::config::{self, Config, ConfigError, PublicOrigin};
 use wasm_bindgen::prelude::*;
+
+use crate::session::{split, view};
 
 /// A gate: made from a configuration in which nothing is left to doubt.
 #[wasm_bindgen]
@@ -77,11 +79,18 @@ impl Gate {
         Self(Arc::new(config::Gate::clone(&self.0).with_subjects()))
     }
 
-    /// Whether a limit is counted by a rate limiter of Cloudflare's.
-    #[wasm_bindgen(getter, js_name = needsFloodShield)]
+    /// The names of Cloudflare's rate limiters that limits are counted by.
+    #[wasm_bindgen(getter, js_name = floodBindings)]
     #[must_use]
-    pub fn needs_flood_shield(&self) -> bool {
-        !self.0.flood_bindings().is_empty()
+    pub fn flood_bindings(&self) -> Vec<String> {
+        self.0.flood_bindings()
+    }
+
+    /// The origins that it answers for, as their URLs.
+    #[wasm_bindgen(getter, js_name = publicOrigins)]
+    #[must_use]
+    pub fn public_origins(&self) -> Vec<String> {
+        self.0.public_origins().iter().map(PublicOrigin::url).collect()
     }
 
     /// Most bytes of a body that the host reads.
@@ -89,6 +98,29 @@ impl Gate {
     #[must_use]
     pub fn max_body_bytes(&self) -> usize {
         self.0.max_body_bytes()
+    }
+
+    /// Whether the gate says which pages see an answer, whatever else the answer says of it (`Access-Control-*`).
+    #[wasm_bindgen(getter, js_name = hasCors)]
+    #[must_use]
+    pub fn has_cors(&self) -> bool {
+        self.0.has_cors()
+    }
+
+    /// The gate's own answer to a request, in JSON; `undefined` where the request is to be decided. The fields are as a
+    /// session has them.
+    pub fn serve(
+        &self,
+        method: &str,
+        url: &str,
+        fields: &[u8],
+        lengths: &[u32],
+    ) -> Result<Option<String>, JsError> {
+        let lines =
+            split(fields, lengths).ok_or_else(|| JsError::new("lengths are not those of the fields"))?;
+        // What cannot be viewed is refused by a decision.
+        let view = view(method, url, &lines, false).ok();
+        Ok(view.and_then(|view| self.0.serve(&view)).map(|served| served.to_json()))
     }
 
     /// Whether keys may be fetched from this URL.

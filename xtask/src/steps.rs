@@ -50,6 +50,8 @@ const STEPS: &[Step] = &[
     Step { name: "js tests: peers", run: |w| js_tests(w, "peers") },
     Step { name: "js tests: issuer", run: |w| js_tests(w, "issuer") },
     Step { name: "js tests: package", run: js_tests_of_package },
+    Step { name: "js tests: agent", run: |w| js_tests(w, "agent") },
+    Step { name: "js tests: browser", run: js_tests_of_browser },
     Step { name: "packages", run: packages::check },
     Step { name: "demo", run: demo },
 ];
@@ -230,6 +232,10 @@ fn js_tests_of_package(workspace: &Workspace) -> Outcome<Passed> {
     let run = js_tests_run(workspace, "package")?.env(CHROMIUM.variable, system::ready(&CHROMIUM)?);
     let nodes = tools::nodes(workspace)?;
     passes(nodes.into_iter().fold(run, |run, (variable, program)| run.env(variable, program)))
+}
+
+fn js_tests_of_browser(workspace: &Workspace) -> Outcome<Passed> {
+    passes(js_tests_run(workspace, "browser")?.env(CHROMIUM.variable, system::ready(&CHROMIUM)?))
 }
 
 fn demo(workspace: &Workspace) -> Outcome<Passed> {

@@ -49,7 +49,7 @@ export class NativeKey extends PublicHalf {
     const secret = Object.fromEntries(PRIVATE_MEMBERS.map((name) => [name, members[name]]).filter(([, value]) => value !== undefined));
     const { held } = SCHEMES[read.algorithm];
     const privateKey = await crypto.subtle.importKey("jwk", { ...read.required, ...secret }, held, false, ["sign"]);
-    return NativeKey.#matched(read, privateKey);
+    return NativeKey.ofPrivateKey(read, privateKey);
   }
 
   /** Takes a pair as WebCrypto made it. */
@@ -57,19 +57,20 @@ export class NativeKey extends PublicHalf {
     const algorithm = algorithmOf(pair.privateKey);
     const exported = await crypto.subtle.exportKey("jwk", pair.publicKey);
     const { key_ops: _, alg: __, ext: ___, ...members } = exported;
-    return NativeKey.#matched(readPublicJwk({ ...members, ...(kid !== undefined && { kid }) }, algorithm), pair.privateKey);
+    return NativeKey.ofPrivateKey(readPublicJwk({ ...members, ...(kid !== undefined && { kid }) }, algorithm), pair.privateKey);
+  }
+
+  /** Takes a private key, if it is that of this public key. */
+  static async ofPrivateKey(read: ReadJwk, privateKey: NativeCryptoKey): Promise<NativeKey> {
+    const key = new NativeKey(read, await thumbprintOf(read.required), privateKey);
+    const verified = await verifyNatively(read, await key.sign(PROBE), PROBE);
+    if (!verified) throw new CountersignError("key.invalid", "the private and the public half are of two keys");
+    return key;
   }
 
   /** What the store keeps of a key of this kind. */
   static privateKeyOf(key: NativeKey): NativeCryptoKey {
     return key.#privateKey;
-  }
-
-  static async #matched(read: ReadJwk, privateKey: NativeCryptoKey): Promise<NativeKey> {
-    const key = new NativeKey(read, await thumbprintOf(read.required), privateKey);
-    const verified = await verifyNatively(read, await key.sign(PROBE), PROBE);
-    if (!verified) throw new CountersignError("key.invalid", "the private and the public half are of two keys");
-    return key;
   }
 
   /** Signs: 64 bytes for Ed25519, r‖s for ECDSA, as long as the modulus for RSA. */
