@@ -170,6 +170,19 @@ test("a URL is signed as it is sent", async () => {
   }
 });
 
+test("a request goes to the host of its URL, also where its fields were another's", async () => {
+  const wire = await startWire();
+  try {
+    await createAgent({ key }).fetch(wire.url, { headers: { Host: "other.example" } });
+    const [received] = wire.received;
+    assert.ok(received);
+    assert.equal(received.url, `${wire.url}/`);
+    assert.equal((await verifySignature(received, { keys: key.publicJwk, require: ["@authority"] })).code, "ok");
+  } finally {
+    await wire.close();
+  }
+});
+
 test("sign gives the fields that make a request hold, and leaves the request as it was", async () => {
   const agent = createAgent({ key, signatureAgent: "https://agents.example" });
   const request = new Request(`${API}/a`, { method: "POST", body: "text", headers: { "signature-input": 'mine=("@method");created=1', signature: "mine=:AA==:" } });

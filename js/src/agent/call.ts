@@ -98,7 +98,8 @@ export class Call {
       ...rest,
       method,
       headers: authored.headers,
-      redirect: follows ? (settings.redirects === "refuse" ? "error" : "manual") : redirect,
+      // Not "error", which Workers do not have.
+      redirect: follows ? "manual" : redirect,
       ...(signal && { signal }),
       ...(content !== undefined && { body: content }),
       ...(body.kind === "stream" && { duplex: "half" }),
@@ -116,7 +117,7 @@ export class Call {
   /** Prepares what comes next; says whether anything does. */
   async #next(response: Response, authored: Authored): Promise<boolean> {
     const { settings } = this.#house;
-    const follows = this.#outgoing.redirect === "follow" && settings.redirects === "sign";
+    const follows = this.#outgoing.redirect === "follow" && settings.redirects !== "platform";
     if (follows && isRedirect(response)) return this.#redirect(response, authored);
     const delay = this.#delay(response);
     const answers = delay === undefined ? await this.#answer(response, authored).catch(discarding(response)) : (["wait"] as const);
@@ -129,8 +130,10 @@ export class Call {
   }
 
   async #redirect(response: Response, authored: Authored): Promise<true> {
-    this.#tell(authored, response, ["redirect"]);
+    const isRefused = this.#house.settings.redirects === "refuse";
+    this.#tell(authored, response, isRefused ? [] : ["redirect"]);
     discard(response);
+    if (isRefused) throw fail("agent.redirect_refused", "the agent follows no redirects");
     this.#redirects += 1;
     if (this.#redirects > MOST_REDIRECTS) throw fail("agent.redirect_refused", `more than ${MOST_REDIRECTS} redirects`);
     const from = this.#outgoing.url.origin;
