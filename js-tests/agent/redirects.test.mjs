@@ -66,10 +66,25 @@ test("another origin gets neither token nor proof nor signature, nor what the ca
   assert.equal(sent[1]?.body, "x");
 });
 
-test("a caller's own credential does not follow to another origin, also not to one that gets tokens", async () => {
-  const { agent, sent } = world(to(302, `${API}/b`));
+test("who is on no list cannot have a token or a signature sent where it likes", async () => {
+  const evil = "https://evil.example";
+  for (const path of [[`${API}/transfer?to=evil`], [`${OTHER}/`, `${API}/transfer?to=evil`], [`${evil}/b`, `${API}/transfer?to=evil`, `${API}/again`]]) {
+    const { agent, sent } = world((/** @type {unknown} */ _, /** @type {number} */ index) => (index < path.length ? reply(307, { location: path[index] ?? "" }) : reply(200)), {
+      signedOrigins: [API, OTHER],
+    });
+    await agent.fetch(`${evil}/a`, { method: "POST", headers: { authorization: "Bearer of-evil" } });
+    assert.equal(sent.length, path.length + 1);
+    for (const { url, headers } of sent.filter(({ url }) => !url.startsWith(evil))) {
+      for (const name of ["authorization", "dpop", "signature"]) assert.equal(headers.get(name), null, `${name} at ${url}`);
+    }
+  }
+});
+
+test("who is on a list may", async () => {
+  const { agent, sent } = world(to(307, `${API}/b`), { signedOrigins: [API, OTHER] });
   await agent.fetch(`${OTHER}/a`, { headers: { authorization: "Bearer of-other" } });
   assert.equal(sent[1]?.headers.get("authorization"), `DPoP ${TOKEN}`);
+  assert.ok(sent[1]?.headers.has("signature"));
 });
 
 test("another origin that is listed gets a signature of its own", async () => {

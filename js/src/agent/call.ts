@@ -39,6 +39,8 @@ export class Call {
   #since = 0;
   /** Whether the origin that the call began with is still the one that is asked. */
   #isAtHome = true;
+  /** Whether an origin that is on no list has sent the call to another: then whatever it is sent to gets no proof from us. */
+  #isSteered = false;
 
   constructor(house: Household, outgoing: Outgoing) {
     this.#house = house;
@@ -73,13 +75,18 @@ export class Call {
     const { signing, signedOrigins, tokenOrigins } = this.#house.settings;
     const { origin } = this.#outgoing.url;
     const isSigned = signedOrigins ? signedOrigins.has(origin) : this.#isAtHome || tokenOrigins.has(origin);
-    return isSigned ? signing : undefined;
+    return isSigned && !this.#isSteered ? signing : undefined;
+  }
+
+  #isListed(origin: string): boolean {
+    const { tokenOrigins, signedOrigins } = this.#house.settings;
+    return tokenOrigins.has(origin) || signedOrigins?.has(origin) === true;
   }
 
   /** Whether the agent has a say in what token goes out: not where the caller sends one. */
   get #givesToken(): boolean {
     const { url, headers } = this.#outgoing;
-    return this.#house.settings.tokenOrigins.has(url.origin) && !headers.has("authorization");
+    return this.#house.settings.tokenOrigins.has(url.origin) && !this.#isSteered && !headers.has("authorization");
   }
 
   async #token(): Promise<Credential | undefined> {
@@ -138,7 +145,9 @@ export class Call {
     if (this.#redirects > MOST_REDIRECTS) throw fail("agent.redirect_refused", `more than ${MOST_REDIRECTS} redirects`);
     const from = this.#outgoing.url.origin;
     this.#outgoing = redirected(this.#outgoing, response);
-    this.#isAtHome &&= this.#outgoing.url.origin === from;
+    const leaves = this.#outgoing.url.origin !== from;
+    this.#isAtHome &&= !leaves;
+    this.#isSteered ||= leaves && !this.#isListed(from);
     this.#accepted = undefined;
     this.#answered = new Set();
     this.#credential = await this.#token();
