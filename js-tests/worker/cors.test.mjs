@@ -36,10 +36,8 @@ before(async () => {
   });
   const routes = [{ match: "OPTIONS /api/v1/notes", require: [] }, ...ROUTES];
   const config = { origin: origin.url, events: { url: origin.url + EVENTS_PATH }, routes };
-  [world, plain] = await Promise.all([
-    startWorld({ config: { ...config, cors: { origins: [PAGE], expose: ["ETag"] } } }),
-    startWorld({ config }),
-  ]);
+  world = await startWorld({ config: { ...config, cors: { origins: [PAGE], expose: ["ETag"] } } });
+  plain = await startWorld({ config });
 });
 after(() => Promise.all([world.close(), plain.close(), origin.close()]));
 
