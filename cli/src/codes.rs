@@ -61,7 +61,7 @@ pub(crate) fn run(input: &Input) -> Result<Report, Failure> {
 const BLAMES: [Blame; 5] =
     [Blame::Malformed, Blame::Unproven, Blame::NotPermitted, Blame::OverLimit, Blame::Unavailable];
 
-fn name(blame: Blame) -> &'static str {
+pub(crate) fn name(blame: Blame) -> &'static str {
     match blame {
         Blame::Malformed => "malformed",
         Blame::Unproven => "unproven",
@@ -71,7 +71,7 @@ fn name(blame: Blame) -> &'static str {
     }
 }
 
-fn meaning(blame: Blame) -> &'static str {
+pub(crate) fn meaning(blame: Blame) -> &'static str {
     match blame {
         Blame::Malformed => "the message breaks the grammar of a standard; the client has a bug",
         Blame::Unproven => {
