@@ -1,5 +1,6 @@
 // The calls to one subject: they queue up, go together, and are judged anew where another process came in between.
 import { again } from "../calls.js";
+import { pause } from "../timing.js";
 import { applyCall } from "../wasm.js";
 import { Attempt, type Truth, Wish } from "./attempt.js";
 import type { Belief } from "./belief.js";
@@ -77,7 +78,7 @@ class Batch {
   async answer(): Promise<void> {
     let truth: Truth | undefined;
     for (let tried = 0; tried < MAX_TRIES; tried += 1) {
-      if (tried >= FIRST_PAUSED) await pause(tried);
+      if (tried >= FIRST_PAUSED) await pause(delayOf(tried));
       this.#calls = this.#calls.filter(({ isOver }) => !isOver);
       if (this.#calls.length === 0) return;
       const attempt = new Attempt(this.#belief, truth, Math.max(...this.#calls.map(({ now }) => now)));
@@ -134,7 +135,7 @@ class Batch {
   }
 }
 
-function pause(tried: number): Promise<void> {
-  const most = Math.min(2 ** (tried - FIRST_PAUSED), MAX_PAUSE);
-  return new Promise((resolve) => setTimeout(resolve, Math.random() * most));
+/** How long a try waits for others, in milliseconds: the longer, the more often they came in between. */
+function delayOf(tried: number): number {
+  return Math.random() * Math.min(2 ** (tried - FIRST_PAUSED), MAX_PAUSE);
 }
