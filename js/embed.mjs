@@ -1,9 +1,9 @@
-// Makes the module that has the core as text, for runtimes that load no file beside a module: after the bindings, as
-// `node js/embed.mjs`.
+// Makes a module that has a WebAssembly module as text, for runtimes and bundlers that load no file beside a module:
+// `node js/embed.mjs FILE.wasm MODULE.js`.
 import { readFileSync, writeFileSync } from "node:fs";
 
-const folder = new URL("./dist/wasm/", import.meta.url);
-const base64 = readFileSync(new URL("countersign_wasm_bg.wasm", folder)).toString("base64");
+const [wasm, module] = process.argv.slice(2);
+if (wasm === undefined || !module?.endsWith(".js")) throw new Error("usage: node js/embed.mjs FILE.wasm MODULE.js");
 
-writeFileSync(new URL("base64.js", folder), `export default "${base64}";\n`);
-writeFileSync(new URL("base64.d.ts", folder), "declare const base64: string;\nexport default base64;\n");
+writeFileSync(module, `export default "${readFileSync(wasm).toString("base64")}";\n`);
+writeFileSync(module.replace(/\.js$/, ".d.ts"), "declare const base64: string;\nexport default base64;\n");

@@ -332,7 +332,10 @@ pub struct Decision {
     pub headers: Vec<(&'static str, String)>,
 }
 
-fn as_map<S: Serializer>(fields: &[(&'static str, String)], serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn as_map<S: Serializer>(
+    fields: &[(&'static str, String)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     let mut map = serializer.serialize_map(None)?;
     let mut names: Vec<&str> = Vec::new();
     for (name, _) in fields {

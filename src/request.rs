@@ -319,6 +319,11 @@ pub(crate) fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
+/// Whether this is a method (RFC 9110 §9.1), of a length that methods have.
+pub(crate) fn is_method(text: &str) -> bool {
+    (1..=32).contains(&text.len()) && text.bytes().all(is_token_byte)
+}
+
 /// A request as it was received, bounded, with nothing in it believed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestView {
@@ -332,7 +337,7 @@ pub struct RequestView {
 impl RequestView {
     /// Puts a view together. `has_body` says whether a body follows, also one of unknown length.
     pub fn new(method: &str, target: Target, fields: Fields, has_body: bool) -> Result<Self, RequestError> {
-        if method.is_empty() || method.len() > 32 || !method.bytes().all(is_token_byte) {
+        if !is_method(method) {
             return Err(RequestError::Method);
         }
         Ok(Self { method: String::from(method), target, fields, has_body, client: Client::default() })

@@ -12,6 +12,7 @@ import { bringKeys, type Host } from "./keys.js";
 import { countsOf, floodsOf, tellLimits } from "./limits.js";
 import { verdictsOf } from "./platform.js";
 import { type RequestDescriptor, type RequestFacts, type Viewed, viewOf } from "./request.js";
+import { type Served, type ServedRequest, serveWith } from "./serve.js";
 import { askSubjects } from "./state.js";
 import type { Stores } from "./stores.js";
 import { pause } from "./timing.js";
@@ -44,6 +45,17 @@ export interface Gate {
   readonly publicOrigins: readonly string[];
   /** Most bytes of a body that it reads, as configured (`max_body_bytes`). */
   readonly maxBodyBytes: number;
+  /**
+   * What the gate answers itself instead of deciding: metadata of resources (RFC 9728), and preflights where the
+   * configuration has `[cors]`. Ask it before `check`, and write its answer as it is. Throws only where `request` describes
+   * none.
+   */
+  serve(request: ServedRequest | Request): Served | undefined;
+  /**
+   * The configuration has `[cors]`. `decision.headers` then say which pages see an answer: take `Access-Control-*` of a
+   * handler's own away before you put them on, and append `Vary` to a handler's own.
+   */
+  readonly hasCors: boolean;
 }
 
 /**
@@ -106,6 +118,14 @@ class InProcessGate implements Gate {
 
   metrics(): string {
     return this.#ready().host.memory.metrics();
+  }
+
+  serve(request: ServedRequest | Request): Served | undefined {
+    return serveWith(this.#gate, request);
+  }
+
+  get hasCors(): boolean {
+    return this.#gate.hasCors;
   }
 
   async settle(decision: Decision, answer: OriginAnswer, facts: RequestFacts = {}): Promise<void> {

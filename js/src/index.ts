@@ -59,6 +59,7 @@ export {
   type VerifyOptions,
   verifySignature,
 } from "./signature.js";
+export type { Served, ServedRequest } from "./serve.js";
 export {
   type DpopFacts,
   type DpopReport,

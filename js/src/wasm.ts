@@ -23,6 +23,9 @@ export {
   Subjects,
   TokenInspection,
   TokenKeys,
+  applyCall,
+  purgeRows,
 } from "./wasm/countersign_wasm.js";
 export type { Gate as CoreGate, Memory as CoreMemory } from "./wasm/countersign_wasm.js";
 export type { Check, Flood, Inquiry, KeySource, Signing, Step, Stored, SubjectCall, UnsignedMessage } from "./wasm/countersign_wasm.js";
+export type { Change, NamedRow, Row, Rows } from "./wasm/countersign_wasm.js";

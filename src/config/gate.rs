@@ -12,6 +12,7 @@ use super::{
     Admin, Audit, Budget, Config, ConfigError, Delegation, Disclosure, Dpop, Events, Issuer, MAX_ENTRIES,
     MetricsConfig, NonceConfig, RateStore, ReplayConfig, Resource, RiskStore, Span, VerifiedConfig, list,
 };
+use crate::cors::Cors;
 use crate::crypto::{Algorithm, SharedKey};
 use crate::delegation::details::DetailsType;
 use crate::delegation::scope::Grammar;
@@ -64,6 +65,7 @@ pub struct Gate {
     has_subjects: bool,
     budgets: Vec<Budget>,
     pub(crate) resources: Vec<Resource>,
+    cors: Option<Cors>,
 }
 
 /// An origin that clients send to, with the path prefix that a proxy takes away.
@@ -134,11 +136,13 @@ impl Gate {
             has_subjects: false,
             budgets: faults.budgets(config),
             resources: Vec::new(),
+            cors: None,
         };
         faults.shared_limits(config);
         gate.resources = faults.resources(config, &gate.public_origins);
         // First, so that no route of the configuration opens the admin API or hides it.
         gate.routes.splice(..0, gate.admin.as_ref().and_then(Admin::route));
+        gate.cors = faults.cors(config, &gate.routes);
         faults.into_result(gate)
     }
 
@@ -367,6 +371,18 @@ impl Gate {
     #[must_use]
     pub fn parent_field(&self) -> Option<&str> {
         self.delegation.parent_field.as_deref()
+    }
+
+    /// Which pages of other origins may use the API.
+    pub(crate) fn cors(&self) -> Option<&Cors> {
+        self.cors.as_ref()
+    }
+
+    /// Whether the gate says which pages see an answer: whatever else the origin says of it (`Access-Control-*`) is then taken
+    /// away by the host.
+    #[must_use]
+    pub fn has_cors(&self) -> bool {
+        self.cors.is_some()
     }
 
     /// The types of `authorization_details` that tokens may have.

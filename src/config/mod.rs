@@ -8,6 +8,7 @@
 mod agents;
 mod audit;
 mod budget;
+mod cors;
 mod delegation;
 mod deny;
 mod dpop;
@@ -33,6 +34,7 @@ pub use agents::{Admin, AdminConfig, AgentConfig, AgentKeyConfig};
 pub use audit::{Audit, AuditConfig, AuditLevel, AuditSink};
 pub(crate) use budget::Spending;
 pub use budget::{Budget, BudgetConfig};
+pub use cors::CorsConfig;
 pub(crate) use delegation::{Delegation, TaskSource};
 pub use delegation::{DelegationConfig, DetailsConfig, Link, MatchingConfig, ScopesConfig, TaskConfig};
 pub use deny::{DenyConfig, RevocationConfig};
@@ -142,6 +144,10 @@ pub struct Config {
     /// Where decisions are logged so that it can be proven. Default: nowhere; refusals go to the host's log.
     #[serde(default)]
     pub audit: Option<AuditConfig>,
+    /// Which pages of other origins may use the API. Without it browsers show their answers to no page of another origin, and
+    /// a preflight is a request like any other. Default: none.
+    #[serde(default)]
+    pub cors: Option<CorsConfig>,
     /// How decisions are counted. Default: that of each of its fields.
     #[serde(default)]
     pub metrics: MetricsConfig,

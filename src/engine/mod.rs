@@ -536,6 +536,9 @@ impl Session {
             decision.headers.push(("Cache-Control", "no-store".to_owned()));
         }
         decision.headers.extend(next_nonce);
+        if let Some(cors) = self.gate.cors() {
+            decision.headers.extend(cors.answer_fields(&self.view));
+        }
         decision.headers.push((DECISION_FIELD, decision.id.clone()));
         let (tell, refresh) = (core::mem::take(&mut self.tell), core::mem::take(&mut self.refresh));
         let store = self.verified.to_store.take().filter(|source| memory.must_store(source));

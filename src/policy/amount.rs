@@ -49,6 +49,18 @@ impl AmountPlace {
         in_body(&self.amount) || matches!(&self.currency, Currency::In(place) if in_body(place))
     }
 
+    /// The header fields that it is read from.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = &str> {
+        let currency = match &self.currency {
+            Currency::In(place) => Some(place),
+            Currency::Is(_) => None,
+        };
+        [Some(&self.amount), currency].into_iter().flatten().filter_map(|place| match place {
+            Place::Field(name) => Some(name.as_str()),
+            Place::Body(_) => None,
+        })
+    }
+
     /// Reads the amount; `None` where it is missing, or written in another way than this route's.
     #[must_use]
     pub fn read(&self, fields: &Fields, content: Option<&[u8]>) -> Option<Money> {

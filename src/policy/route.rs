@@ -9,8 +9,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::Policy;
 use super::mcp::Mcp;
+use super::{AmountPlace, Policy};
 use crate::config::{
     NonceConfig, OnUnavailableConfig, PerList, RateClass, RateStore, ReplayConfig, Spending, TaskSource,
 };
@@ -115,6 +115,17 @@ impl Route {
     #[must_use]
     pub fn reads_client(&self) -> bool {
         self.reads_client
+    }
+
+    /// The request fields that it reads, beside those of every proof and of MCP, in lower case.
+    pub(crate) fn request_fields(&self) -> impl Iterator<Item = &str> {
+        let covered = self.components.iter().filter_map(Component::field);
+        let task = match &self.task {
+            Some(TaskSource::Field(name)) => Some(name.as_str()),
+            _ => None,
+        };
+        let amount = self.policy.amount.iter().flat_map(AmountPlace::fields);
+        covered.chain(task).chain(self.spending.idempotency_key.as_deref()).chain(amount)
     }
 
     /// Every scope that a request to it may need.
@@ -232,9 +243,11 @@ impl Pattern {
     /// Whether a request matches.
     #[must_use]
     pub fn matches(&self, method: &str, path: &RoutePath) -> bool {
-        if !self.matches_method(method) {
-            return false;
-        }
+        self.takes(method) && self.matches_path(path)
+    }
+
+    /// Whether a request matches, were it for another method.
+    pub(crate) fn matches_path(&self, path: &RoutePath) -> bool {
         let mut segments = path.segments();
         for pattern in &self.segments {
             let matches = match (pattern, segments.next()) {
@@ -250,8 +263,8 @@ impl Pattern {
         segments.next().is_none()
     }
 
-    /// A route for GET is one for HEAD too: servers answer both with the same resource.
-    fn matches_method(&self, method: &str) -> bool {
+    /// Whether requests of a method can match. A route for GET is one for HEAD too: servers answer both with the same resource.
+    pub(crate) fn takes(&self, method: &str) -> bool {
         self.method.as_deref().is_none_or(|wanted| wanted == method || (wanted == "GET" && method == "HEAD"))
     }
 
@@ -259,7 +272,7 @@ impl Pattern {
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
         let covers_method = match &other.method {
-            Some(method) => self.matches_method(method),
+            Some(method) => self.takes(method),
             None => self.method.is_none(),
         };
         if !covers_method {
@@ -300,6 +313,11 @@ impl Pattern {
             }
         }
         Ok(Parameters(values))
+    }
+
+    /// The method that it matches; `None` for every method.
+    pub(crate) fn method(&self) -> Option<&str> {
+        self.method.as_deref()
     }
 
     /// Whether it matches requests of this method alone.

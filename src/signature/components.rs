@@ -123,6 +123,14 @@ impl Component {
         matches!(&self.name, ComponentName::Field(name) if name == field) && self.is_own()
     }
 
+    /// The field of the message's own header section that it is of, if it is.
+    pub(crate) fn field(&self) -> Option<&str> {
+        match &self.name {
+            ComponentName::Field(name) if self.is_own() => Some(name),
+            _ => None,
+        }
+    }
+
     /// Whether it is this derived component of the message itself.
     #[must_use]
     pub fn is_derived(&self, name: &ComponentName) -> bool {

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use countersign::config::{self, Config, ConfigError, PublicOrigin};
 use wasm_bindgen::prelude::*;
 
+use crate::session::{split, view};
+
 /// A gate: made from a configuration in which nothing is left to doubt.
 #[wasm_bindgen]
 #[derive(Debug)]
@@ -96,6 +98,29 @@ impl Gate {
     #[must_use]
     pub fn max_body_bytes(&self) -> usize {
         self.0.max_body_bytes()
+    }
+
+    /// Whether the gate says which pages see an answer, whatever else the answer says of it (`Access-Control-*`).
+    #[wasm_bindgen(getter, js_name = hasCors)]
+    #[must_use]
+    pub fn has_cors(&self) -> bool {
+        self.0.has_cors()
+    }
+
+    /// The gate's own answer to a request, in JSON; `undefined` where the request is to be decided. The fields are as a
+    /// session has them.
+    pub fn serve(
+        &self,
+        method: &str,
+        url: &str,
+        fields: &[u8],
+        lengths: &[u32],
+    ) -> Result<Option<String>, JsError> {
+        let lines =
+            split(fields, lengths).ok_or_else(|| JsError::new("lengths are not those of the fields"))?;
+        // What cannot be viewed is refused by a decision.
+        let view = view(method, url, &lines, false).ok();
+        Ok(view.and_then(|view| self.0.serve(&view)).map(|served| served.to_json()))
     }
 
     /// Whether keys may be fetched from this URL.

@@ -34,7 +34,7 @@ pub(crate) async fn answer(
     context: &Context,
 ) -> Result<Response> {
     let Ok(target) = Target::parse(request.url().split('#').next().unwrap_or_default()) else {
-        return respond(400, "", &[]);
+        return respond(400, None, &[]);
     };
     let mut answered = ask(isolate, request, &target, body, decision, env, context)
         .await
@@ -50,7 +50,7 @@ pub(crate) async fn answer(
         _ => (name, value),
     }));
     fields.extend(decision.headers.iter().filter(|(name, _)| !is_set(name)).cloned());
-    respond(answered.status, &answered.body.to_string(), &fields)
+    respond(answered.status, Some(&answered.body.to_string()), &fields)
 }
 
 /// What a decision says too, and the answer says better.

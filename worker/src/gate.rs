@@ -99,7 +99,7 @@ pub(crate) async fn answer(request: Request, env: &Env, context: Context) -> Res
 
 fn refuse(isolate: &Isolate, decision: &Decision) -> Result<Response> {
     let problem = decision.problem(isolate.gate.disclosure());
-    respond(decision.status, &problem.to_string(), &decision.headers)
+    respond(decision.status, Some(&problem.to_string()), &decision.headers)
 }
 
 /// Lets the core decide, doing for it what it cannot do itself. Gives the body back where it was read.

@@ -82,7 +82,7 @@ pub(crate) async fn serve(isolate: &Rc<Isolate>, request: &Request, env: &Env) -
             ("WWW-Authenticate", "Bearer realm=\"countersign\"".to_owned()),
             ("Cache-Control", "no-store".to_owned()),
         ];
-        return Some(respond(401, "", &fields));
+        return Some(respond(401, None, &fields));
     }
     let (kind, text) = if is_metrics {
         metrics::tell(isolate, env).await;
@@ -92,10 +92,10 @@ pub(crate) async fn serve(isolate: &Rc<Isolate>, request: &Request, env: &Env) -
     };
     let fields = [("Content-Type", kind.to_owned()), ("Cache-Control", "no-store".to_owned())];
     Some(if let Ok(text) = text {
-        respond(200, &text, &fields)
+        respond(200, Some(&text), &fields)
     } else {
         console_error!("countersign cannot reach its journal");
-        respond(503, "", &[("Cache-Control", "no-store".to_owned())])
+        respond(503, None, &[("Cache-Control", "no-store".to_owned())])
     })
 }
 

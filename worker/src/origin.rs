@@ -1,7 +1,7 @@
 //! Forwarding to the origin, and the way back. Bodies stream through untouched in both directions.
 
 use countersign::config::PublicOrigin;
-use countersign::decision::{DECISION_FIELD, Decision, OWN_FIELD_PREFIX, PROBLEM_JSON};
+use countersign::decision::{Decision, OWN_FIELD_PREFIX, PROBLEM_JSON};
 use countersign::metrics::Target;
 use countersign::state::budget::OriginAnswer;
 use countersign::state::budget::settlement::FIELD as BUDGET_FIELD;
@@ -55,7 +55,7 @@ pub(crate) async fn forward(
         let response: Response = response.unchecked_into();
         let field = response.headers().get(BUDGET_FIELD).ok().flatten();
         settle(&OriginAnswer::Response { status: response.status(), field: field.as_deref() });
-        answer(&response, decision)
+        answer(isolate, &response, decision)
     } else {
         // Nobody knows how far it came: it may be the answer that was lost.
         settle(&OriginAnswer::Lost);
@@ -67,9 +67,8 @@ pub(crate) async fn forward(
 /// The client's fields, less those that only the gate may set, plus those.
 async fn fields(isolate: &Isolate, request: &Request, decision: &Decision) -> Result<Headers> {
     let headers = Headers::new_with_headers(&request.headers())?;
-    for name in own_fields(&headers) {
-        headers.delete(&name)?;
-    }
+    // Servers that hand fields on as variables do not tell `_` from `-`.
+    delete(&headers, |name| name.replace('_', "-").starts_with(OWN_FIELD_PREFIX))?;
     if isolate.gate.strip_credentials() {
         headers.delete("authorization")?;
         headers.delete("dpop")?;
@@ -86,12 +85,13 @@ async fn fields(isolate: &Isolate, request: &Request, decision: &Decision) -> Re
     Ok(headers)
 }
 
-/// The names among a client's fields that only the gate may set.
-fn own_fields(headers: &Headers) -> Vec<String> {
+/// Takes away the fields of such names, which are in lower case.
+fn delete(headers: &Headers, is_meant: impl Fn(&str) -> bool) -> Result<()> {
     let names: String = Array::from(&headers.keys()).join("\n").into();
-    // Servers that hand fields on as variables do not tell `_` from `-`.
-    let is_own = |name: &&str| name.replace('_', "-").starts_with(OWN_FIELD_PREFIX);
-    names.split('\n').filter(is_own).map(ToOwned::to_owned).collect()
+    for name in names.split('\n').filter(|name| is_meant(name)) {
+        headers.delete(name)?;
+    }
+    Ok(())
 }
 
 /// The part of a URL after its authority.
@@ -102,7 +102,7 @@ fn path_and_query(url: &str) -> &str {
 }
 
 /// The origin's response, with the fields that the decision adds.
-fn answer(response: &Response, decision: &Decision) -> Result<Response> {
+fn answer(isolate: &Isolate, response: &Response, decision: &Decision) -> Result<Response> {
     if response.status() == 101 {
         // The handle is cloned, not the response, which a WebSocket's cannot be.
         return Ok(Clone::clone(response));
@@ -113,8 +113,13 @@ fn answer(response: &Response, decision: &Decision) -> Result<Response> {
     let answer = Response::new_with_opt_readable_stream_and_init(body.as_ref(), init)?;
     let headers = answer.headers();
     headers.delete(BUDGET_FIELD)?;
+    if isolate.gate.has_cors() {
+        // What is left of the origin's would share an answer with pages that the gate does not share it with.
+        delete(&headers, |name| name.starts_with("access-control-"))?;
+    }
     for (name, value) in &decision.headers {
-        headers.set(name, value)?;
+        // What else the origin's answer depends on, caches must know as well.
+        if *name == "Vary" { headers.append(name, value)? } else { headers.set(name, value)? }
     }
     Ok(answer)
 }
@@ -128,6 +133,7 @@ fn unreachable(decision: &Decision) -> Result<Response> {
         "code": "origin.unreachable",
         "decision": decision.id,
     });
-    let fields = [("Content-Type", PROBLEM_JSON.to_owned()), (DECISION_FIELD, decision.id.clone())];
-    respond(502, &problem.to_string(), &fields)
+    let mut fields = decision.headers.clone();
+    fields.push(("Content-Type", PROBLEM_JSON.to_owned()));
+    respond(502, Some(&problem.to_string()), &fields)
 }

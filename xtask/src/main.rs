@@ -1,14 +1,17 @@
 //! `cargo xtask`: one entry to everything that is done with this repository.
 //!
 //! Needs Rust (rustup) and Node with npm; whatever else is missing is installed by the command that needs it,
-//! pinned to a version, outside the repository ([`tools`]). Messages go to stderr; stdout belongs to what was
+//! pinned to a version, outside the repository ([`tools`]); a browser and a Redis server come from the system's packages
+//! ([`system`]). Messages go to stderr; stdout belongs to what was
 //! asked for.
 
 mod command;
 mod docs;
 mod fuzz;
 mod npm;
+mod packages;
 mod steps;
+mod system;
 mod toolchain;
 mod tools;
 mod worker;
@@ -17,6 +20,7 @@ mod workspace;
 use std::process::ExitCode;
 
 use command::Outcome;
+use system::{CHROMIUM, REDIS_SERVER};
 use workspace::Workspace;
 
 const USAGE: &str = "\
@@ -39,7 +43,8 @@ usage: cargo xtask <command>
   docs               write the files of docs/ that come from the code
   setup              install what the other commands need, and nothing else
 
-Tools are kept in $COUNTERSIGN_TOOLS, else in countersign/tools of the user's cache folder.";
+Tools are kept in $COUNTERSIGN_TOOLS, else in countersign/tools of the user's cache folder. CHROMIUM and REDIS_SERVER name the
+programs that the tests use; without them chromium and redis-server are, installed by apt-get where that may be.";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -82,6 +87,10 @@ fn setup(workspace: &Workspace) -> Outcome {
     toolchain::ready(workspace)?;
     worker::tools(workspace)?;
     tools::cargo_deny(workspace)?;
+    tools::nodes(workspace)?;
+    for program in [CHROMIUM, REDIS_SERVER] {
+        system::ready(&program)?;
+    }
     eprintln!("xtask: everything is there");
     Ok(())
 }

@@ -3,11 +3,15 @@
 //! All steps run even after one failed, so that one run shows everything that is wrong. Their order is that of
 //! the cost of being wrong: first what takes seconds, and what later steps build upon.
 
+use std::ffi::OsStr;
+use std::fs;
 use std::time::{Duration, Instant};
 
 use crate::command::{Outcome, Run};
 use crate::fuzz;
 use crate::npm;
+use crate::packages;
+use crate::system::{self, CHROMIUM};
 use crate::tools::{self, Node};
 use crate::worker;
 use crate::workspace::Workspace;
@@ -45,12 +49,27 @@ const STEPS: &[Step] = &[
     Step { name: "js tests: backends", run: |w| js_tests(w, "backends") },
     Step { name: "js tests: peers", run: |w| js_tests(w, "peers") },
     Step { name: "js tests: issuer", run: |w| js_tests(w, "issuer") },
+    Step { name: "js tests: package", run: js_tests_of_package },
+    Step { name: "js tests: agent", run: |w| js_tests(w, "agent") },
+    Step { name: "js tests: browser", run: js_tests_of_browser },
+    Step { name: "packages", run: packages::check },
     Step { name: "demo", run: demo },
 ];
 
 /// What runs on the host; the crates that run as wasm have nothing to test here and much to compile.
-const HOST_CRATES: &[&str] =
-    &["--workspace", "--exclude", "countersign-worker", "--exclude", "countersign-wasm", "--all-features"];
+const HOST_CRATES: &[&str] = &[
+    "--workspace",
+    "--exclude",
+    "countersign-worker",
+    "--exclude",
+    "countersign-wasm",
+    "--exclude",
+    "countersign-agent-wasm",
+    "--all-features",
+];
+
+/// Where the crates are that run as wasm.
+const WASM_FOLDERS: &[&str] = &["worker", "wasm", "agent-wasm"];
 
 /// Runs the steps, and says at the end how each went.
 pub(crate) fn test(workspace: &Workspace, flags: &[String]) -> Outcome {
@@ -134,9 +153,7 @@ fn clippy_workspace(workspace: &Workspace) -> Outcome<Passed> {
 
 /// The crates that run as wasm, as they are there: for the host, half of them is compiled out.
 fn clippy_wasm(workspace: &Workspace) -> Outcome<Passed> {
-    for folder in
-        ["worker", "wasm"].into_iter().filter(|folder| workspace.has(&format!("{folder}/Cargo.toml")))
-    {
+    for folder in WASM_FOLDERS.iter().filter(|folder| workspace.has(&format!("{folder}/Cargo.toml"))) {
         let manifest = workspace.path(folder).join("Cargo.toml");
         let clippy =
             workspace.cargo().args(["clippy", "--target", "wasm32-unknown-unknown", "--manifest-path"]);
@@ -158,8 +175,7 @@ fn docs(workspace: &Workspace) -> Outcome<Passed> {
         doc.env("RUSTDOCFLAGS", "-D warnings").foreground()
     };
     doc(HOST_CRATES)?;
-    let wasm_crates =
-        ["worker", "wasm"].into_iter().filter(|folder| workspace.has(&format!("{folder}/Cargo.toml")));
+    let wasm_crates = WASM_FOLDERS.iter().filter(|folder| workspace.has(&format!("{folder}/Cargo.toml")));
     for folder in wasm_crates {
         doc(&["--target", "wasm32-unknown-unknown", "--package", &format!("countersign-{folder}")])?;
     }
@@ -194,11 +210,32 @@ fn js_types(workspace: &Workspace) -> Outcome<Passed> {
 }
 
 fn js_tests(workspace: &Workspace, folder: &str) -> Outcome<Passed> {
-    let tests = workspace.path("js-tests").join(folder).join("*.test.mjs");
+    passes(js_tests_run(workspace, folder)?)
+}
+
+/// The tests of a folder, which must have some.
+fn js_tests_run(workspace: &Workspace, folder: &str) -> Outcome<Run> {
+    let folder = workspace.path("js-tests").join(folder);
+    let is_test = |name: &OsStr| name.to_string_lossy().ends_with(".test.mjs");
+    let mut files = fs::read_dir(&folder).into_iter().flatten().flatten();
+    if !files.any(|entry| is_test(&entry.file_name())) {
+        return Err(format!("{} has no test", folder.display()));
+    }
     // Each file starts a workerd of its own; more at once than cores would only make them wait. One that failed must not
     // keep everyone waiting, be it for a test that never ends or for what it left open.
     let flags = ["--test", "--test-concurrency=2", "--test-timeout=600000", "--test-force-exit"];
-    passes(node(workspace)?.command().args(flags).arg(tests))
+    Ok(node(workspace)?.command().args(flags).arg(folder.join("*.test.mjs")))
+}
+
+/// With the runtimes that the package is installed for: each version of Node that it promises, and a browser.
+fn js_tests_of_package(workspace: &Workspace) -> Outcome<Passed> {
+    let run = js_tests_run(workspace, "package")?.env(CHROMIUM.variable, system::ready(&CHROMIUM)?);
+    let nodes = tools::nodes(workspace)?;
+    passes(nodes.into_iter().fold(run, |run, (variable, program)| run.env(variable, program)))
+}
+
+fn js_tests_of_browser(workspace: &Workspace) -> Outcome<Passed> {
+    passes(js_tests_run(workspace, "browser")?.env(CHROMIUM.variable, system::ready(&CHROMIUM)?))
 }
 
 fn demo(workspace: &Workspace) -> Outcome<Passed> {

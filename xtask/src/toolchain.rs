@@ -3,10 +3,15 @@
 //! `targets` in that file are installed only together with the toolchain, and not at all where rustup's
 //! automatic installs are switched off, so they are looked after here.
 
-use std::path::Path;
+use std::env;
+use std::fs;
+use std::path::{MAIN_SEPARATOR, MAIN_SEPARATOR_STR, Path, PathBuf};
 
 use crate::command::{Outcome, Run};
 use crate::workspace::Workspace;
+
+/// What the crates that run as WebAssembly are built for.
+pub(crate) const WASM: &str = "wasm32-unknown-unknown";
 
 /// Makes the pinned toolchain complete.
 pub(crate) fn ready(workspace: &Workspace) -> Outcome {
@@ -24,7 +29,7 @@ pub(crate) fn ready(workspace: &Workspace) -> Outcome {
     let components = missing(quoted_after(&pinned, "components"), &|component| {
         // The component `clippy` is the program `cargo-clippy`.
         let program = if component == "clippy" { "cargo-clippy" } else { component };
-        sysroot.join("bin").join(program).with_extension(std::env::consts::EXE_EXTENSION).exists()
+        sysroot.join("bin").join(program).with_extension(env::consts::EXE_EXTENSION).exists()
     });
     add("target", &channel, &targets)?;
     add("component", &channel, &components)
@@ -38,6 +43,48 @@ fn add(kind: &str, channel: &str, names: &[String]) -> Outcome {
     Run::new("rustup").args([kind, "add", "--toolchain", channel]).args(names).aside()
 }
 
+/// Has Cargo build without the paths of this machine in what is built, which is published: panics name their files.
+pub(crate) fn without_paths(workspace: &Workspace, run: Run) -> Outcome<Run> {
+    // What is there before the build starts is what can be renamed. Where it cannot be fetched, the build says so.
+    let _ = workspace.cargo().args(["fetch", "--target", WASM]).output();
+    let sysroot = Run::new("rustc").args(["--print", "sysroot"]).dir(workspace.path(".")).output()?;
+    let renamed: Vec<(PathBuf, &str)> = crate_folders()
+        .into_iter()
+        .map(|folder| (folder, ""))
+        .chain([(Path::new(sysroot.trim()).join("lib/rustlib/src/rust"), "rust"), (workspace.path(""), "")])
+        .collect();
+    // Of its two names for flags, Cargo takes the one that may hold spaces; so what the other says goes along.
+    let given = env::var("CARGO_ENCODED_RUSTFLAGS").ok().filter(|flags| !flags.is_empty());
+    let given = given
+        .or_else(|| Some(env::var("RUSTFLAGS").ok()?.split_whitespace().collect::<Vec<_>>().join(SEPARATOR)));
+    Ok(run.env("CARGO_ENCODED_RUSTFLAGS", encoded(given.as_deref().unwrap_or_default(), &renamed)))
+}
+
+/// What stands between flags in `CARGO_ENCODED_RUSTFLAGS`.
+const SEPARATOR: &str = "\u{1f}";
+
+/// The flags that were given, and those that rename what begins with these folders. Of several, rustc takes the last that fits.
+fn encoded(given: &str, renamed: &[(PathBuf, &str)]) -> String {
+    let renames = renamed.iter().map(|(folder, name)| {
+        let folder = folder.to_string_lossy();
+        let end = if folder.ends_with(MAIN_SEPARATOR) || !name.is_empty() { "" } else { MAIN_SEPARATOR_STR };
+        format!("--remap-path-prefix={folder}{end}={name}")
+    });
+    let given = given.split(SEPARATOR).filter(|flag| !flag.is_empty()).map(String::from);
+    given.chain(renames).collect::<Vec<_>>().join(SEPARATOR)
+}
+
+/// Where Cargo keeps crates unpacked: a folder for each place they come from, which is part of paths too.
+fn crate_folders() -> Vec<PathBuf> {
+    let set = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let home = set("CARGO_HOME").or_else(|| Some(set("HOME").or_else(|| set("USERPROFILE"))?.join(".cargo")));
+    let sources = home.and_then(|home| fs::read_dir(home.join("registry/src")).ok());
+    let mut folders: Vec<_> =
+        sources.into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path())).collect();
+    folders.sort();
+    folders
+}
+
 /// The quoted strings in the value of a key, which is on one line, in this one small file.
 fn quoted_after(toml: &str, key: &str) -> Vec<String> {
     let value = toml.lines().find_map(|line| line.strip_prefix(key)?.trim_start().strip_prefix('='));
@@ -46,7 +93,22 @@ fn quoted_after(toml: &str, key: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::quoted_after;
+    use super::{encoded, quoted_after};
+
+    #[cfg(unix)]
+    #[test]
+    fn folders_are_renamed_after_the_flags_that_were_given() {
+        let folders = [("/a b/src/x".into(), ""), ("/rust".into(), "rust"), ("/here/".into(), "")];
+        let flags = encoded("-C\u{1f}debuginfo=0", &folders);
+        let flags: Vec<_> = flags.split('\u{1f}').collect();
+        let renames = [
+            "--remap-path-prefix=/a b/src/x/=",
+            "--remap-path-prefix=/rust=rust",
+            "--remap-path-prefix=/here/=",
+        ];
+        assert_eq!(flags, [["-C", "debuginfo=0"].as_slice(), &renames].concat());
+        assert_eq!(encoded("", &[]), "");
+    }
 
     #[test]
     fn values_are_read_from_one_line() {

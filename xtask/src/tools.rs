@@ -40,7 +40,9 @@ const CARGO_FUZZ: CargoTool =
     CargoTool { name: "cargo-fuzz", version: "0.13.2", program: "cargo-fuzz", locked: true, minutes: 2 };
 
 /// Used where the machine's own Node is older than [`NODE_LEAST`].
-const NODE: &str = "24.21.0";
+const NODE: &str = NODES[1].1;
+/// The versions of Node that the npm package is for, by the variables that name them to its tests.
+const NODES: [(&str, &str); 2] = [("NODE_22", "22.23.3"), ("NODE_24", "24.21.0")];
 /// What Miniflare needs.
 const NODE_LEAST: (u32, u32) = (22, 12);
 
@@ -130,29 +132,9 @@ impl Node {
         if Run::new("node").arg("--version").output().is_ok_and(|version| is_enough(&version)) {
             return Ok(Self { program: "node".into() });
         }
-        // The names that npm's packages of Node have.
-        let os = match OS {
-            "macos" => "darwin",
-            "windows" => "win",
-            other => other,
-        };
-        let arch = if ARCH == "aarch64" { "arm64" } else { "x64" };
-        let package = format!("node-{os}-{arch}");
-        let place = workspace.tools().join(format!("node-{NODE}"));
-        let program = place.join("node_modules").join(&package).join(format!("bin/node{EXE_SUFFIX}"));
-        if !program.exists() {
-            let (major, minor) = NODE_LEAST;
-            eprintln!(
-                "xtask: the machine's Node is older than {major}.{minor}; installing Node {NODE} (about 15 seconds, once)"
-            );
-            into_place(&place, |unfinished| {
-                npm(unfinished)
-                    .args(["install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix"])
-                    .arg(unfinished)
-                    .arg(format!("{package}@{NODE}"))
-                    .aside()
-            })?;
-        }
+        let (major, minor) = NODE_LEAST;
+        let why = format!("the machine's Node is older than {major}.{minor}");
+        let program = pinned_node(workspace, NODE, &why)?;
         Ok(Self { program })
     }
 
@@ -170,6 +152,38 @@ impl Node {
             Err(_) => run,
         }
     }
+}
+
+/// The program of each version of Node that the npm package is for, by the variable that names it to the tests.
+pub(crate) fn nodes(workspace: &Workspace) -> Outcome<Vec<(&'static str, PathBuf)>> {
+    let installed =
+        |(variable, version)| Ok((variable, pinned_node(workspace, version, "for the packed package")?));
+    NODES.into_iter().map(installed).collect()
+}
+
+/// This version of Node, from npm's package of it.
+fn pinned_node(workspace: &Workspace, version: &str, why: &str) -> Outcome<PathBuf> {
+    // The names that npm's packages of Node have.
+    let os = match OS {
+        "macos" => "darwin",
+        "windows" => "win",
+        other => other,
+    };
+    let arch = if ARCH == "aarch64" { "arm64" } else { "x64" };
+    let package = format!("node-{os}-{arch}");
+    let place = workspace.tools().join(format!("node-{version}"));
+    let program = place.join("node_modules").join(&package).join(format!("bin/node{EXE_SUFFIX}"));
+    if !program.exists() {
+        eprintln!("xtask: {why}; installing Node {version} (about 15 seconds, once)");
+        into_place(&place, |unfinished| {
+            npm(unfinished)
+                .args(["install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix"])
+                .arg(unfinished)
+                .arg(format!("{package}@{version}"))
+                .aside()
+        })?;
+    }
+    Ok(program)
 }
 
 fn is_enough(version: &str) -> bool {

@@ -40,12 +40,9 @@ pub(crate) fn build(workspace: &Workspace) -> Outcome<Node> {
     let tools = tools(workspace)?;
     eprintln!("xtask: building the Worker (about 3 minutes from scratch, seconds after that)");
     let bin = |name: &str| workspace.path("js-tests/node_modules/.bin").join(name);
+    let build = tools.node.first_in_path(Run::new(&tools.worker_build)).args(["--profile", "edge", "worker"]);
     // Named tools, so that worker-build fetches none by itself.
-    tools
-        .node
-        .first_in_path(Run::new(&tools.worker_build))
-        .args(["--profile", "edge", "worker"])
-        .dir(workspace.path("."))
+    toolchain::without_paths(workspace, build.dir(workspace.path(".")))?
         .env("WASM_BINDGEN_BIN", &tools.wasm_bindgen)
         .env("ESBUILD_BIN", bin("esbuild"))
         .aside()?;

@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use super::agent_headers::HeaderNames;
 use super::claim::{Claim, KeyPlace};
-use super::{ALL, Profile};
+use super::{ALL, Carrier, Profile};
 use crate::crypto::{Algorithm, CheckError, PublicKey, SharedKey, SignatureCheck};
 use crate::jose::jwk::Jwk;
 use crate::request::Fields;
@@ -81,6 +81,15 @@ impl Rules {
     #[must_use]
     pub fn profile(&self) -> &'static Profile {
         self.profile
+    }
+
+    /// The request fields that its signatures need, beside those of RFC 9421 itself, in lower case.
+    pub(crate) fn request_fields(&self) -> impl Iterator<Item = &str> {
+        let covered = self.components.iter().flatten().filter_map(Component::field);
+        let HeaderNames { agent, timestamp, signature } = &self.headers;
+        let is_plain = self.profile.carrier == Carrier::PlainHeaders;
+        let plain = [agent, timestamp, signature].into_iter().filter(move |_| is_plain);
+        covered.chain(plain.map(String::as_str))
     }
 
     /// Demands that a component is covered, beyond what is demanded already.

@@ -1,0 +1,130 @@
+// The content of a request: brought into the bytes that are digested and sent, once, so that both are the same.
+import { unlessAborted } from "./abort.js";
+import { base64 } from "./encoding.js";
+import { fail } from "./fail.js";
+
+/** What is sent as content. */
+export type Body =
+  | { readonly kind: "none" }
+  /** At hand: it can be digested, and sent again. */
+  | { readonly kind: "bytes"; readonly bytes: Uint8Array<ArrayBuffer> }
+  /** A Blob or a form that nobody wants digested: the platform sends it, and can send it again. */
+  | { readonly kind: "platform"; readonly content: Blob | FormData }
+  /** Gone once it was sent. */
+  | { readonly kind: "stream"; readonly stream: Streamed };
+
+export type Streamed = ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>;
+
+export type DigestAlgorithm = "sha-256" | "sha-512";
+
+/** How bodies are taken. */
+export interface BodyRules {
+  /** Whether the bytes are needed. */
+  readonly digested: boolean;
+  readonly streams: "buffer" | "refuse" | "unsigned";
+  readonly maxBufferedBytes: number;
+}
+
+/** A body, and the `Content-Type` that `fetch` would give it. */
+export interface TypedBody {
+  readonly body: Body;
+  readonly type: string | null;
+}
+
+const NONE: TypedBody = { body: { kind: "none" }, type: null };
+
+/** The body of a request: `content` is what `init` has, or the `Request` itself. */
+export async function takeBody(content: unknown, rules: BodyRules, signal: AbortSignal | undefined): Promise<TypedBody> {
+  if (content === undefined || content === null) return NONE;
+  if (isStream(content)) return { body: await takeStream(content, rules, signal), type: null };
+  if (content instanceof Blob && content.size > rules.maxBufferedBytes && rules.digested) throw tooLarge();
+  const isLarge = content instanceof Blob || content instanceof FormData;
+  if (isLarge && !rules.digested) return { body: { kind: "platform", content }, type: null };
+  // The platform's own conversion: it knows the types, makes the boundary of a form, and copies what may change.
+  const converted = new Response(content as ConstructorParameters<typeof Response>[0]);
+  const type = converted.headers.get("content-type");
+  if (!(content instanceof FormData) || converted.body === null) {
+    return { body: { kind: "bytes", bytes: await unlessAborted(signal, () => bytesOf(converted)) }, type };
+  }
+  return { body: { kind: "bytes", bytes: await collect(converted.body, rules.maxBufferedBytes, signal) }, type };
+}
+
+/** Whether a body can be sent once more. */
+export function canRepeat(body: Body): boolean {
+  return body.kind !== "stream";
+}
+
+/** The value of a `Content-Digest` (RFC 9530). */
+export async function contentDigest(bytes: Uint8Array<ArrayBuffer>, algorithm: DigestAlgorithm): Promise<string> {
+  const digest = await crypto.subtle.digest(algorithm.toUpperCase(), bytes);
+  return `${algorithm}=:${base64(new Uint8Array(digest))}:`;
+}
+
+async function takeStream(stream: Streamed, rules: BodyRules, signal: AbortSignal | undefined): Promise<Body> {
+  if (rules.streams === "unsigned" || (!rules.digested && rules.streams === "buffer")) return { kind: "stream", stream };
+  if (rules.streams === "refuse") throw fail("agent.body_refused", "a stream cannot be digested before it is sent");
+  return { kind: "bytes", bytes: await collect(stream, rules.maxBufferedBytes, signal) };
+}
+
+/** Reads a stream to its end, and no further than allowed. */
+async function collect(stream: Streamed, most: number, signal: AbortSignal | undefined): Promise<Uint8Array<ArrayBuffer>> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  const source = readerOf(stream);
+  try {
+    for (;;) {
+      const { done, value } = await unlessAborted(signal, () => source.next());
+      if (done === true) break;
+      if (!(value instanceof Uint8Array)) throw fail("agent.body_refused", "a stream that is sent gives Uint8Arrays");
+      length += value.byteLength;
+      if (length > most) throw tooLarge();
+      chunks.push(value);
+    }
+  } catch (error) {
+    source.cancel(error);
+    throw error;
+  }
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  return bytes;
+}
+
+interface Source {
+  next(): Promise<{ done?: boolean | undefined; value?: unknown }>;
+  cancel(reason: unknown): void;
+}
+
+/** Not every browser iterates over its streams. */
+function readerOf(stream: Streamed): Source {
+  if (stream instanceof ReadableStream) {
+    const reader = lock(stream);
+    return { next: () => reader.read(), cancel: (reason) => void reader.cancel(reason).catch(() => {}) };
+  }
+  const iterator = stream[Symbol.asyncIterator]();
+  return { next: () => iterator.next(), cancel: () => void Promise.resolve(iterator.return?.()).catch(() => {}) };
+}
+
+function lock(stream: ReadableStream<Uint8Array>): ReadableStreamDefaultReader<Uint8Array> {
+  try {
+    return stream.getReader();
+  } catch {
+    throw fail("agent.body_refused", "the stream is read by somebody else");
+  }
+}
+
+async function bytesOf(converted: Response): Promise<Uint8Array<ArrayBuffer>> {
+  return new Uint8Array(await converted.arrayBuffer());
+}
+
+function isStream(content: unknown): content is Streamed {
+  if (content instanceof ReadableStream) return true;
+  return typeof content === "object" && content !== null && Symbol.asyncIterator in content;
+}
+
+function tooLarge(): Error {
+  return fail("agent.body_too_large", "the body is longer than maxBufferedBytes, and would be kept for its digest");
+}
