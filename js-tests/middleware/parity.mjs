@@ -51,14 +51,13 @@ export async function startParity({ config = {} } = {}) {
   const world = await startWorld({
     config: { audit: { sink: "console", level: "all" }, ...config },
     start: async (options) => {
+      // Before anything runs that somebody would have to end.
+      const gates = Object.keys(HOSTS).map(() => createGate(options.config, { fetch: outside(options.hosts ?? {}) }));
       const worker = await startGate({ ...options, port: await freePort(), workers, log });
       /** @type {Map<string, import("./hosts.mjs").Running>} */
       const hosts = new Map();
-      for (const [name, start] of Object.entries(HOSTS)) {
-        const gate = createGate(options.config, { fetch: outside(options.hosts ?? {}) });
-        const onDecision = (/** @type {any} */ decision) => void decisions.set(decision.id, decision);
-        hosts.set(name, await start(gate, echo, { onDecision }));
-      }
+      const onDecision = (/** @type {any} */ decision) => void decisions.set(decision.id, decision);
+      for (const [at, [name, start]] of Object.entries(HOSTS).entries()) hosts.set(name, await start(gates[at], echo, { onDecision }));
       const front = await serve(async (request, response) => {
         const body = await bytes(request);
         const [theirs, ...ours] = await Promise.all([worker, ...hosts.values()].map(({ url }) => pass(url, request, body)));
