@@ -94,6 +94,8 @@ export interface RefusedSignature extends SignatureFacts {
   readonly code: string;
   /** The signature base that was expected, without credentials, where an explanation was asked for. */
   readonly base?: string;
+  /** The base under which it does hold: what the signer apparently signed, where that can be told. */
+  readonly signed?: string;
   /** What the signer did otherwise, where an explanation was asked for and it can be told. */
   readonly hint?: { readonly code: string; readonly text: string };
 }

@@ -35,6 +35,8 @@ export class Call {
   #answered = new Set<Answer>();
   #accepted: Accepted | undefined;
   #credential: Credential | undefined;
+  /** The turn of the tokens when the last one was got. */
+  #since = 0;
   /** Whether the origin that the call began with is still the one that is asked. */
   #isAtHome = true;
 
@@ -82,6 +84,7 @@ export class Call {
 
   async #token(): Promise<Credential | undefined> {
     const { url, method, signal } = this.#outgoing;
+    this.#since = this.#house.tokens?.turn ?? 0;
     return this.#givesToken ? this.#house.tokens?.for(url, method, signal) : undefined;
   }
 
@@ -174,7 +177,7 @@ export class Call {
     if (!tokens?.canAsk || !this.#givesToken) return false;
     const challenge = tokenChallenge(parseChallenges(response.headers.get("www-authenticate")), credential !== undefined);
     if (!challenge || !this.#once("token")) return false;
-    const given = await tokens.for(url, method, signal, challenge, credential);
+    const given = await tokens.forChallenge(url, method, signal, challenge, this.#since);
     if (!given) return false;
     this.#credential = given;
     return true;
