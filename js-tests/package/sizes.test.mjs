@@ -43,6 +43,13 @@ test("the whole agent SDK is 40 KB compressed at most, and nothing of the verifi
   assert.ok(!inputs.some((path) => /\/dist\/(wasm|gate|index)/.test(path)), inputs.join(" "));
 });
 
+test("what needs no core brings none", async () => {
+  await user.write("error.js", 'import { CountersignError } from "countersign";\nconsole.log(CountersignError.name);\n');
+  const { outputFiles } = await build({ entryPoints: [join(user.folder, "error.js")], bundle: true, minify: true, format: "esm", write: false });
+  const size = outputFiles[0]?.contents.length ?? 0;
+  assert.ok(size > 0 && size < 4_000, `${size} bytes`);
+});
+
 /**
  * What is loaded at once: the entry, and what it imports, but for what is imported when it is needed.
  *
