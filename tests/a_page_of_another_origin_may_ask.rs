@@ -220,8 +220,13 @@ fn fields_that_the_configuration_names_are_allowed() {
     assert_eq!(allowed(&listed(""), "/signed", "GET"), [""; 0]);
 
     let trust = "trust = [\"https://agents.example\"]";
-    let plain = format!("{trust}\nprofiles = [\"web-bot-auth\", \"agent-headers\"]");
-    assert_eq!(allowed(&listed("").replace(trust, &plain), "/signed", "GET"), ["agent-id", "timestamp"]);
+    let plain = format!(
+        "{trust}\nprofiles = [\"web-bot-auth\", \"agent-headers\"]
+[[agents]]\nid = \"shopper\"\noperator = \"Example\"\npurpose = \"shopping\"\ncontact = \"ops@agents.example\"
+jwks_uri = \"https://agents.example/shopper.json\""
+    );
+    let config_of_plain = listed("").replace(trust, &plain).replace("replay = \"none\"", "");
+    assert_eq!(allowed(&config_of_plain, "/signed", "GET"), ["agent-id", "timestamp"]);
 
     let spending =
         "[cors]\norigins = [\"https://app.example\"]\n[delegation]\nparent_field = \"X-Parent-Token\"

@@ -26,9 +26,9 @@ pub(crate) struct Command {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Opt {
     /// Without dashes.
-    name: &'static str,
+    pub(crate) name: &'static str,
     /// What its value is called; none where it takes no value.
-    value: Option<&'static str>,
+    pub(crate) value: Option<&'static str>,
     /// How often it is given.
     times: Times,
 }
@@ -78,7 +78,7 @@ pub(crate) enum Arguments<'a> {
 }
 
 impl Opt {
-    fn synopsis(&self) -> String {
+    pub(crate) fn synopsis(&self) -> String {
         let value = self.value.map(|value| format!(" {value}")).unwrap_or_default();
         let option = format!("--{}{value}", self.name);
         match self.times {
@@ -140,12 +140,28 @@ impl Command {
         (name.join(" ") == self.name).then_some(rest)
     }
 
-    fn accept(&self, operands: &[String], options: Vec<(String, Option<String>)>) -> Result<Input, Failure> {
+    fn accept(
+        &self,
+        commands: &[Command],
+        operands: &[String],
+        options: Vec<(String, Option<String>)>,
+    ) -> Result<Input, Failure> {
         let misused = |what: String| Err(Failure::new(format!("{what}\n{}", self.usage())));
+        let takes_more = self.operands.last().is_some_and(|last| last.ends_with('…'));
+        let extra = operands.get(self.operands.len()).filter(|_| !takes_more);
+        if let Some(extra) = extra {
+            // First: the options are those of the command that was meant.
+            let others = commands.iter().map(|command| command.name).filter(|name| *name != self.name);
+            let meant = did_you_mean(&format!("{} {extra}", self.name), others, "");
+            if !meant.is_empty() {
+                return misused(format!("{} does not take {extra:?}{meant}", self.name));
+            }
+        }
         let mut taken: Vec<(&'static str, String)> = Vec::new();
         for (name, value) in options {
             let Some(option) = self.options.iter().find(|option| option.name == name) else {
-                return misused(format!("{} does not take --{name}", self.name));
+                let meant = did_you_mean(&name, self.options.iter().map(|option| option.name), "--");
+                return misused(format!("{} does not take --{name}{meant}", self.name));
             };
             if option.times != Times::Any && taken.iter().any(|(before, _)| *before == name) {
                 return misused(format!("--{name} is given twice"));
@@ -160,8 +176,7 @@ impl Command {
         if let Some(missing) = self.operands.get(operands.len()) {
             return misused(format!("{} needs {missing}", self.name));
         }
-        let takes_more = self.operands.last().is_some_and(|last| last.ends_with('…'));
-        if let Some(extra) = operands.get(self.operands.len()).filter(|_| !takes_more) {
+        if let Some(extra) = extra {
             return misused(format!("{} does not take {extra:?}", self.name));
         }
         Ok(Input { operands: operands.to_vec(), options: taken })
@@ -191,10 +206,12 @@ impl<'a> Arguments<'a> {
                 Arg::Short(_) => return Err(unusable(argument.unexpected())),
             }
         }
-        let named = commands.iter().find_map(|command| Some((command, command.operands_in(&words)?)));
+        // The longest name: `verify` is a command, and so is `verify jwt`.
+        let named = commands.iter().filter_map(|command| Some((command, command.operands_in(&words)?)));
+        let named = named.max_by_key(|(command, _)| command.name.len());
         match named {
             Some((command, _)) if help => Ok(Self::Help(command.name.to_owned())),
-            Some((command, operands)) => Ok(Self::Run(command, command.accept(operands, options)?)),
+            Some((command, operands)) => Ok(Self::Run(command, command.accept(commands, operands, options)?)),
             None => Self::unfinished(commands, &words, help),
         }
     }
@@ -203,7 +220,8 @@ impl<'a> Arguments<'a> {
     fn unfinished(commands: &[Command], words: &[String], help: bool) -> Result<Self, Failure> {
         let words = words.join(" ");
         if !commands.iter().any(|command| command.is_in(&words)) {
-            return Err(Failure::new(format!("no command {words:?}; countersign --help lists them")));
+            let meant = did_you_mean(&words, commands.iter().map(|command| command.name), "");
+            return Err(Failure::new(format!("no command {words:?}{meant}; countersign --help lists them")));
         }
         if help {
             return Ok(Self::Help(words));
@@ -211,6 +229,34 @@ impl<'a> Arguments<'a> {
         let names: Vec<_> = commands.iter().filter(|c| c.is_in(&words)).map(|c| c.name).collect();
         Err(Failure::new(format!("needs a command: {}; --help says more", names.join(", "))))
     }
+}
+
+/// What may have been meant, as the end of a sentence; empty where nothing is near.
+pub(crate) fn did_you_mean<'a>(typed: &str, known: impl Iterator<Item = &'a str>, dashes: &str) -> String {
+    // A slip of the finger for every three letters; more is another word.
+    let most = (typed.chars().count() / 3).clamp(1, 3);
+    let nearest = known.map(|name| (distance(typed, name), name)).min_by_key(|(distance, _)| *distance);
+    match nearest {
+        Some((distance, name)) if distance <= most => format!("; did you mean {dashes}{name}?"),
+        _ => String::new(),
+    }
+}
+
+/// How many letters are to be added, left out or changed to come from one word to the other (Levenshtein).
+fn distance(from: &str, to: &str) -> usize {
+    let mut row: Vec<usize> = (0..=to.chars().count()).collect();
+    for (i, a) in from.chars().enumerate() {
+        let (mut diagonal, mut left) = (i, i + 1);
+        for (cell, b) in row.iter_mut().skip(1).zip(to.chars()) {
+            let above = *cell;
+            left = (diagonal + usize::from(a != b)).min(above + 1).min(left + 1);
+            (diagonal, *cell) = (above, left);
+        }
+        if let Some(first) = row.first_mut() {
+            *first = i + 1;
+        }
+    }
+    row.last().copied().unwrap_or_default()
 }
 
 fn utf8(word: OsString) -> Result<String, Failure> {
@@ -283,7 +329,24 @@ mod tests {
         assert_eq!(refusal(""), "needs a command: a b, c, e, d; --help says more");
         assert_eq!(refusal("a"), "needs a command: a b; --help says more");
         assert!(refusal("f").starts_with("no command \"f\""));
-        assert!(refusal("a c").starts_with("no command \"a c\""));
+        assert!(refusal("a c d").starts_with("no command \"a c d\""));
+    }
+
+    #[test]
+    fn what_is_nearly_right_is_named() {
+        let refused = refusal("d --kez k");
+        assert!(refused.starts_with("d does not take --kez; did you mean --key?\n"), "{refused}");
+        assert!(refusal("a x").contains("did you mean a b?"));
+        assert!(!refusal("c --something-else").contains("did you mean"));
+        assert!(!refusal("zzz").contains("did you mean"));
+    }
+
+    #[test]
+    fn the_distance_of_two_words() {
+        for (from, to, letters) in [("", "", 0), ("", "ab", 2), ("verify", "verfiy", 2), ("jwt", "jws", 1)] {
+            assert_eq!((distance(from, to), distance(to, from)), (letters, letters), "{from} {to}");
+        }
+        assert_eq!(distance("kitten", "sitting"), 3);
     }
 
     #[test]

@@ -20,20 +20,10 @@ const MAX_STATEMENT_BYTES: usize = 256 * 1024;
 const MAX_LISTED: usize = 50;
 
 pub(crate) fn verify(input: &Input) -> Result<Report, Failure> {
-    let is_json = input.has("json");
-    match judge(input) {
-        Ok(found) => {
-            let status = if found.outcome == Outcome::Proven { Status::Good } else { Status::Faults };
-            let text =
-                if is_json { json_of(&found, input.operands()) } else { text_of(&found, input.operands()) };
-            Ok(Report { text, status })
-        }
-        Err(failure) if is_json => {
-            let text = format!("{}\n", json!({ "error": failure.message }));
-            Err(Failure { text, ..failure })
-        }
-        Err(failure) => Err(failure),
-    }
+    let found = judge(input)?;
+    let status = if found.outcome == Outcome::Proven { Status::Good } else { Status::Faults };
+    let shown = if input.has("json") { json_of } else { text_of };
+    Ok(Report::new(shown(&found, input.operands()), status))
 }
 
 fn judge(input: &Input) -> Result<Found, Failure> {

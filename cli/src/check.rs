@@ -24,34 +24,40 @@ pub(crate) fn run(input: &Input) -> Result<Report, Failure> {
     let checked = check(file, &input::read(file)?);
     let status = if checked.iter().all(|(_, result)| result.is_ok()) { Status::Good } else { Status::Faults };
     let text = if input.has("json") { as_json(file, &checked) } else { as_text(file, &checked) };
-    Ok(Report { text, status })
+    Ok(Report::new(text, status))
 }
 
 /// The gate of a configuration file; of a `wrangler.toml` that of the Worker, not of an environment.
 pub(crate) fn gate(file: &str) -> Result<Gate, Failure> {
-    let checked = check(file, &input::read(file)?).into_iter().next();
-    match checked {
-        Some((_, Ok(gate))) => Ok(gate),
-        Some((place, Err(faults))) => {
-            let faults =
-                faults.iter().map(|fault| format!("\n{}: {}", path_in_file(&place, fault), fault.message));
-            Err(Failure::new(format!("{file} is no configuration:{}", faults.collect::<String>())))
-        }
-        None => Err(Failure::new(format!("{file} has no configuration"))),
-    }
+    config(file).map(|(gate, _)| gate)
+}
+
+/// The same, and the configuration that it is made from.
+pub(crate) fn config(file: &str) -> Result<(Gate, Config), Failure> {
+    let found = configurations(file, &input::read(file)?).into_iter().next();
+    let (place, config) = found.ok_or_else(|| Failure::new(format!("{file} has no configuration")))?;
+    let made = config.map_err(|fault| vec![fault]).and_then(|config| Ok((Gate::new(&config)?, config)));
+    made.map_err(|faults| {
+        let faults =
+            faults.iter().map(|fault| format!("\n{}: {}", path_in_file(&place, fault), fault.message));
+        Failure::new(format!("{file} is no configuration:{}", faults.collect::<String>()))
+    })
 }
 
 fn check(file: &str, text: &str) -> Vec<Checked> {
+    configurations(file, text).into_iter().map(|(place, config)| (place, load(config))).collect()
+}
+
+/// The configurations of a file, each with its place.
+fn configurations(file: &str, text: &str) -> Vec<(String, Result<Config, ConfigError>)> {
     let is_json = |text: &str| text.trim_start().starts_with('{');
     if has_extension(file, "json") || (!has_extension(file, "toml") && is_json(text)) {
-        return vec![(String::new(), load(Config::from_json(text)))];
+        return vec![(String::new(), Config::from_json(text))];
     }
     match toml::from_str::<Map<String, Value>>(text) {
-        Err(error) => vec![(String::new(), Err(vec![syntax_error(text, &error)]))],
-        Ok(document) if OF_WRANGLER.iter().any(|name| document.contains_key(*name)) => {
-            check_wrangler(&document)
-        }
-        Ok(_) => vec![(String::new(), load(Config::from_toml(text)))],
+        Err(error) => vec![(String::new(), Err(syntax_error(text, &error)))],
+        Ok(document) if OF_WRANGLER.iter().any(|name| document.contains_key(*name)) => of_wrangler(&document),
+        Ok(_) => vec![(String::new(), Config::from_toml(text))],
     }
 }
 
@@ -72,18 +78,18 @@ fn syntax_error(text: &str, error: &toml::de::Error) -> ConfigError {
 }
 
 /// The configuration of the Worker, and of each of its environments, which inherit no variables.
-fn check_wrangler(document: &Map<String, Value>) -> Vec<Checked> {
+fn of_wrangler(document: &Map<String, Value>) -> Vec<(String, Result<Config, ConfigError>)> {
     let environments = document.get("env").and_then(Value::as_object).into_iter().flatten();
     let workers = environments.map(|(name, worker)| (format!("env.{name}."), worker.get("vars")));
     let workers = std::iter::once((String::new(), document.get("vars"))).chain(workers);
     let checked: Vec<_> = workers
         .filter_map(|(path, vars)| Some((format!("{path}vars.{VARIABLE}"), vars?.get(VARIABLE)?)))
-        .map(|(path, variable)| (path, load(read_variable(variable))))
+        .map(|(path, variable)| (path, read_variable(variable)))
         .collect();
     if checked.is_empty() {
         let path = format!("vars.{VARIABLE}");
         let message = format!("is not set; add [vars.{VARIABLE}] with the configuration of the gate");
-        return vec![(String::new(), Err(vec![ConfigError { path, message }]))];
+        return vec![(String::new(), Err(ConfigError { path, message }))];
     }
     checked
 }

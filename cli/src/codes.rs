@@ -38,6 +38,15 @@ const HOST: &str = "
 |---|---|---|
 | `config.invalid` | 503 | The gate has no valid configuration, key or binding; its log says which. |
 | `origin.unreachable` | 502 | The request was allowed, and the origin does not answer. |
+
+## Preflights
+
+Of browsers, where there is `[cors]`. No page can read them.
+
+| Code | Status | Meaning |
+|---|---|---|
+| `cors.origin_not_allowed` | 403 | `origins` does not have the origin of the page. |
+| `cors.method_not_allowed` | 403 | `methods` does not have the method that the page wants to use. |
 ";
 
 pub(crate) fn run(input: &Input) -> Result<Report, Failure> {
@@ -52,7 +61,7 @@ pub(crate) fn run(input: &Input) -> Result<Report, Failure> {
 const BLAMES: [Blame; 5] =
     [Blame::Malformed, Blame::Unproven, Blame::NotPermitted, Blame::OverLimit, Blame::Unavailable];
 
-fn name(blame: Blame) -> &'static str {
+pub(crate) fn name(blame: Blame) -> &'static str {
     match blame {
         Blame::Malformed => "malformed",
         Blame::Unproven => "unproven",
@@ -62,7 +71,7 @@ fn name(blame: Blame) -> &'static str {
     }
 }
 
-fn meaning(blame: Blame) -> &'static str {
+pub(crate) fn meaning(blame: Blame) -> &'static str {
     match blame {
         Blame::Malformed => "the message breaks the grammar of a standard; the client has a bug",
         Blame::Unproven => {

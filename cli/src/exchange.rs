@@ -6,11 +6,11 @@ use countersign::config::Span;
 use countersign::request::{RequestView, Scheme};
 use countersign::response::ResponseView;
 use countersign::signature::{Component, Message};
-use countersign::time::UnixSeconds;
+use countersign::time::{UnixMillis, UnixSeconds};
 
 use crate::arguments::Input;
 use crate::http::{self, Fault, Request, Response};
-use crate::{Failure, input};
+use crate::{Failure, input, time};
 
 /// What a signature is about: the response where there is one, else the request.
 #[derive(Debug)]
@@ -95,7 +95,7 @@ fn read<T>(file: &str, parse: impl FnOnce(&[u8]) -> Result<T, Fault>) -> Result<
     parse(&bytes).map_err(|fault| Unread::Refused { file: file.to_owned(), fault })
 }
 
-fn scheme(input: &Input) -> Result<Scheme, Failure> {
+pub(crate) fn scheme(input: &Input) -> Result<Scheme, Failure> {
     match input.value("scheme") {
         None | Some("https") => Ok(Scheme::Https),
         Some("http") => Ok(Scheme::Http),
@@ -124,15 +124,24 @@ pub(crate) fn component(text: &str) -> Result<Component, Failure> {
 
 /// The time that an option gives in seconds since 1970, else the clock's.
 pub(crate) fn seconds(input: &Input, option: &str) -> Result<UnixSeconds, Failure> {
-    let Some(text) = input.value(option) else { return clock() };
-    let seconds = text.parse().ok().filter(|seconds| *seconds >= 0).map(UnixSeconds);
-    seconds.ok_or_else(|| Failure::new(format!("--{option} is seconds since 1970, not {text:?}")))
+    let Some(text) = input.value(option) else { return clock().map(UnixMillis::seconds) };
+    of_option(option, text).map(UnixMillis::seconds)
 }
 
-fn clock() -> Result<UnixSeconds, Failure> {
+/// The time that an option gives.
+pub(crate) fn of_option(option: &str, text: &str) -> Result<UnixMillis, Failure> {
+    time::of_argument(text).ok_or_else(|| {
+        Failure::new(format!(
+            "--{option} is seconds since 1970, or a time such as 2026-11-22T17:30:00Z, not {text:?}"
+        ))
+    })
+}
+
+/// The time of the clock.
+pub(crate) fn clock() -> Result<UnixMillis, Failure> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).ok();
-    let now = now.and_then(|now| i64::try_from(now.as_secs()).ok());
-    now.map(UnixSeconds).ok_or_else(|| Failure::new("the clock is before 1970; set it, or give the time"))
+    let now = now.and_then(|now| u64::try_from(now.as_millis()).ok());
+    now.map(UnixMillis).ok_or_else(|| Failure::new("the clock is before 1970; set it, or give the time"))
 }
 
 /// The length of time that an option gives.

@@ -41,6 +41,14 @@ pub(crate) struct Response {
     pub(crate) trailers: Fields,
 }
 
+/// A response that somebody saved, with its head as it came and its content as it was understood.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Saved {
+    pub(crate) status: u16,
+    pub(crate) fields: Vec<(String, String)>,
+    pub(crate) content: Vec<u8>,
+}
+
 /// Why a text is no message that can be judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
@@ -161,6 +169,19 @@ pub(crate) fn read_response(message: &[u8], request_method: Option<&str>) -> Res
     let body = framing::read_body(&fields, lines.rest(), is_bodiless)?;
     let view = ResponseView::new(status, fields, !body.content.is_empty())?;
     Ok(Response { view, content: body.content, trailers: body.trailers })
+}
+
+/// Reads a response as a client has saved it (`curl -i`): of any version, its content what follows the fields.
+pub(crate) fn read_saved_response(message: &[u8]) -> Result<Saved, Fault> {
+    let mut lines = Lines::of(message);
+    let line = lines.start_line()?;
+    let (version, status) = line.split_once(' ').ok_or(Fault::StatusLine)?;
+    if !["HTTP/1.0", "HTTP/1.1", "HTTP/2", "HTTP/3"].contains(&version) {
+        return Err(Fault::StatusLine);
+    }
+    let status = status_line(&format!("HTTP/1.1 {status}"))?;
+    let fields = lines.pairs()?;
+    Ok(Saved { status, fields, content: lines.rest().to_vec() })
 }
 
 /// RFC 9112 §3: method and target.

@@ -1,28 +1,44 @@
-//! The `countersign` command: checks configurations, makes keys, signs and verifies messages, lists codes. What it
-//! knows about standards comes from the core.
+//! The `countersign` command: checks configurations, makes keys, signs and verifies messages, decides on requests and
+//! explains why they are refused. What it knows about standards comes from the core.
 //!
 //! Each command is a function from what was typed to what is printed ([`Report`]); only this file prints.
 
+mod advice;
 mod arguments;
 mod audit;
+mod bench;
+mod certificate;
 mod check;
 mod codes;
+mod commands;
+mod completions;
+mod decide;
+mod diff;
 mod exchange;
+mod explain;
+mod har;
+mod host;
 mod http;
 mod input;
 mod keys;
+mod paint;
 mod policy;
 mod private_key;
 mod reference;
 mod risk;
+mod shown;
 mod sign;
+mod source;
+mod time;
 mod verify;
 mod verify_token;
 
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use arguments::{Arguments, Command, flag, optional, repeated, required};
+use arguments::Arguments;
+use serde_json::json;
 
 const ABOUT: &str = "\
 countersign: an edge verifier for AI agents
@@ -32,334 +48,8 @@ usage: countersign <command> [operands] [options]
 
 const EXIT_CODES: &str = "
 Exit codes: 0 all is well, 1 what was looked at has faults, 2 it could not be looked at
-(wrong usage, an unreadable file).
+(wrong usage, an unreadable file). With --json, what went wrong is on stdout as {\"error\"}, too.
 ";
-
-const POLICY_DETAILS: &str = "\
-Routes, scopes, roles, authorization_details, amounts and rules are judged by the gate's own functions, on
-facts that are taken for proven. Signatures, tokens, delegations, step-up and limits are not asked.
-
-  --config FILE  as `config check` takes it
-  --cases FILE   TOML or JSON: a list of cases, each with
-                   name
-                   now                  2026-11-23T09:00:00+01:00, or seconds since 1970
-                   request.method, url  headers, body (a text, or a table that is sent as JSON)
-                   request.client       address, asn, country
-                   proven.claims        of the token; iss is the first issuer unless given
-                   proven.agent         id, method, operator; else the token's client
-                   expect               outcome, code, rule (false: no rule decides)
-  --case NAME    this case only
-  --json         {\"cases\": [{\"name\", \"good\", \"route\", \"outcome\", \"code\", \"rule\"}]}";
-
-/// To add a command, add it here.
-const COMMANDS: &[Command] = &[
-    Command {
-        name: "config check",
-        operands: &["FILE"],
-        options: &[flag("json")],
-        summary: "check a configuration, and print every fault with what to write instead",
-        details: "\
-FILE is the configuration as TOML or JSON, or a wrangler.toml, in which [vars.COUNTERSIGN_CONFIG] is
-checked, also that of each environment; - reads stdin.
-
-  --json  one object: {\"file\", \"good\", \"faults\": [{\"path\", \"message\"}]}",
-        run: check::run,
-    },
-    Command {
-        name: "config schema",
-        operands: &[],
-        options: &[],
-        summary: "print the JSON Schema of the configuration",
-        details: "For editors: a schema says what a field may hold, `config check` also what goes together.",
-        run: |_| Ok(Report::good(reference::schema_text())),
-    },
-    Command {
-        name: "config reference",
-        operands: &[],
-        options: &[],
-        summary: "print what each field of the configuration means, as Markdown",
-        details: "Type, default, range and meaning of each field.",
-        run: |_| Ok(Report::good(reference::markdown())),
-    },
-    Command {
-        name: "codes",
-        operands: &[],
-        options: &[flag("json"), flag("markdown")],
-        summary: "list every code with which a request can be refused",
-        details: "\
-  --json      an array of {\"code\", \"status\", \"blame\", \"title\"}
-  --markdown  a table for each layer",
-        run: codes::run,
-    },
-    Command {
-        name: "keygen",
-        operands: &[],
-        options: &[],
-        summary: "make a private Ed25519 key for the secret GATE_SIGNING_KEY",
-        details: "\
-Prints a private JWK, whose kid is its thumbprint (RFC 7638). Whoever has it can sign as the gate:
-  countersign keygen | wrangler secret put GATE_SIGNING_KEY",
-        run: keys::generate,
-    },
-    Command {
-        name: "jwks",
-        operands: &["FILE"],
-        options: &[],
-        summary: "print the public key set of private keys",
-        details: "\
-FILE is a private Ed25519 JWK, an array of them or a JWK Set, as GATE_SIGNING_KEY takes it; - reads stdin.
-What is printed is what the gate publishes: the origin can be given it beforehand.",
-        run: keys::publish,
-    },
-    Command {
-        name: "verify signature",
-        operands: &[],
-        options: &[
-            required("keys", "JWKS"),
-            optional("request", "FILE"),
-            optional("response", "FILE"),
-            optional("scheme", "SCHEME"),
-            optional("now", "UNIX"),
-            optional("profile", "P"),
-            repeated("require", "C"),
-            repeated("require-param", "PARAM"),
-            repeated("tag", "TAG"),
-            repeated("algorithm", "ALGORITHM"),
-            optional("label", "L"),
-            optional("clock-skew", "TIME"),
-            optional("max-window", "TIME"),
-            flag("allow-test-keys"),
-            flag("explain"),
-            flag("json"),
-        ],
-        summary: "verify the signature of a request or response (RFC 9421)",
-        details: "\
-FILE is an HTTP/1.1 message: first line, fields, an empty line, content; lines end with CRLF or LF, and
-content is taken as it is (Content-Length is checked, chunks are decoded). With --response it is the
-response that is judged, and --request is the one it answers. - reads stdin.
-
-  --keys JWKS        a JWK Set or one JWK, public; oct keys count for hmac-sha256 under rfc9421
-  --scheme SCHEME    http or https, where the request does not say; default: https
-  --now UNIX         seconds since 1970; default: the clock
-  --profile P        rfc9421, web-bot-auth, tap, tap-deployed, agent-headers; default: rfc9421
-  --require C        what must be covered: @method, content-digest, or in full '\"x\";key=\"a\"'
-  --require-param PARAM
-                     what must be stated: created, expires, keyid, alg, nonce or tag
-  --tag TAG          the tag, or one of the tags, that a signature must have; default: the profile's
-  --algorithm ALGORITHM
-                     accept this one only, or these; default: the profile's
-  --label L          look at this signature only; labels are not signed, so never to choose whom to trust
-  --clock-skew TIME  how far in the future `created` may lie; default: 30s
-  --max-window TIME  longest from `created` to `expires`; default: the profile's
-  --allow-test-keys  accept keys that a standard prints, where the profile refuses them
-  --explain          the signature base that was expected, and a hint at what the signer did otherwise
-  --json             {\"outcome\", \"code\", …}, or {\"error\"} where nothing could be looked at
-
-Prints verified, invalid (it was judged, and refused) or unverified (nothing could be judged), and the
-code that says why. Only verified exits with 0; whether a nonce was seen before is not asked.",
-        run: verify::run,
-    },
-    Command {
-        name: "verify jwt",
-        operands: &[],
-        options: &[
-            required("token", "T"),
-            required("keys", "JWKS"),
-            optional("issuer", "I"),
-            repeated("audience", "A"),
-            optional("now", "UNIX"),
-            repeated("alg", "ALGORITHM"),
-            optional("profile", "P"),
-            optional("clock-skew", "TIME"),
-            optional("max-lifetime", "TIME"),
-            flag("json"),
-        ],
-        summary: "verify a JWT access token, or a JWS, with keys that you have (RFC 7519, RFC 9068)",
-        details: "\
-T is the token itself, or a file with it; JWKS is the JSON itself, or a file with it. - reads stdin. What
-is neither - nor the name of a file is taken for the token. Others can see arguments: a token that is
-still good goes into a file, or to stdin.
-
-  --token T            in compact serialisation
-  --keys JWKS          a JWK Set or one JWK, public; keys that cannot verify are passed over
-  --issuer I           what `iss` must be; needed but for the profile jws
-  --audience A         what must be in `aud`, or one of several; needed but for the profile jws
-  --now UNIX           seconds since 1970; default: the clock
-  --alg ALGORITHM      accept this one only, or these: EdDSA (or Ed25519), ES256, ES384, PS256, PS384,
-                       PS512, RS256, RS384, RS512; default: all of them
-  --profile P          at+jwt   typ is at+jwt, with iss exp aud sub iat jti client_id (RFC 9068)
-                       jwt      typ is JWT or absent, with iss exp aud
-                       any      the one of the two that typ names; never a typ of another purpose
-                       jws      header and signature alone; no check of a token: the payload may be
-                                anything, and only its SHA-256 is told
-                       default: at+jwt, as for an issuer of a gate
-  --clock-skew TIME    for exp, nbf and iat: 30s, or seconds; at most 60s; default: 30s
-  --max-lifetime TIME  longest from iat to exp; default: no limit
-  --json               {\"outcome\", \"code\", \"profile\", \"typ\", \"algorithm\", \"kid\", \"key\", \"claims\"},
-                       or {\"error\"} where nothing could be looked at
-
-Prints verified, invalid (it was judged, and refused) or unverified (no key for it), and the code that says
-why. Only verified exits with 0. Whether the token is revoked, or sent by whom it is bound to (`cnf`), is
-not asked.",
-        run: verify_token::jwt,
-    },
-    Command {
-        name: "verify dpop",
-        operands: &[],
-        options: &[
-            required("proof", "P"),
-            required("method", "M"),
-            required("url", "U"),
-            optional("now", "UNIX"),
-            optional("token", "T"),
-            repeated("alg", "ALGORITHM"),
-            optional("max-age", "TIME"),
-            optional("clock-skew", "TIME"),
-            optional("nonce", "VALUE"),
-            flag("json"),
-        ],
-        summary: "verify a DPoP proof for a request (RFC 9449)",
-        details: "\
-P and T are the proof and the token themselves, or files with them; - reads stdin. What is neither - nor
-the name of a file is taken for the proof or the token.
-
-  --proof P          in compact serialisation
-  --method M         what `htm` must be, exactly
-  --url U            what `htu` must be, without query and fragment
-  --now UNIX         seconds since 1970; default: the clock
-  --token T          the access token that is sent with it: `ath` must be its hash, and its `cnf`, where it
-                     is a JWT that has one, must name the proof's key; the token itself is not verified
-  --alg ALGORITHM    accept this one only, or these, as in `verify jwt --help`; default: all of them
-  --max-age TIME     how old the proof may be: 60s, or seconds; default: 60s
-  --clock-skew TIME  how far in the future it may have been made; at most 60s; default: 30s
-  --nonce VALUE      the nonce that it must have
-  --json             {\"outcome\", \"code\", \"jkt\", \"algorithm\", \"jti\", \"htm\", \"htu\", \"iat\", \"bound\"}, or
-                     {\"error\"} where nothing could be looked at
-
-Prints verified or invalid, and the code that says why. Only verified exits with 0; whether the proof was
-seen before is not asked.",
-        run: verify_token::dpop,
-    },
-    Command {
-        name: "sign",
-        operands: &[],
-        options: &[
-            required("key", "PRIVATE_JWK"),
-            optional("request", "FILE"),
-            optional("response", "FILE"),
-            optional("scheme", "SCHEME"),
-            optional("profile", "P"),
-            repeated("component", "C"),
-            optional("digest", "ALGORITHM"),
-            optional("agent", "URL"),
-            optional("label", "L"),
-            optional("created", "UNIX"),
-            optional("expires-in", "TIME"),
-            optional("keyid", "ID"),
-            optional("alg", "ALGORITHM"),
-            optional("nonce", "VALUE"),
-            optional("tag", "TAG"),
-            flag("curl"),
-            flag("json"),
-        ],
-        summary: "sign a request or response, and print the fields to add (RFC 9421)",
-        details: "\
-FILE is an HTTP/1.1 message as `verify signature --help` describes it; with --response it is the response
-that is signed, and --request is the one it answers. - reads stdin.
-
-  --key PRIVATE_JWK    Ed25519, P-256, P-384, RSA or oct
-  --profile P          rfc9421 (nothing is filled in), web-bot-auth or tap
-  --component C        what to cover: @method, content-digest, or in full '\"x\";key=\"a\"'
-  --digest ALGORITHM   add and cover Content-Digest: sha-256 or sha-512
-  --agent URL          add and cover Signature-Agent, where the public key can be had
-  --label L            default: the first of sig1, sig2… that the message does not have
-  --created UNIX       default: the clock
-  --expires-in TIME    60s, 5m; default: 60s
-  --keyid ID           default: the kid of the key, else its thumbprint
-  --alg ALGORITHM      state and use this algorithm of RFC 9421, such as rsa-v1_5-sha256 for an RSA key
-  --nonce VALUE        default: none, or a random one where the profile has one
-  --tag TAG            default: the profile's
-  --curl               as -H arguments of curl
-  --json               {\"fields\": {…}, \"base\": \"…\"}",
-        run: sign::run,
-    },
-    Command {
-        name: "policy test",
-        operands: &[],
-        options: &[
-            required("config", "FILE"),
-            required("cases", "FILE"),
-            optional("case", "NAME"),
-            flag("json"),
-        ],
-        summary: "try what a configuration permits on requests that are written down",
-        details: POLICY_DETAILS,
-        run: policy::test,
-    },
-    Command {
-        name: "policy explain",
-        operands: &[],
-        options: &[
-            required("config", "FILE"),
-            required("cases", "FILE"),
-            optional("case", "NAME"),
-            flag("json"),
-        ],
-        summary: "say of each rule whether it matches such a request, and why",
-        details: POLICY_DETAILS,
-        run: policy::explain,
-    },
-    Command {
-        name: "audit verify",
-        operands: &["FILE…"],
-        options: &[
-            required("keys", "JWKS"),
-            repeated("ledger", "FILE"),
-            optional("since", "UNIX"),
-            flag("json"),
-        ],
-        summary: "verify an audit log: that no line was edited, dropped, moved, repeated or inserted",
-        details: "\
-FILE is a part of the log, JSON lines; - reads stdin. Files are read one after another, in the order given;
-shards may be mixed, but the lines of one come in their order. What collects lines in another order can be
-sorted first:  LC_ALL=C sort -t, -k1,1 -k2.7,2n
-
-  --keys JWKS    the key set of the gate: /.well-known/countersign/jwks.json, or what `jwks` prints; the
-                 keys before a rotation too
-  --ledger FILE  what was written, as the gate says: a line each, signed, from
-                 /.well-known/countersign/audit, or lines of checkpoints that were kept. Without it, a
-                 log that was cut right behind a checkpoint, or without a whole shard, looks complete
-  --since UNIX   seconds since 1970: lines before it, where files begin with them, are not looked at.
-                 Leave one older line of each shard there: without it nobody knows what was before
-                 the first one, and the shard is not proven
-  --json         {\"outcome\", \"lines\", \"shards\": [{\"shard\", \"first\", \"last\", \"proven\", \"from\", \"to\",
-                 \"decisions\", \"lost\"}], \"faults\": [{\"at\", \"shard\", \"seq\", \"kind\"}], \"more_faults\"},
-                 or {\"error\"} where nothing could be looked at
-
-Prints proven, unproven (nothing is wrong, and lines stand behind the last checkpoint of their shard) or
-faulty, with each fault's file and line. Only proven exits with 0.",
-        run: audit::verify,
-    },
-    Command {
-        name: "risk replay",
-        operands: &[],
-        options: &[required("log", "FILE"), optional("weights", "FILE"), flag("json")],
-        summary: "compute the risk scores of a log again, with other weights",
-        details: "\
-Reads the decisions of a log, one a line, as the gate writes them; those without the member observed are
-passed over. What is stored of each subject is made anew from the first line on, in the order of the lines.
-
-  --log FILE      the log; - reads stdin
-  --weights FILE  what would stand under [risk], as TOML or JSON: half_life, weights and the others;
-                  default: the gate's own
-  --json          {\"version\", \"lines\", \"bad\": [{\"line\", \"message\"}], \"subjects\": [{\"subject\", \"lines\",
-                  \"differing\", \"logged\", \"replayed\"}]}
-
-Exits with 0 where every score is as it was logged, with 1 where one differs or a line cannot be read (it is
-named by its number), with 2 where nothing could be looked at.",
-        run: risk::replay,
-    },
-];
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -372,70 +62,107 @@ enum Status {
     Failure = 2,
 }
 
-/// What a command prints on stdout, and how it ended.
+/// What a command prints, and how it ended.
 struct Report {
+    /// On stdout.
     text: String,
     status: Status,
+    /// What else there is to say, on stderr, a line each.
+    notes: Vec<String>,
 }
 
 impl Report {
+    fn new(text: String, status: Status) -> Self {
+        Self { text, status, notes: Vec::new() }
+    }
+
     fn good(text: String) -> Self {
-        Self { text, status: Status::Good }
+        Self::new(text, Status::Good)
     }
 }
 
-/// Why a command could not do its work.
+/// Why a command could not do its work. With `--json`, the message is on stdout too, as `{"error": …}`.
 #[derive(Debug, PartialEq, Eq)]
 struct Failure {
     /// For people, on stderr.
     message: String,
     status: Status,
-    /// For programs, on stdout.
-    text: String,
 }
 
 impl Failure {
     fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), status: Status::Failure, text: String::new() }
+        Self { message: message.into(), status: Status::Failure }
     }
 
     fn fault(message: impl Into<String>) -> Self {
-        Self { message: message.into(), status: Status::Faults, text: String::new() }
+        Self { message: message.into(), status: Status::Faults }
     }
 }
 
 fn main() -> ExitCode {
-    let (text, status) = match respond() {
-        Ok(report) => (report.text, report.status),
+    let words: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let is_json = words.iter().take_while(|word| *word != "--").any(|word| word == "--json");
+    let (text, status) = match respond(&words, is_json) {
+        Ok(report) => {
+            report.notes.iter().for_each(|note| eprintln!("countersign: {note}"));
+            (report.text, report.status)
+        }
         Err(failure) => {
             eprintln!("countersign: {}", failure.message);
-            (failure.text, failure.status)
+            let text =
+                if is_json { format!("{}\n", json!({ "error": failure.message })) } else { String::new() };
+            (text, failure.status)
         }
     };
     let status = if print(&text).is_ok() { status } else { Status::Failure };
     ExitCode::from(status as u8)
 }
 
-fn respond() -> Result<Report, Failure> {
-    match Arguments::parse(COMMANDS, lexopt::Parser::from_env())? {
+fn respond(words: &[OsString], is_json: bool) -> Result<Report, Failure> {
+    let version = env!("CARGO_PKG_VERSION");
+    match Arguments::parse(commands::ALL, lexopt::Parser::from_args(words))? {
         Arguments::Run(command, input) => (command.run)(&input),
+        Arguments::Help(words) if is_json => Ok(Report::good(help_as_json(&words))),
         Arguments::Help(words) => Ok(Report::good(help(&words))),
-        Arguments::Version => Ok(Report::good(format!("countersign {}\n", env!("CARGO_PKG_VERSION")))),
+        Arguments::Version if is_json => Ok(Report::good(format!("{}\n", json!({ "version": version })))),
+        Arguments::Version => Ok(Report::good(format!("countersign {version}\n"))),
     }
 }
 
-/// The help of the command that the words name, else of all commands that begin with them.
+/// The help of the command that the words name, and a line for each command that begins with them.
 fn help(words: &str) -> String {
-    if let Some(command) = COMMANDS.iter().find(|command| command.name == words) {
-        return format!("{}\n\n{}\n\n{}\n{EXIT_CODES}", command.usage(), command.summary, command.details);
+    let command = commands::ALL.iter().find(|command| command.name == words);
+    let others: Vec<_> =
+        commands::ALL.iter().filter(|command| command.is_in(words) && command.name != words).collect();
+    let width = others.iter().map(|command| command.name.len()).max().unwrap_or_default();
+    let lines: String =
+        others.iter().map(|command| format!("  {:width$}  {}\n", command.name, command.summary)).collect();
+    match command {
+        Some(command) => {
+            let also = if lines.is_empty() { String::new() } else { format!("\nSee also:\n{lines}") };
+            format!("{}\n\n{}\n\n{}\n{also}{EXIT_CODES}", command.usage(), command.summary, command.details)
+        }
+        None => format!(
+            "{ABOUT}\n{lines}\n  --help, -h after a command says more; --version, -V tells which this is\n{EXIT_CODES}"
+        ),
     }
-    let named: Vec<_> = COMMANDS.iter().filter(|command| command.is_in(words)).collect();
-    let width = named.iter().map(|command| command.synopsis().len()).max().unwrap_or_default();
-    let lines = named.iter().map(|command| format!("  {:width$}  {}\n", command.synopsis(), command.summary));
-    let lines: String = lines.collect();
-    format!(
-        "{ABOUT}\n{lines}\n  --help, -h after a command says more; --version, -V tells which this is\n{EXIT_CODES}"
-    )
+}
+
+/// The same for programs.
+fn help_as_json(words: &str) -> String {
+    let command = |command: &arguments::Command| {
+        let options: Vec<_> = command
+            .options
+            .iter()
+            .map(|option| json!({ "name": option.name, "value": option.value }))
+            .collect();
+        json!({
+            "name": command.name, "usage": command.synopsis(), "summary": command.summary,
+            "details": command.details, "operands": command.operands, "options": options,
+        })
+    };
+    let commands: Vec<_> = commands::ALL.iter().filter(|one| one.is_in(words)).map(command).collect();
+    format!("{}\n", json!({ "commands": commands }))
 }
 
 /// A reader that has seen enough and closed the pipe is no failure.

@@ -12,11 +12,11 @@ use countersign::encoding::json;
 use countersign::policy::{Considered, Rehearsal, Supposed, Truth, rehearse};
 use countersign::request::{Fields, RequestView, Target};
 use countersign::signature::profiles;
-use countersign::time::UnixSeconds;
+use countersign::time::{UnixMillis, UnixSeconds};
 use serde_json::{Map, Value, json};
 
 use crate::arguments::Input;
-use crate::{Failure, Report, Status, check, exchange, input};
+use crate::{Failure, Report, Status, check, exchange, input, time};
 
 /// Longest claims of a case in bytes.
 const MAX_CLAIMS_BYTES: usize = 64 * 1024;
@@ -48,7 +48,7 @@ pub(crate) fn test(input: &Input) -> Result<Report, Failure> {
     } else {
         table(&tried) + &format!("{good} of {} as expected\n", tried.len())
     };
-    Ok(Report { text, status })
+    Ok(Report::new(text, status))
 }
 
 /// `policy explain`.
@@ -205,40 +205,14 @@ fn read_expected(expect: &Value, path: &str) -> Result<Expected, String> {
     Ok(Expected { outcome: text("outcome")?, code: text("code")?, rule })
 }
 
-/// Seconds since 1970, or a time with its offset (RFC 3339 §5.6) in whole seconds.
+/// Seconds since 1970, or a time with its offset (RFC 3339 §5.6), as a text or as TOML has it.
 fn read_time(value: &Value) -> Option<UnixSeconds> {
     if let Some(seconds) = value.as_i64() {
         return Some(UnixSeconds(seconds));
     }
-    let text = value.as_str()?;
-    let (date, rest) = text.split_once('T')?;
-    let at = rest.find(['Z', '+', '-'])?;
-    let (time, offset) = rest.split_at_checked(at)?;
-    let numbers = |text: &str, separator| {
-        let parts = text
-            .split(separator)
-            .map(|part| part.parse::<i64>().ok().filter(|_| part.bytes().all(|b| b.is_ascii_digit())));
-        parts.collect::<Option<Vec<_>>>()
-    };
-    let (date, time) = (numbers(date, '-')?, numbers(time, ':')?);
-    let offset = if offset == "Z" {
-        0
-    } else {
-        let parts = numbers(offset.get(1..)?, ':')?;
-        let [hours @ 0..=23, minutes @ 0..=59] = parts.as_slice() else { return None };
-        (hours * 3600 + minutes * 60) * if offset.starts_with('-') { -1 } else { 1 }
-    };
-    let (
-        [year @ 1970..=9999, month @ 1..=12, day @ 1..=31],
-        [hour @ 0..=23, minute @ 0..=59, second @ 0..=59],
-    ) = (date.as_slice(), time.as_slice())
-    else {
-        return None;
-    };
-    // Years begin in March, so that the leap day ends them: days before a month are then 153 in every five.
-    let (year, month) = if *month > 2 { (*year, month - 3) } else { (year - 1, month + 9) };
-    let days = year * 365 + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 719_469;
-    Some(UnixSeconds(days * 86_400 + hour * 3600 + minute * 60 + second - offset))
+    // How `toml` hands a date and time on to JSON.
+    let text = value.get("$__toml_private_datetime").unwrap_or(value).as_str()?;
+    time::parse(text).map(UnixMillis::seconds)
 }
 
 /// The members of a table, all of which are known.

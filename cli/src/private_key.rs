@@ -9,9 +9,10 @@ use countersign::encoding::json::{self, Object, Value};
 use countersign::jose::thumbprint;
 use ed25519_compact::{KeyPair, Seed};
 use getrandom::SysRng;
+use getrandom::rand_core::UnwrapErr;
 use p256::ecdsa::signature::Signer as _;
 use rsa::signature::{RandomizedSigner as _, SignatureEncoding as _};
-use rsa::traits::PublicKeyParts as _;
+use rsa::traits::{PrivateKeyParts as _, PublicKeyParts as _};
 use rsa::{BoxedUint, RsaPrivateKey, pkcs1v15, pss};
 use sha2::{Sha256, Sha512};
 
@@ -24,6 +25,8 @@ pub(crate) const HMAC: &str = "hmac-sha256";
 pub(crate) struct PrivateKey {
     secret: Secret,
     kid: Option<String>,
+    /// None of a shared key.
+    public: Option<PublicKey>,
     thumbprint: Option<String>,
     /// What the JWK says it is for.
     alg: Option<String>,
@@ -42,7 +45,12 @@ impl PrivateKey {
     pub(crate) fn parse(document: &str) -> Result<Self, String> {
         let jwk =
             json::parse_object(document.trim().as_bytes(), MAX_BYTES).map_err(|error| error.to_string())?;
-        let members = Members(&jwk);
+        Self::of(&jwk).map_err(str::to_owned)
+    }
+
+    /// The same of a JWK that is parsed already.
+    pub(crate) fn of(jwk: &Object<'_>) -> Result<Self, &'static str> {
+        let members = Members(jwk);
         let (secret, public) = match (members.text("kty"), members.text("crv")) {
             (Some("OKP"), Some("Ed25519")) => ed25519(&members),
             (Some("EC"), Some("P-256")) => p256(&members),
@@ -57,8 +65,39 @@ impl PrivateKey {
             secret,
             kid: members.text("kid").map(str::to_owned),
             thumbprint: public.as_ref().map(thumbprint),
+            public,
             alg: members.text("alg").map(str::to_owned),
         })
+    }
+
+    /// Makes a new one of this algorithm of JOSE: a private JWK in one line, whose `kid` is its thumbprint.
+    pub(crate) fn generate(alg: &str, rsa_bits: usize) -> Result<String, String> {
+        let made = match alg {
+            "EdDSA" | "Ed25519" => new_ed25519(),
+            "ES256" => new_p256(),
+            "ES384" => new_p384(),
+            _ => new_rsa(rsa_bits),
+        }?;
+        let New { public, private } = made;
+        let mut members: Vec<(&str, String)> = public.jwk_members();
+        members.extend(private);
+        members.extend([("kid", thumbprint(&public)), ("use", "sig".to_owned()), ("alg", alg.to_owned())]);
+        Ok(jwk_text(&members))
+    }
+
+    /// The public half as a JWK, named as the private one is, else by its thumbprint. None of a shared key.
+    pub(crate) fn to_public_jwk(&self) -> Option<String> {
+        let mut members = self.public.as_ref()?.jwk_members();
+        members.push(("kid", self.keyid()?.to_owned()));
+        members.push(("use", "sig".to_owned()));
+        let alg = self.alg.as_deref().or(match self.secret {
+            Secret::Ed25519(_) => Some("EdDSA"),
+            Secret::P256(_) => Some("ES256"),
+            Secret::P384(_) => Some("ES384"),
+            Secret::Rsa(_) | Secret::Shared(_) => None,
+        });
+        members.extend(alg.map(|alg| ("alg", alg.to_owned())));
+        Some(jwk_text(&members))
     }
 
     /// Its RFC 7638 thumbprint; a shared key has none that may be shown.
@@ -120,6 +159,84 @@ impl PrivateKey {
             Secret::Shared(_) => &[HMAC],
         }
     }
+}
+
+/// A key that was just made.
+struct New {
+    public: PublicKey,
+    private: Vec<(&'static str, String)>,
+}
+
+fn new_ed25519() -> Result<New, String> {
+    let seed: [u8; Seed::BYTES] = random()?;
+    let pair = KeyPair::from_seed(Seed::new(seed));
+    let public = PublicKey::ed25519(pair.pk.as_slice()).map_err(|error| error.to_string())?;
+    Ok(New { public, private: vec![("d", base64url::encode(&seed))] })
+}
+
+fn new_p256() -> Result<New, String> {
+    // One in four thousand million draws is not below the order of the curve.
+    loop {
+        let d: [u8; 32] = random()?;
+        let Ok(key) = p256::ecdsa::SigningKey::from_slice(&d) else { continue };
+        let point = key.verifying_key().to_sec1_point(false);
+        let (x, y) = (point.x().map(|x| x.to_vec()), point.y().map(|y| y.to_vec()));
+        let public = PublicKey::p256(&x.unwrap_or_default(), &y.unwrap_or_default());
+        let public = public.map_err(|error| error.to_string())?;
+        return Ok(New { public, private: vec![("d", base64url::encode(&d))] });
+    }
+}
+
+fn new_p384() -> Result<New, String> {
+    loop {
+        let d: [u8; 48] = random()?;
+        let Ok(key) = p384::ecdsa::SigningKey::from_slice(&d) else { continue };
+        let point = key.verifying_key().to_sec1_point(false);
+        let (x, y) = (point.x().map(|x| x.to_vec()), point.y().map(|y| y.to_vec()));
+        let public = PublicKey::p384(&x.unwrap_or_default(), &y.unwrap_or_default());
+        let public = public.map_err(|error| error.to_string())?;
+        return Ok(New { public, private: vec![("d", base64url::encode(&d))] });
+    }
+}
+
+/// With the members that WebCrypto wants of a private key, too (RFC 7518 §6.3.2).
+fn new_rsa(bits: usize) -> Result<New, String> {
+    // That there is randomness at all is known before the loop that cannot fail.
+    let _: [u8; 1] = random()?;
+    let failed = || "the key could not be made".to_owned();
+    let key = RsaPrivateKey::new(&mut UnwrapErr(SysRng), bits).map_err(|_| failed())?;
+    let text = |number: &BoxedUint| base64url::encode(trimmed(&number.to_be_bytes()));
+    let public = PublicKey::rsa(trimmed(&key.n().to_be_bytes()), trimmed(&key.e().to_be_bytes()))
+        .map_err(|error| error.to_string())?;
+    let [p, q] = key.primes() else { return Err(failed()) };
+    let (Some(dp), Some(dq), Some(qi)) = (key.dp(), key.dq(), key.qinv()) else { return Err(failed()) };
+    let private = vec![
+        ("d", text(key.d())),
+        ("p", text(p.as_ref())),
+        ("q", text(q.as_ref())),
+        ("dp", text(dp)),
+        ("dq", text(dq)),
+        ("qi", text(&qi.retrieve())),
+    ];
+    Ok(New { public, private })
+}
+
+/// Without leading zeros.
+fn trimmed(bytes: &[u8]) -> &[u8] {
+    let first = bytes.iter().position(|byte| *byte != 0).unwrap_or(bytes.len());
+    bytes.get(first..).unwrap_or_default()
+}
+
+fn random<const N: usize>() -> Result<[u8; N], String> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|error| format!("has no randomness: {error}"))?;
+    Ok(bytes)
+}
+
+fn jwk_text(members: &[(&str, String)]) -> String {
+    let members: Vec<_> =
+        members.iter().map(|(name, value)| format!("\"{name}\":{}", serde_json::json!(value))).collect();
+    format!("{{{}}}", members.join(","))
 }
 
 /// What a JOSE `alg` is called in RFC 9421.

@@ -6,7 +6,10 @@
 use std::fmt::Write as _;
 
 use countersign::config::Config;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+
+use crate::arguments::Input;
+use crate::{Failure, Report};
 
 const INTRODUCTION: &str = r#"<!-- Written by `cargo xtask docs` from src/config/mod.rs; edit that. -->
 
@@ -45,8 +48,30 @@ pub(crate) fn schema_text() -> String {
     format!("{:#}\n", schema())
 }
 
+/// `config reference`.
+pub(crate) fn run(input: &Input) -> Result<Report, Failure> {
+    Ok(Report::good(if input.has("json") { as_json() } else { markdown() }))
+}
+
+/// The reference for programs.
+fn as_json() -> String {
+    let schema = schema();
+    let field = |field: Field<'_>| {
+        json!({
+            "name": field.name, "type": field.kind, "default": field.default, "range": field.range,
+            "meaning": field.meaning,
+        })
+    };
+    let section = |section: &Section<'_>| {
+        let table = if section.path.is_empty() { String::new() } else { header(&section.path) };
+        json!({ "table": table, "fields": section.fields().into_iter().map(field).collect::<Vec<_>>() })
+    };
+    let sections: Vec<_> = sections(&schema).iter().map(section).collect();
+    format!("{}\n", Value::Array(sections))
+}
+
 /// The reference, as Markdown.
-pub(crate) fn markdown() -> String {
+fn markdown() -> String {
     let schema = schema();
     let mut text = INTRODUCTION.to_owned();
     for section in sections(&schema) {

@@ -88,7 +88,7 @@ pub(crate) fn replay(input: &Input) -> Result<Report, Failure> {
     } else {
         as_text(&subjects, &bad, &scoring, lines, passed_over)
     };
-    Ok(Report { text, status })
+    Ok(Report::new(text, status))
 }
 
 /// The scoring of what would stand under `[risk]`.

@@ -9,25 +9,19 @@ use countersign::crypto::Algorithm;
 use countersign::signature::Param;
 use countersign::signature::profiles::{self, Rules};
 use countersign::signature::verify::{Keys, Outcome, Report as Verdict, inspect};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::arguments::Input;
 use crate::exchange::{self, Exchange, Unread};
 use crate::private_key::HMAC;
-use crate::{Failure, Report, Status, input};
+use crate::shown::printable;
+use crate::{Failure, Report, Status, diff, input};
 
 pub(crate) fn run(input: &Input) -> Result<Report, Failure> {
-    let is_json = input.has("json");
-    let shown = match verify(input) {
-        Ok(shown) => shown,
-        Err(failure) if is_json => {
-            let text = format!("{}\n", json!({ "error": failure.message }));
-            return Err(Failure { text, ..failure });
-        }
-        Err(failure) => return Err(failure),
-    };
+    let shown = verify(input)?;
     let status = if shown.is_verified() { Status::Good } else { Status::Faults };
-    Ok(Report { text: if is_json { shown.as_json() } else { shown.as_text() }?, status })
+    let text = if input.has("json") { shown.as_json() } else { shown.as_text() }?;
+    Ok(Report::new(text, status))
 }
 
 /// A verdict, and what there is to say beyond it.
@@ -89,6 +83,12 @@ impl Shown {
         if let Some(base) = &self.verdict.base {
             let _ = writeln!(shown, "\nthe signature base that was expected:\n{}", indented(base));
         }
+        if let (Some(base), Some(signed)) = (&self.verdict.base, &self.verdict.signed) {
+            let _ = writeln!(shown, "\nwhat was signed instead (- expected, + signed):");
+            for line in diff::lines(base, signed) {
+                let _ = writeln!(shown, "  {} {}", line.mark(), printable(line.text()));
+            }
+        }
         if let Some(hint) = &self.verdict.hint {
             let _ = writeln!(shown, "\nhint ({}): {}", hint.code, hint.text);
         }
@@ -107,7 +107,8 @@ pub(crate) fn members_as_text(report: &Value) -> String {
         }
     }
     for (name, value) in report.as_object().into_iter().flatten() {
-        let is_said = ["outcome", "code", "title", "detail", "base", "hint"].contains(&name.as_str());
+        let is_said =
+            ["outcome", "code", "title", "detail", "base", "signed", "hint"].contains(&name.as_str());
         match value {
             _ if is_said => {}
             Value::String(value) => drop(writeln!(shown, "  {name:10} {}", printable(value))),
@@ -124,11 +125,6 @@ pub(crate) fn members_as_text(report: &Value) -> String {
 /// The base line by line: line ends are its own, anything else that moves a cursor is not.
 fn indented(base: &str) -> String {
     base.split('\n').map(|line| format!("  {}", printable(line))).collect::<Vec<_>>().join("\n")
-}
-
-/// Text of a stranger for a terminal.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 fn rules(input: &Input) -> Result<Rules, Failure> {

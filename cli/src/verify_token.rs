@@ -11,7 +11,7 @@ use countersign::jose::JwkSet;
 use countersign::jose::jwt::{MAX_CLOCK_SKEW, Profile, Rules};
 use countersign::jose::verify::{self as tokens, Expected};
 use countersign::reason::Reason;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::arguments::Input;
 use crate::verify::{members_as_text, unknown};
@@ -32,20 +32,11 @@ pub(crate) fn dpop(input: &Input) -> Result<Report, Failure> {
 
 /// A report of the core, or why there is none, as the caller wants to read it.
 fn report(input: &Input, report: Result<Value, Failure>) -> Result<Report, Failure> {
-    let is_json = input.has("json");
-    match report {
-        Ok(report) => {
-            let is_verified = report.get("outcome").and_then(Value::as_str) == Some("verified");
-            let status = if is_verified { Status::Good } else { Status::Faults };
-            let text = if is_json { format!("{report}\n") } else { members_as_text(&report) };
-            Ok(Report { text, status })
-        }
-        Err(failure) if is_json => {
-            let text = format!("{}\n", json!({ "error": failure.message }));
-            Err(Failure { text, ..failure })
-        }
-        Err(failure) => Err(failure),
-    }
+    let report = report?;
+    let is_verified = report.get("outcome").and_then(Value::as_str) == Some("verified");
+    let status = if is_verified { Status::Good } else { Status::Faults };
+    let text = if input.has("json") { format!("{report}\n") } else { members_as_text(&report) };
+    Ok(Report::new(text, status))
 }
 
 fn verify_jwt(input: &Input) -> Result<Value, Failure> {

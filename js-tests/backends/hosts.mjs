@@ -3,7 +3,7 @@ import { createPublicKey, verify as verifyOnNode } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { Miniflare } from "miniflare";
 // Not part of the package's interface, but of its correctness.
-import { ImportedKeys } from "../../js/dist/checks.js";
+import { NativeKeys as ImportedKeys } from "../../js/dist/platform/node/crypto.js";
 import { COMPATIBILITY_DATE } from "../lib/gate.mjs";
 import { verify as verifyOnWebCrypto } from "./webcrypto.mjs";
 

@@ -117,7 +117,7 @@ export function subjectOfKey(thumbprint) {
 }
 
 /** The processes of this name that this process started. @param {string} name */
-function childrenNamed(name) {
+export function childrenNamed(name) {
   const pids = readdirSync("/proc").filter((entry) => /^\d+$/.test(entry));
   return pids.map(Number).filter((pid) => {
     try {

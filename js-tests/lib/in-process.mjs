@@ -28,13 +28,13 @@ export async function startInProcess({ config, port, hosts = {}, secrets = {} })
   const gate = createGate(config, /** @type {any} */ ({ fetch: outside(hosts), ...(issuerCredentials ? { issuerCredentials } : {}), nonceSecrets }));
   return serve(async (request, response) => {
     const body = await bytes(request);
-    const decision = await gate.check({
+    const described = {
       method: request.method ?? "",
       url: `http://${request.headers.host}${request.url}`,
       headers: pairs(request.rawHeaders),
       body: request.headers["content-length"] === undefined ? null : body,
-      client: clientOf(request.socket),
-    });
+    };
+    const decision = await gate.check(described, { client: clientOf(request.socket) });
     if (decision.outcome === "allow") return sendJson(response, 200, { length: body.length }, { [ORIGIN_MARK]: "1" });
     sendJson(response, decision.status, decision.problem, decision.headers);
   }, port);

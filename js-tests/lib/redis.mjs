@@ -37,7 +37,7 @@ export async function startRedis({ persist = false, cluster = false, args = [] }
   const config = [
     ...["--port", `${port}`, "--bind", "127.0.0.1", "--dir", folder, "--save", "", "--maxmemory-policy", "noeviction"],
     ...(persist ? ["--appendonly", "yes", "--appendfsync", "always"] : ["--appendonly", "no"]),
-    ...(cluster ? ["--cluster-enabled", "yes", "--cluster-port", `${await freePort()}`] : []),
+    ...(cluster ? ["--cluster-enabled", "yes", "--cluster-port", `${await freePort()}`, "--cluster-announce-ip", "127.0.0.1"] : []),
     ...args,
   ];
   const start = () => {

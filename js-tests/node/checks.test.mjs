@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { generateKeyPairSync, randomBytes, sign, verify } from "node:crypto";
 import { test } from "node:test";
 // Not part of the package's interface, but of its correctness.
-import { ImportedKeys } from "../../js/dist/checks.js";
+import { NativeKeys } from "../../js/dist/platform/node/crypto.js";
 
 /** The second takes OpenSSL ten times as long. @type {["ES256" | "ES384", string, string, number, number][]} */
 const CURVES = [
@@ -16,7 +16,7 @@ for (const [algorithm, namedCurve, hash, half, count] of CURVES) {
   test(`${count} signatures of ${algorithm}, right and wrong, get Node's verdict, also where r or s begins with zeros`, () => {
     const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve });
     const key = JSON.stringify(publicKey.export({ format: "jwk" }));
-    const keys = new ImportedKeys();
+    const keys = new NativeKeys();
     const seen = { valid: 0, shortR: 0, shortS: 0, negative: 0 };
     for (let i = 0; i < count; i += 1) {
       const message = new Uint8Array(randomBytes(32));
@@ -41,7 +41,7 @@ test("what is no key, no signature or no algorithm verifies nothing", () => {
   const { publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const key = JSON.stringify(publicKey.export({ format: "jwk" }));
   const [message, signature] = [new Uint8Array(3), new Uint8Array(64)];
-  const keys = new ImportedKeys();
+  const keys = new NativeKeys();
   for (const check of [{ key: "{}", signature }, { key, signature }, { key, signature: new Uint8Array() }]) {
     for (const algorithm of /** @type {const} */ (["ES256", "ES384", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512"])) {
       assert.equal(keys.verify({ algorithm, message, ...check }), false, algorithm);

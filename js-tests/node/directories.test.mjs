@@ -6,7 +6,8 @@ import net from "node:net";
 import { test } from "node:test";
 import { createGate } from "countersign";
 // Not part of the package's interface; but where else would one see which addresses it takes?
-import { lookupPublic } from "../../js/dist/https.js";
+import { lookupPublic } from "../../js/dist/platform/node/https.js";
+import { isPublicAddress } from "../../js/dist/wasm.js";
 import { startDirectory } from "../lib/directory.mjs";
 import { sign } from "../lib/agent.mjs";
 import { makeKey } from "../lib/keys.mjs";
@@ -39,7 +40,7 @@ function resolving(t, addresses) {
  * @returns {Promise<any[]>}
  */
 const looked = (options = {}) =>
-  new Promise((resolve) => lookupPublic("agents.example", options, (/** @type {any[]} */ ...answer) => resolve(answer)));
+  new Promise((resolve) => lookupPublic(isPublicAddress)("agents.example", options, (/** @type {any[]} */ ...answer) => resolve(answer)));
 
 /**
  * @param {string} directory

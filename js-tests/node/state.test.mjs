@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { test } from "node:test";
-import { createGate } from "countersign";
+import { createGate, memoryStores } from "countersign";
 import { outside } from "../lib/in-process.mjs";
 import { startIssuer } from "../lib/issuer.mjs";
 import { makeKey } from "../lib/keys.mjs";
@@ -21,15 +21,15 @@ const configOf = (route) => ({
 
 test("a gate that needs state and has none, or none that it knows, is not made", () => {
   assert.throws(() => createGate(configOf()), { code: "config.invalid", message: /replay = "exact"/ });
-  const unknown = /** @type {any} */ ({ state: "disk" });
-  assert.throws(() => createGate(configOf(), unknown), { code: "config.invalid", message: /state is "memory"/ });
+  const unknown = /** @type {any} */ ({ state: "memory" });
+  assert.throws(() => createGate(configOf(), unknown), { code: "options.invalid", message: /no state; did you mean stores\?$/ });
   assert.ok(createGate(configOf({ replay: "isolate" })));
 });
 
 test("of many copies of a proof at once one passes, and the decision says how sure that is", async () => {
   const issuer = await startIssuer({ audience: API });
   try {
-    const gate = createGate(configOf(), { fetch: outside({ [ISSUER]: issuer.url }), state: "memory" });
+    const gate = createGate(configOf(), { fetch: outside({ [ISSUER]: issuer.url }), stores: memoryStores() });
     const key = await makeKey("ES256");
     const token = await issuer.mint({ jkt: key.kid });
     const url = `${API}/exact`;

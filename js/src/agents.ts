@@ -1,6 +1,6 @@
 // The registry of agents and the deny list: documents of a store that the Worker keeps. The core says when to read them
 // anew.
-import { setTimeout as pause } from "node:timers/promises";
+import { within } from "./timing.js";
 import type { Memory } from "./wasm.js";
 
 /** How long a store may take to answer, in milliseconds. */
@@ -34,13 +34,6 @@ export async function bringDenials({ memory, denyList, now }: AgentsHost): Promi
   else memory.denialsFailed(now());
 }
 
-async function read(reader: AgentsReader | undefined): Promise<string | null | undefined> {
-  const over = new AbortController();
-  try {
-    return await Promise.race([reader?.(), pause(TIMEOUT, undefined, { signal: over.signal, ref: false })]);
-  } catch {
-    return undefined;
-  } finally {
-    over.abort();
-  }
+function read(reader: AgentsReader | undefined): Promise<string | null | undefined> {
+  return within(TIMEOUT, () => reader?.());
 }

@@ -1,6 +1,4 @@
 // What a host knows of the connection that a request came on. The request itself proves none of it.
-import type { Socket } from "node:net";
-import type { TLSSocket } from "node:tls";
 import { CountersignError } from "./error.js";
 import { Client } from "./wasm.js";
 
@@ -30,19 +28,26 @@ export interface CertificateDescriptor {
   readonly revoked?: boolean | undefined;
 }
 
+/** As much of a `Socket` or a `TLSSocket` of Node as is looked at. */
+export interface ClientSocket {
+  readonly remoteAddress?: string | undefined;
+  readonly authorized?: boolean;
+  readonly authorizationError?: unknown;
+  getPeerX509Certificate?(): { readonly raw: Uint8Array } | undefined;
+}
+
 /**
  * The connection of a `node:http` or `node:https` request, which is `request.socket`. For client certificates the server
  * asks for them: `requestCert: true`, the authorities in `ca`, and `rejectUnauthorized: false` for the gate to be the
  * one that refuses. Only with `crl` does Node know which are revoked. To be called before the socket is closed.
  */
-export function clientOf(socket: Socket | TLSSocket): ClientDescriptor {
+export function clientOf(socket: ClientSocket): ClientDescriptor {
   const address = socket.remoteAddress;
-  if (!("getPeerX509Certificate" in socket)) return { address };
-  const der = socket.getPeerX509Certificate()?.raw;
+  const der = socket.getPeerX509Certificate?.()?.raw;
   if (der === undefined) return { address };
   // Typed as an Error, it is the code of one.
   const revoked = String(socket.authorizationError) === "CERT_REVOKED";
-  return { address, certificate: { der, verified: socket.authorized, revoked } };
+  return { address, certificate: { der, verified: socket.authorized === true, revoked } };
 }
 
 /** For the core, which takes it over. Throws where it describes no client: a host's mistake. */

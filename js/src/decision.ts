@@ -174,5 +174,7 @@ export interface Problem {
 export interface Explanation {
   /** The signature base, without the values of fields that carry credentials. */
   readonly base?: string;
+  /** The base under which the signature does hold: what the signer apparently signed, where that can be told. */
+  readonly signed?: string;
   readonly hint?: { readonly code: string; readonly text: string };
 }

@@ -1,7 +1,8 @@
 /**
  * What is wrong: the configuration (`config.invalid`), what describes a request or a response (`request.invalid`), keys
  * (`keys.invalid`), an option (`options.invalid`), a field that was to be read (`field.invalid`), or what was to be
- * signed cannot be (`message.unsignable`). Or a store cannot say (`store.unavailable`).
+ * signed cannot be (`message.unsignable`). Or a store cannot say
+ * (`store.unavailable`), or a body was read before the gate was asked (`body.consumed`).
  *
  * Of an agent: its options (`agent.options_invalid`), what it is to send (`agent.request_invalid`), a part of it that is
  * not there or cannot be signed (`agent.unsignable`), a body that cannot be digested (`agent.body_refused`), a body that is
@@ -21,6 +22,7 @@ export type ErrorCode =
   | "field.invalid"
   | "message.unsignable"
   | "store.unavailable"
+  | "body.consumed"
   | "agent.options_invalid"
   | "agent.request_invalid"
   | "agent.unsignable"

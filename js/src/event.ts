@@ -1,4 +1,5 @@
 // What the gate would tell the origin. The JSON is the core's (`src/event/`), the same on every host.
+import { platform } from "#platform";
 import type { CoreGate, CoreMemory } from "./wasm.js";
 
 /**
@@ -21,13 +22,17 @@ export interface SecurityEvent {
   readonly events: { readonly [name: string]: { readonly event_timestamp: number; readonly [member: string]: unknown } };
 }
 
+/** How long after counted refusals should have been told nobody is believed to be about to tell them, in milliseconds. */
+const GRACE = 5_000;
+
 /** Gives events to the caller. What the caller throws is a line of the log. */
 export class EventTeller {
   readonly #gate: CoreGate;
   readonly #memory: CoreMemory;
   readonly #take: (event: SecurityEvent) => void;
   readonly #log: (line: string) => void;
-  #planned = false;
+  /** Until when, by `performance.now()`, somebody is about to tell what was refused. */
+  #plannedUntil = 0;
 
   constructor(gate: CoreGate, memory: CoreMemory, take: (event: SecurityEvent) => void, log: (line: string) => void) {
     this.#gate = gate;
@@ -36,19 +41,19 @@ export class EventTeller {
     this.#log = log;
   }
 
-  /** The events of a decision, in JSON; and later how many requests were refused. */
-  tell(events: readonly string[], now: number): void {
+  /** The events of a decision, in JSON; and later how many requests were refused. `keep` keeps that alive. */
+  tell(events: readonly string[], now: number, keep: (work: Promise<void>) => void): void {
     for (const event of events) this.#tell(event);
-    if (this.#planned) return;
+    if (this.#plannedUntil > performance.now()) return;
     const due = this.#memory.refusalsDue(now);
     if (due === undefined) return;
-    this.#planned = true;
+    this.#plannedUntil = performance.now() + due + GRACE;
     // Nobody has to wait for it to end the process.
-    setTimeout(() => this.#tellRefusals(), due).unref();
+    keep(new Promise((told) => platform.after(due, () => told(this.#tellRefusals()))));
   }
 
   #tellRefusals(): void {
-    this.#planned = false;
+    this.#plannedUntil = 0;
     for (const event of this.#memory.takeRefusals(this.#gate)) this.#tell(event);
   }
 

@@ -1,82 +1,50 @@
-import { setTimeout as pause } from "node:timers/promises";
-import { type AgentsHost, type AgentsReader, bringAgents, bringDenials, type DenyListReader } from "./agents.js";
-import { ImportedKeys } from "./checks.js";
+import { platform } from "#platform";
+import { type AgentsHost, bringAgents, bringDenials } from "./agents.js";
+import { askBy } from "./ask.js";
 import { coreClient } from "./client.js";
 import type { Decision, Problem } from "./decision.js";
-import { CountersignError } from "./error.js";
-import { EventTeller, type SecurityEvent } from "./event.js";
+import { Documents } from "./documents.js";
+import { EventTeller } from "./event.js";
 import { entropy } from "./entropy.js";
+import { checkGateOptions, coreGate, type GateOptions } from "./gate-options.js";
 import { bringAnswers } from "./inquiries.js";
-import { askWith, bringKeys, type Host } from "./keys.js";
-import { ask as askSubjects, memoryState, type StateHost } from "./state.js";
-import { type Facts, factsOf, type RequestDescriptor } from "./request.js";
+import { bringKeys, type Host } from "./keys.js";
+import { countsOf, floodsOf, tellLimits } from "./limits.js";
+import { verdictsOf } from "./platform.js";
+import { type RequestDescriptor, type RequestFacts, type Viewed, viewOf } from "./request.js";
 import { type Served, type ServedRequest, serveWith } from "./serve.js";
-import { Gate as CoreGate, Memory, Session, settlement, type Step } from "./wasm.js";
+import { askSubjects } from "./state.js";
+import type { Stores } from "./stores.js";
+import { pause } from "./timing.js";
+import { type Gate as CoreGate, isPublicAddress, type KeySource, Memory, Session, settlement, type Step, type SubjectCall } from "./wasm.js";
 
 /** How long a request waits before it looks again whether another has fetched what it needs, in milliseconds. */
 const PATIENCE = 10;
-
-/** What a gate takes from its host. */
-export interface GateOptions {
-  /**
-   * Fetches key sets. Default: a client that connects to public addresses only where an agent chose the name. A `fetch`
-   * of yours must see to that itself: agents name URLs below the origins that `signatures.trust` lists.
-   */
-  readonly fetch?: typeof globalThis.fetch;
-  /** Takes lines on key sets that cannot be used, and why. Default: nobody. */
-  readonly log?: (line: string) => void;
-  /** The time in milliseconds since 1970. Default: `Date.now`. */
-  readonly now?: () => number;
-  /**
-   * Reads the registry of agents as the Worker publishes it in its store under `agents`, where the configuration has
-   * `[admin]`. It is read anew every 30 seconds; a document that was published more than 10 minutes ago is a failure. Without it such a gate refuses what the registry must be asked for.
-   */
-  readonly agents?: AgentsReader;
-  /**
-   * Reads the deny list as the Worker publishes it in its store under `denials`, where the configuration has `[admin]`. It
-   * is read anew every 30 seconds; a document that was published more than 10 minutes ago is a failure. Without it such a
-   * gate refuses every request that brings a proof: what is denied in `[revocation]` alone needs no reader.
-   */
-  readonly denyList?: DenyListReader;
-  /** The secrets shared with clients that sign with `hmac-sha256`: a JWK Set of `oct` keys, each with a `kid`. */
-  readonly sharedKeys?: string | object;
-  /**
-   * The secrets that make nonces, where a route has `dpop_nonce`: a text of 32 to 128 random bytes, or several, of which
-   * the first makes nonces and all are accepted. All processes that answer for one origin share them.
-   */
-  readonly nonceSecrets?: string | readonly string[];
-  /**
-   * What the gate authenticates with at issuers that it asks about tokens (`[issuers.introspection]`): an object with a
-   * member for each of them, under its `issuer`: `{ "client_secret": "…" }`, or a private JWK.
-   */
-  readonly issuerCredentials?: string | object;
-  /**
-   * Who keeps what is exact, where a route asks for it (`replay = "exact"`, `budget`): `"memory"` is the memory of this process, so
-   * that it is exact for this one process alone. Other processes do not know of it, and a restart forgets it.
-   */
-  readonly state?: "memory";
-  /** Takes security events, as the claims of tokens. Nothing here delivers them; the Worker does. Default: nobody. */
-  readonly events?: (event: SecurityEvent) => void;
-}
+/** How long at the most: it doubles, so that many requests that wait long cost little. */
+const MOST_PATIENCE = 160;
 
 /** What the origin answered: its status and its field `Countersign-Budget`, nothing, or it was not even asked. */
 export type OriginAnswer = { readonly status: number; readonly budget?: string | undefined } | "lost" | "not sent";
 
 /** A gate in this process. */
 export interface Gate {
-  /** Decides on a request. Throws only where `request` describes none: a refusal is a decision. */
-  check(request: RequestDescriptor | Request): Promise<Decision>;
+  /** Decides on a request. Throws only where it, or what is known beside it, is described wrongly: a refusal is a decision. */
+  check(request: RequestDescriptor | Request, facts?: RequestFacts): Promise<Decision>;
   /**
    * Says what became of a request that was allowed, where its route has budgets: what was reserved for it is committed,
    * released or held. Without it the money stays held. Pass the decision that `check` gave, itself. Only the first word
    * on a decision counts.
    */
-  settle(decision: Decision, answer: OriginAnswer): Promise<void>;
+  settle(decision: Decision, answer: OriginAnswer, facts?: RequestFacts): Promise<void>;
   /**
    * What this process has decided since the gate was made, as text of OpenMetrics 1.0
    * (`application/openmetrics-text; version=1.0.0; charset=utf-8`).
    */
   metrics(): string;
+  /** The origins that it answers for, as configured: scheme, host, and the port where it is not the scheme's own. */
+  readonly publicOrigins: readonly string[];
+  /** Most bytes of a body that it reads, as configured (`max_body_bytes`). */
+  readonly maxBodyBytes: number;
   /**
    * What the gate answers itself instead of deciding: metadata of resources (RFC 9728), and preflights where the
    * configuration has `[cors]`. Ask it before `check`, and write its answer as it is. Throws only where `request` describes
@@ -98,153 +66,194 @@ export function createGate(config: string | object, options: GateOptions = {}): 
   return new InProcessGate(config, options);
 }
 
+type GateHost = Host & AgentsHost;
+
+/** A step that asks for something. */
+type Asking = Exclude<Step, { readonly step: "done" | "wait" }>;
+
+/** What a gate has once it has to decide: on Workers there is no randomness before the first request. */
+interface Deciding {
+  readonly host: GateHost;
+  readonly events: EventTeller | undefined;
+}
+
 class InProcessGate implements Gate {
-  readonly #host: Host & AgentsHost;
-  readonly #state: StateHost | undefined;
+  readonly #gate: CoreGate;
+  readonly #options: GateOptions;
+  readonly #stores: Stores;
+  readonly #log: (line: string) => void;
+  readonly #now: () => number;
+  #deciding: Deciding | undefined;
   /** What is reserved for decisions, as long as somebody has them. */
   readonly #reservations = new WeakMap<Decision, string>();
-  readonly #events: EventTeller | undefined;
 
   constructor(config: string | object, options: GateOptions) {
-    const { fetch, log = () => {}, now = Date.now, agents, denyList } = options;
-    const [seed = 0] = crypto.getRandomValues(new Uint32Array(1));
-    const core = { gate: coreGate(config, options), memory: new Memory(seed) };
-    core.memory.countFor(core.gate);
-    this.#host = { ...core, imported: new ImportedKeys(), ask: askWith(fetch), log, now, agents, denyList };
-    this.#state = options.state === "memory" ? memoryState(now) : undefined;
-    const { events } = options;
-    this.#events = events && new EventTeller(core.gate, core.memory, events, log);
+    checkGateOptions(options);
+    this.#gate = coreGate(config, options);
+    this.#options = options;
+    this.#stores = options.stores ?? {};
+    this.#log = options.log ?? (() => {});
+    this.#now = options.now ?? Date.now;
   }
 
-  async check(request: RequestDescriptor | Request): Promise<Decision> {
-    const facts = factsOf(request);
-    const { gate, now } = this.#host;
-    const { method, url, fields, hasBody } = facts;
+  get publicOrigins(): readonly string[] {
+    return this.#gate.publicOrigins;
+  }
+
+  get maxBodyBytes(): number {
+    return this.#gate.maxBodyBytes;
+  }
+
+  async check(request: RequestDescriptor | Request, facts: RequestFacts = {}): Promise<Decision> {
+    const viewed = viewOf(request);
+    const { method, url, fields, hasBody } = viewed;
     const client = coreClient(facts.client);
-    const session = new Session(gate, method, url, fields.text, fields.lengths, hasBody, now(), entropy(), client);
+    const session = new Session(this.#gate, method, url, fields.text, fields.lengths, hasBody, this.#now(), entropy(), client);
     try {
-      return await this.#decide(session, facts);
+      return await this.#decide(session, viewed, facts);
     } finally {
       session.free();
     }
   }
 
   metrics(): string {
-    return this.#host.memory.metrics();
+    return this.#ready().host.memory.metrics();
   }
 
   serve(request: ServedRequest | Request): Served | undefined {
-    return serveWith(this.#host.gate, request);
+    return serveWith(this.#gate, request);
   }
 
   get hasCors(): boolean {
-    return this.#host.gate.hasCors;
+    return this.#gate.hasCors;
   }
 
-  async #decide(session: Session, facts: Facts): Promise<Decision> {
-    const { memory, now } = this.#host;
+  async settle(decision: Decision, answer: OriginAnswer, facts: RequestFacts = {}): Promise<void> {
+    const reservations = this.#reservations.get(decision);
+    if (reservations === undefined) return;
+    this.#reservations.delete(decision);
+    const { status, budget } = typeof answer === "string" ? { status: undefined, budget: undefined } : answer;
+    await this.#keep(facts, this.#askSubjects(settlement(reservations, answer !== "not sent", status, budget)));
+  }
+
+  #ready(): Deciding {
+    if (this.#deciding) return this.#deciding;
+    const { fetch, agents, denyList, events } = this.#options;
+    const { documents: store } = this.#stores;
+    const [seed = 0] = crypto.getRandomValues(new Uint32Array(1));
+    const [gate, log, now, memory] = [this.#gate, this.#log, this.#now, new Memory(seed)];
+    memory.countFor(gate);
+    if (store) memory.withStore();
+    const host: GateHost = {
+      gate,
+      memory,
+      documents: new Documents(store, log),
+      imported: platform.keys(),
+      ask: fetch ? askBy(fetch) : platform.client(isPublicAddress),
+      agents: agents ?? (store && (() => store.get("agents"))),
+      denyList: denyList ?? (store && (() => store.get("denials"))),
+      log,
+      now,
+    };
+    return (this.#deciding = { host, events: events && new EventTeller(gate, memory, events, log) });
+  }
+
+  async #decide(session: Session, viewed: Viewed, facts: RequestFacts): Promise<Decision> {
+    const { host, events } = this.#ready();
+    const { memory, now } = host;
     const began = performance.now();
+    let patience = PATIENCE;
     let next: Step = session.step(memory, now());
     while (next.step !== "done") {
       const { step } = next;
       const asked = performance.now();
-      next = await this.#answer(session, next, facts);
+      if (step === "wait") {
+        await pause(patience);
+        patience = Math.min(2 * patience, MOST_PATIENCE);
+        next = session.step(memory, now());
+      } else {
+        const answered = this.#answer(host, session, next, viewed, facts);
+        // Waiting for what is there already would cost each request a turn.
+        next = answered instanceof Promise ? await answered : answered;
+      }
       memory.countStep(step, performance.now() - asked);
     }
     memory.countStep("decision", performance.now() - began);
-    // After the decision, so that no request waits for what only later ones need.
-    if (next.refresh.length > 0) void bringKeys(this.#host, next.refresh);
-    if (next.refreshAgents) void bringAgents(this.#host);
-    if (next.refreshDenials) void bringDenials(this.#host);
-    if (next.inquiries.length > 0) void bringAnswers(this.#host, next.inquiries);
-    if (next.after.length > 0) void askSubjects(this.#state, next.after);
-    this.#events?.tell(next.events, now());
+    this.#after(host, next, facts);
+    events?.tell(next.events, now(), (work) => this.#keep(facts, work));
     const decision = JSON.parse(next.decision) as Decision;
     if (next.reservations !== undefined) this.#reservations.set(decision, next.reservations);
     return next.problem === undefined ? decision : { ...decision, problem: JSON.parse(next.problem) as Problem } as Decision;
   }
 
-  async settle(decision: Decision, answer: OriginAnswer): Promise<void> {
-    const reservations = this.#reservations.get(decision);
-    if (reservations === undefined) return;
-    this.#reservations.delete(decision);
-    const { status, budget } = typeof answer === "string" ? { status: undefined, budget: undefined } : answer;
-    await askSubjects(this.#state, settlement(reservations, answer !== "not sent", status, budget));
+  /** What is done after the decision, so that no request waits for what only later ones need. */
+  #after(host: GateHost, done: Extract<Step, { step: "done" }>, facts: RequestFacts): void {
+    const { memory, documents, now } = host;
+    if (done.tell.length > 0) this.#keep(facts, tellLimits(memory, documents, done.tell, now));
+    if (done.store) this.#keep(facts, documents.put([done.store]));
+    if (done.refresh.length > 0) void this.#bringKeys(host, done.refresh, facts);
+    if (done.refreshAgents) this.#keep(facts, bringAgents(host));
+    if (done.refreshDenials) this.#keep(facts, bringDenials(host));
+    if (done.inquiries.length > 0) this.#keep(facts, bringAnswers(host, done.inquiries));
+    if (done.after.length > 0) this.#keep(facts, this.#askSubjects(done.after));
   }
 
   /** Does what the session cannot do itself, and goes on. */
-  #answer(session: Session, next: Exclude<Step, { step: "done" }>, facts: Facts): Step | Promise<Step> {
-    const { memory, now } = this.#host;
+  #answer(host: GateHost, session: Session, next: Asking, viewed: Viewed, facts: RequestFacts): Step | Promise<Step> {
+    const { memory, documents, log, now } = host;
+    const step = () => session.step(memory, now());
     switch (next.step) {
       case "keys":
-        return bringKeys(this.#host, next.sources).then(() => session.step(memory, now()));
+        return this.#bringKeys(host, next.sources, facts).then(step);
       case "fetch":
-        return bringAnswers(this.#host, next.inquiries).then(() => session.step(memory, now()));
+        return this.#keep(facts, bringAnswers(host, next.inquiries)).then(step);
       case "agents":
-        return bringAgents(this.#host).then(() => session.step(memory, now()));
+        return this.#keep(facts, bringAgents(host)).then(step);
       case "denials":
-        return bringDenials(this.#host).then(() => session.step(memory, now()));
-      case "wait":
-        return pause(PATIENCE).then(() => session.step(memory, now()));
+        return this.#keep(facts, bringDenials(host)).then(step);
       case "checks": {
-        const verdicts = new Uint8Array(next.checks.map((check) => Number(this.#host.imported.verify(check))));
-        return session.stepWithVerdicts(memory, now(), verdicts);
+        const conclude = (verdicts: Uint8Array) => session.stepWithVerdicts(memory, now(), verdicts);
+        const verdicts = verdictsOf(host.imported, next.checks);
+        return verdicts instanceof Promise ? verdicts.then(conclude) : conclude(verdicts);
       }
       case "body":
-        return this.#readBody(session, facts);
+        return this.#readBody(host, session, viewed);
       case "state":
-        return askSubjects(this.#state, next.calls).then((replies) => session.stepWithReplies(memory, now(), replies));
+        return this.#askSubjects(next.calls).then((replies) => session.stepWithReplies(memory, now(), replies));
       case "flood":
-        // No gate that needs a shield is made here; what cannot be asked is as the route says.
-        return session.step(memory, now());
+        return floodsOf(this.#stores.floods ?? {}, next.floods, log).then((said) => session.stepWithFloods(memory, now(), said));
       case "limits":
-        // This process is all that counts here, so that no store has anything to add.
-        return session.stepWithCounts(memory, now(), []);
+        return countsOf(documents, next.names).then((counts) => session.stepWithCounts(memory, now(), counts));
     }
   }
 
-  async #readBody(session: Session, facts: Facts): Promise<Step> {
-    const { gate, memory, now } = this.#host;
-    const body = await facts.body(gate.maxBodyBytes);
+  /** Others wait for the keys too. What is to be stored of them nobody waits for. */
+  #bringKeys(host: GateHost, sources: readonly KeySource[], facts: RequestFacts): Promise<unknown> {
+    const brought = bringKeys(host, sources);
+    this.#keep(facts, brought.then((stored) => host.documents.put(stored)));
+    return brought;
+  }
+
+  #askSubjects(calls: readonly SubjectCall[]): Promise<string[]> {
+    return askSubjects(this.#stores.state, calls, this.#now());
+  }
+
+  /** Has work go on where its request ends before it, as where the client goes away. */
+  #keep<T>(facts: RequestFacts, work: Promise<T>): Promise<T> {
+    const failed = (error: unknown) => this.#log(`countersign could not finish what it began: ${String(error)}`);
+    const done = work.then(() => {}, failed);
+    try {
+      facts.waitUntil?.(done);
+    } catch (error) {
+      this.#log(`countersign cannot wait after the response: ${String(error)}`);
+    }
+    return work;
+  }
+
+  async #readBody({ memory, now }: Host, session: Session, viewed: Viewed): Promise<Step> {
+    const body = await viewed.body(this.maxBodyBytes);
     return typeof body === "string"
       ? session.stepWithoutBody(memory, now(), body === "too large")
       : session.stepWithBody(memory, now(), body);
   }
-}
-
-function coreGate(config: string | object, options: GateOptions): CoreGate {
-  const { sharedKeys, nonceSecrets, issuerCredentials, state } = options;
-  const fault = (message: string, cause?: unknown) => new CountersignError("config.invalid", message, { cause });
-  let gate: CoreGate;
-  try {
-    gate = new CoreGate(text(config));
-    if (sharedKeys !== undefined) gate = gate.withSharedKeys(text(sharedKeys));
-    if (nonceSecrets !== undefined) gate = gate.withNonceSecrets(text(nonceSecrets));
-    if (issuerCredentials !== undefined) gate = gate.withIssuerCredentials(text(issuerCredentials));
-  } catch (cause) {
-    throw fault((cause as Error).message, cause);
-  }
-  if (gate.needsSharedKeys && sharedKeys === undefined) {
-    throw fault("a profile accepts hmac-sha256, and there are no sharedKeys");
-  }
-  if (gate.needsNonceSecrets) {
-    throw fault("a route has dpop_nonce, and there are no nonceSecrets");
-  }
-  if (gate.needsIssuerCredentials && issuerCredentials === undefined) {
-    throw fault("an issuer has [issuers.introspection], and there are no issuerCredentials");
-  }
-  if (state !== undefined && state !== "memory") {
-    throw fault('state is "memory"');
-  }
-  if (gate.needsSubjects && state === undefined) {
-    throw fault('a route has replay = "exact", budgets or a limit with store = "durable-object", and there is no state to keep it in');
-  }
-  if (gate.needsFloodShield) {
-    throw fault('a limit has store = "binding", and there is none outside of Cloudflare Workers; write "durable-object" or "kv"');
-  }
-  return state === undefined ? gate : gate.withSubjects();
-}
-
-function text(document: string | object): string {
-  return typeof document === "string" ? document : JSON.stringify(document);
 }

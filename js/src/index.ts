@@ -34,11 +34,13 @@ export type {
   Risk,
 } from "./decision.js";
 export type { AgentsReader, DenyListReader } from "./agents.js";
-export { type CertificateDescriptor, type ClientDescriptor, clientOf } from "./client.js";
+export { type CertificateDescriptor, type ClientDescriptor, clientOf, type ClientSocket } from "./client.js";
 export { CountersignError, type ErrorCode } from "./error.js";
 export type { SecurityEvent } from "./event.js";
-export { createGate, type Gate, type GateOptions, type OriginAnswer } from "./gate.js";
-export type { FieldLines, RequestDescriptor } from "./request.js";
+export { createGate, type Gate, type OriginAnswer } from "./gate.js";
+export type { GateOptions } from "./gate-options.js";
+export type { FieldLines, RequestDescriptor, RequestFacts } from "./request.js";
+export { type DocumentStore, type FloodLimiter, memoryStores, type StateStore, type Stores } from "./stores.js";
 export {
   type AcceptedSignature,
   contentDigest,

@@ -1,9 +1,10 @@
 // Questions to issuers about their tokens. The core says what is asked, when, and what an answer is worth.
-import { constants, createPrivateKey, sign } from "node:crypto";
+import { platform } from "#platform";
 import { readBody } from "./body.js";
 import { type Host, TIMEOUT } from "./keys.js";
+import { verdictsOf } from "./platform.js";
 import { pack } from "./request.js";
-import type { Inquiry, Signing } from "./wasm.js";
+import type { Inquiry } from "./wasm.js";
 
 /** Brings the answer to each inquiry, all at once. Inquiries that fail are remembered as that. */
 export async function bringAnswers(host: Host, inquiries: readonly Inquiry[]): Promise<void> {
@@ -18,7 +19,7 @@ async function bring(host: Host, inquiry: Inquiry): Promise<void> {
   if (answer) {
     const { text, lengths } = pack(answer.fields);
     const checks = memory.inquiryAnswered(id, answer.status, text, lengths, answer.body, now());
-    const verdicts = new Uint8Array(checks.map((check) => Number(imported.verify(check))));
+    const verdicts = await verdictsOf(imported, checks);
     line = memory.inquiryVerified(id, verdicts, now());
   } else {
     line = memory.inquiryFailed(id, now());
@@ -38,7 +39,7 @@ async function reach({ gate, ask }: Host, inquiry: Inquiry) {
     ...(contentType !== undefined && { "content-type": contentType }),
     ...(authorization !== undefined && { authorization }),
   };
-  const { status, fields, body } = await ask(inquiry, headers, signal, bodyOf(inquiry));
+  const { status, fields, body } = await ask(inquiry, headers, signal, await bodyOf(inquiry));
   if (status !== 200) {
     stop.abort();
     return { status, fields, body: new Uint8Array() };
@@ -49,23 +50,10 @@ async function reach({ gate, ask }: Host, inquiry: Inquiry) {
 }
 
 /** The body, with the signature where there is something to sign. */
-function bodyOf({ body, signing }: Inquiry): string | undefined {
-  return signing ? `${body}${signatureOf(signing).toString("base64url")}` : body;
+async function bodyOf({ body, signing }: Inquiry): Promise<string | undefined> {
+  return signing ? `${body}${base64url(await platform.sign(signing))}` : body;
 }
 
-/** ECDSA as r‖s, RSASSA-PSS with the salt that the core says. */
-function signatureOf({ algorithm, key: jwk, message, saltLength }: Signing): Buffer {
-  const key = createPrivateKey({ key: JSON.parse(jwk), format: "jwk" });
-  switch (algorithm) {
-    case "EdDSA":
-      return sign(null, message, key);
-    case "ES256":
-      return sign("sha256", message, { key, dsaEncoding: "ieee-p1363" });
-    case "ES384":
-      return sign("sha384", message, { key, dsaEncoding: "ieee-p1363" });
-    case "PS256":
-      return sign("sha256", message, { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: saltLength ?? 32 });
-    case "RS256":
-      return sign("sha256", message, key);
-  }
+function base64url(bytes: Uint8Array): string {
+  return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
 }

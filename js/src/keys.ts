@@ -1,9 +1,10 @@
 // Key sets over HTTP. The core says which, when, and what an answer is worth; here they are only brought.
+import type { Answer, Ask } from "./ask.js";
 import { readBody } from "./body.js";
-import type { ImportedKeys } from "./checks.js";
-import { type Answer, type Ask, ask as askDirectly } from "./https.js";
+import type { Documents } from "./documents.js";
+import { type ImportedKeys, verdictsOf } from "./platform.js";
 import { pack } from "./request.js";
-import { type Gate, type KeySource, maxKeyDocumentBytes, type Memory } from "./wasm.js";
+import { type Gate, type KeySource, maxKeyDocumentBytes, type Memory, type Stored } from "./wasm.js";
 
 /** How long a source may take to answer, in milliseconds. */
 export const TIMEOUT = 5_000;
@@ -12,31 +13,28 @@ export const TIMEOUT = 5_000;
 export interface Host {
   readonly gate: Gate;
   readonly memory: Memory;
+  readonly documents: Documents;
   readonly imported: ImportedKeys;
   readonly ask: Ask;
   readonly log: (line: string) => void;
   readonly now: () => number;
 }
 
-/** How sources are asked: by the caller's `fetch`, if there is one, who then minds himself what it connects to. */
-export function askWith(fetch: typeof globalThis.fetch | undefined): Ask {
-  if (!fetch) return askDirectly;
-  return async ({ url }, headers, signal, post) => {
-    const sent = post === undefined ? {} : { method: "POST", body: post };
-    const response = await fetch(url, { redirect: "manual", headers, signal, ...sent });
-    return { status: response.status, fields: [...response.headers].flat(), body: response.body ?? [] };
-  };
+/**
+ * Brings the keys of each source into memory, all at once: from the store where another process has left them, else from the
+ * source. Sources that fail are remembered as that. Gives what to store.
+ */
+export async function bringKeys(host: Host, sources: readonly KeySource[]): Promise<Stored[]> {
+  const stored = await Promise.all(sources.map((source) => bring(host, source)));
+  return stored.filter((text) => text !== undefined);
 }
 
-/** Brings the keys of each source into memory, all at once. Sources that fail are remembered as that. */
-export async function bringKeys(host: Host, sources: readonly KeySource[]): Promise<void> {
-  await Promise.all(
-    sources.map(async (source) => {
-      const answer = await reach(host, source).catch(() => undefined);
-      if (answer) take(host, source, answer);
-      else host.memory.keysFailed(source.name, host.now());
-    }),
-  );
+async function bring(host: Host, source: KeySource): Promise<Stored | undefined> {
+  const { memory, documents, now } = host;
+  const text = await documents.get(source.name);
+  if (text !== undefined && memory.keysLoaded(source.name, text, now())) return undefined;
+  const answer = await reach(host, source).catch(() => undefined);
+  return answer ? take(host, source, answer) : memory.keysFailed(source.name, now());
 }
 
 /** An answer whose body was read; `undefined` where it is too long. */
@@ -58,9 +56,11 @@ async function reach({ gate, memory, ask, now }: Host, source: KeySource): Promi
   return { status, fields, body: read === "too large" ? undefined : read };
 }
 
-function take({ memory, imported, log, now }: Host, { name }: KeySource, { status, fields, body }: Read): void {
+async function take(host: Host, { name }: KeySource, { status, fields, body }: Read): Promise<Stored | undefined> {
+  const { memory, imported, log, now } = host;
   const { text, lengths } = pack(fields);
   const checks = memory.keysFetched(name, status, text, lengths, body, now());
-  const verdicts = new Uint8Array(checks.map((check) => Number(imported.verify(check))));
-  for (const line of memory.keysVerified(name, verdicts, now())) log(`countersign ${line}`);
+  const taken = memory.keysVerified(name, await verdictsOf(imported, checks), now());
+  for (const line of taken?.lines ?? []) log(`countersign ${line}`);
+  return taken?.store;
 }

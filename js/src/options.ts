@@ -8,7 +8,21 @@ const NO_SECONDS = 1e11;
 export function keyDocument(keys: object | string): string {
   if (typeof keys === "string") return keys;
   if (typeof keys !== "object" || keys === null) throw invalid("keys.invalid", "keys are a JWK Set");
-  return JSON.stringify(Array.isArray(keys) ? { keys } : keys);
+  const unwritable = () => invalid("keys.invalid", "keys cannot be written as JSON");
+  return jsonOf(Array.isArray(keys) ? { keys } : keys, unwritable);
+}
+
+/** The JSON of an object; throws what `fault` makes where it has none. */
+export function jsonOf(value: object, fault: (cause: unknown) => Error): string {
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(value);
+  } catch (cause) {
+    throw fault(cause);
+  }
+  // A `toJSON` may give nothing.
+  if (typeof text !== "string") throw fault(undefined);
+  return text;
 }
 
 /** Whole seconds; a year is long enough for everything. */

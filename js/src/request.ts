@@ -1,4 +1,5 @@
 import { type Body, readBody } from "./body.js";
+import { concatenated } from "./bytes.js";
 import type { ClientDescriptor } from "./client.js";
 import { CountersignError } from "./error.js";
 
@@ -22,18 +23,26 @@ export interface RequestDescriptor {
    * The body, or where to read it from; `null` where none follows. A stream is read only where a signature that holds
    * covers the body's digest, and no further than `max_body_bytes`; what was read is gone from it.
    */
-  readonly body?: Uint8Array | AsyncIterable<Uint8Array> | null;
-  /** The connection that it came on, where policy or client certificates (RFC 8705) ask for it: see `clientOf`. */
-  readonly client?: ClientDescriptor | undefined;
+  readonly body?: Uint8Array | ReadableStream<Uint8Array> | AsyncIterable<Uint8Array> | null;
 }
 
-/** The facts of a request, as the core wants them. */
-export interface Facts {
+/** What a host knows of a request beside it. */
+export interface RequestFacts {
+  /** The connection that it came on, where policy or client certificates (RFC 8705) ask for it: see `clientOf`. */
+  readonly client?: ClientDescriptor | undefined;
+  /**
+   * Keeps work going after the response, where the runtime would end it: `waitUntil` of a Worker's context, bound to
+   * that. Default: the work goes on by itself, as in Node.
+   */
+  readonly waitUntil?: ((work: Promise<unknown>) => void) | undefined;
+}
+
+/** A request, as the core wants it. */
+export interface Viewed {
   readonly method: string;
   readonly url: string;
   readonly fields: Fields;
   readonly hasBody: boolean;
-  readonly client: ClientDescriptor | undefined;
   /** Reads the body, up to so many bytes. */
   body(most: number): Promise<Body>;
 }
@@ -47,7 +56,8 @@ export interface Fields {
 }
 
 /** Throws where this is no description of a request: a host's mistake, for which no client must be refused. */
-export function factsOf(request: RequestDescriptor | Request): Facts {
+export function viewOf(request: RequestDescriptor | Request): Viewed {
+  if (typeof request !== "object" || request === null) throw invalid("a request is an object");
   const { method, url } = request;
   if (typeof method !== "string" || typeof url !== "string") throw invalid("method and url are strings");
   return {
@@ -56,7 +66,6 @@ export function factsOf(request: RequestDescriptor | Request): Facts {
     url: request instanceof Request ? (url.split("#", 1)[0] ?? url) : url,
     fields: fieldsOf(request.headers),
     hasBody: hasBody(request.body),
-    client: request instanceof Request ? undefined : request.client,
     body: (most) => bodyOf(request, most),
   };
 }
@@ -85,10 +94,18 @@ export function hasBody(body: RequestDescriptor["body"] | Request["body"]): bool
   return body !== undefined && body !== null && !(body instanceof Uint8Array && body.byteLength === 0);
 }
 
+const encoder = new TextEncoder();
+
 /** Joins names and values. */
 export function pack(strings: readonly string[]): Fields {
-  const lengths = new Uint32Array(strings.map((string) => Buffer.byteLength(string)));
-  return { text: Buffer.from(strings.join("")), lengths };
+  const joined = strings.join("");
+  const text = encoder.encode(joined);
+  // Each character is a byte where there are as many of both. What is not so is rare: a value that is cut within a character
+  // does not join the next one either.
+  if (text.length === joined.length) return { text, lengths: Uint32Array.from(strings, ({ length }) => length) };
+  const encoded = strings.map((string) => encoder.encode(string));
+  const lengths = Uint32Array.from(encoded, ({ length }) => length);
+  return { text: concatenated(encoded), lengths };
 }
 
 function isPairs(headers: FieldLines): headers is Iterable<readonly [string, string]> {
@@ -104,6 +121,8 @@ async function bodyOf(request: RequestDescriptor | Request, most: number): Promi
 export async function bytesOf(body: RequestDescriptor["body"], most: number): Promise<Body> {
   if (body === undefined || body === null) return new Uint8Array();
   if (body instanceof Uint8Array) return body.byteLength > most ? "too large" : body;
+  const isStream = typeof body === "object" && (Symbol.asyncIterator in body || "getReader" in body);
+  if (!isStream) throw invalid("a body is a Uint8Array, a stream of them, or null");
   return readBody(body, most);
 }
 

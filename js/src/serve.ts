@@ -24,10 +24,9 @@ export interface Served {
 
 /** Throws where `request` describes none: a host's mistake. A request that cannot be viewed is left to a decision. */
 export function serveWith(gate: CoreGate, request: ServedRequest | Request): Served | undefined {
+  if (typeof request !== "object" || request === null) throw invalid("a request is an object");
   const { method, url } = request;
-  if (typeof method !== "string" || typeof url !== "string") {
-    throw new CountersignError("request.invalid", "method and url are strings");
-  }
+  if (typeof method !== "string" || typeof url !== "string") throw invalid("method and url are strings");
   // Cheap for everything else: nearly no request is for these.
   if (method !== "OPTIONS" && !url.includes("/.well-known/")) return undefined;
   const fields = fieldsOf(request.headers);
@@ -35,4 +34,8 @@ export function serveWith(gate: CoreGate, request: ServedRequest | Request): Ser
   const target = request instanceof Request ? (url.split("#", 1)[0] ?? url) : url;
   const served = gate.serve(method, target, fields.text, fields.lengths);
   return served === undefined ? undefined : (JSON.parse(served) as Served);
+}
+
+function invalid(message: string): CountersignError {
+  return new CountersignError("request.invalid", message);
 }

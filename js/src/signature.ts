@@ -1,9 +1,10 @@
 // RFC 9421 for one message, without a gate: verified against keys that the caller has, or signed with a key that the
 // caller keeps. The core decides; ECDSA and RSA are native.
+import { platform } from "#platform";
 import type { Body } from "./body.js";
-import { ImportedKeys } from "./checks.js";
 import { coded, invalid, keyDocument, lengthOf, secondsOf } from "./options.js";
-import { bytesOf, type FieldLines, factsOf, fieldsOf, hasBody, type RequestDescriptor } from "./request.js";
+import { verdictsOf } from "./platform.js";
+import { bytesOf, type FieldLines, viewOf, fieldsOf, hasBody, type RequestDescriptor } from "./request.js";
 import {
   acceptedSignatures,
   digestField,
@@ -30,7 +31,7 @@ export interface SignedResponse {
   /** Every line, each value as received. */
   readonly headers: FieldLines;
   /** The content, before any `Content-Encoding` is undone. */
-  readonly body?: Uint8Array | AsyncIterable<Uint8Array> | null;
+  readonly body?: Uint8Array | ReadableStream<Uint8Array> | AsyncIterable<Uint8Array> | null;
   /** What came after the body. */
   readonly trailers?: FieldLines;
   /** The request that it answers; without it a signature that covers parts of that (`req`) is not judged. */
@@ -93,6 +94,8 @@ export interface RefusedSignature extends SignatureFacts {
   readonly code: string;
   /** The signature base that was expected, without credentials, where an explanation was asked for. */
   readonly base?: string;
+  /** The base under which it does hold: what the signer apparently signed, where that can be told. */
+  readonly signed?: string;
   /** What the signer did otherwise, where an explanation was asked for and it can be told. */
   readonly hint?: { readonly code: string; readonly text: string };
 }
@@ -159,7 +162,7 @@ export interface AcceptedSignature {
   };
 }
 
-const imported = new ImportedKeys();
+const imported = platform.keys();
 
 /**
  * Verifies the signature of a message. What is refused is a report, whose `code` says why; an error is thrown where the
@@ -172,8 +175,8 @@ export async function verifySignature(message: SignedMessage, options: VerifyOpt
   const content = typeof body === "string" ? undefined : body;
   // It owns what it is given.
   using inspection = new Inspection(viewed, content, body === "too large", rules, keys, options.label, now);
-  const verdicts = inspection.checks().map((check) => Number(imported.verify(check)));
-  return JSON.parse(inspection.conclude(new Uint8Array(verdicts), options.explain === true)) as SignatureReport;
+  const verdicts = await verdictsOf(imported, inspection.checks());
+  return JSON.parse(inspection.conclude(verdicts, options.explain === true)) as SignatureReport;
 }
 
 /** Signs a message: gives the field lines to add to it. */
@@ -234,7 +237,7 @@ function messageOf(message: SignedMessage): Message {
 }
 
 function requestOf(request: SignedRequest | Request): Message {
-  const { method, url, fields, hasBody: follows } = factsOf(request);
+  const { method, url, fields, hasBody: follows } = viewOf(request);
   const trailers = request instanceof Request ? undefined : request.trailers;
   return withTrailers(Message.request(method, url, fields.text, fields.lengths, follows), trailers);
 }
@@ -248,7 +251,7 @@ function withTrailers(message: Message, trailers: FieldLines | undefined): Messa
 }
 
 function bodyOf(message: SignedMessage): Promise<Body> {
-  return isResponse(message) ? bytesOf(message.body, MOST_BODY_BYTES) : factsOf(message).body(MOST_BODY_BYTES);
+  return isResponse(message) ? bytesOf(message.body, MOST_BODY_BYTES) : viewOf(message).body(MOST_BODY_BYTES);
 }
 
 function isResponse(message: SignedMessage): message is SignedResponse {

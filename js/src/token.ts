@@ -1,8 +1,9 @@
 // Tokens without a gate: one JWT (RFC 7519, RFC 9068) against keys that the caller has, one DPoP proof (RFC 9449)
 // against a request. The core decides; ECDSA and RSA are native.
-import { ImportedKeys } from "./checks.js";
+import { platform } from "#platform";
 import { coded, invalid, keyDocument, lengthOf, secondsOf } from "./options.js";
-import { type Check, ProofInspection, TokenInspection, TokenKeys } from "./wasm.js";
+import { verdictsOf } from "./platform.js";
+import { ProofInspection, TokenInspection, TokenKeys } from "./wasm.js";
 
 /** A signature algorithm, by its name in JOSE. `Ed25519` (RFC 9864) and `EdDSA` are the same here. */
 export type TokenAlgorithm =
@@ -149,7 +150,7 @@ export interface DpopFacts {
   readonly iat?: number;
 }
 
-const imported = new ImportedKeys();
+const imported = platform.keys();
 
 /**
  * Verifies a token with its issuer's keys. What is refused is a report, whose `code` says why; an error is thrown where
@@ -171,7 +172,7 @@ export async function verifyJwt(token: string, options: VerifyJwtOptions): Promi
   using inspection = coded("options.invalid", () => {
     return new TokenInspection(text, keys, profile, issuer, audiences, names, skew, lifetime, at);
   });
-  return JSON.parse(inspection.conclude(verdictsOf(inspection.checks()))) as JwtReport;
+  return JSON.parse(inspection.conclude(await verdictsOf(imported, inspection.checks()))) as JwtReport;
 }
 
 /**
@@ -188,11 +189,7 @@ export async function verifyDpopProof(proof: string, options: VerifyDpopProofOpt
   using inspection = coded("options.invalid", () => {
     return new ProofInspection(text, method, url, sent, names, age, skew, stated, at);
   });
-  return JSON.parse(inspection.conclude(verdictsOf(inspection.checks()))) as DpopReport;
-}
-
-function verdictsOf(checks: readonly Check[]): Uint8Array {
-  return new Uint8Array(checks.map((check) => Number(imported.verify(check))));
+  return JSON.parse(inspection.conclude(await verdictsOf(imported, inspection.checks()))) as DpopReport;
 }
 
 /** Whoever gives one of these wants it to count. */

@@ -1,8 +1,6 @@
-// Loads the core. Here and nowhere else is it known where its file lies.
-import { readFileSync } from "node:fs";
+// Loads the core. Where it lies depends on the runtime: `#wasm`.
+import { module } from "#wasm";
 import { initSync } from "./wasm/countersign_wasm.js";
-
-const module = readFileSync(new URL("./wasm/countersign_wasm_bg.wasm", import.meta.url));
 
 /** The memory of the core: one for all gates of this process. */
 export const { memory: wasmMemory } = initSync({ module });
@@ -29,5 +27,5 @@ export {
   purgeRows,
 } from "./wasm/countersign_wasm.js";
 export type { Gate as CoreGate, Memory as CoreMemory } from "./wasm/countersign_wasm.js";
-export type { Check, Inquiry, KeySource, Signing, Step, SubjectCall, UnsignedMessage } from "./wasm/countersign_wasm.js";
+export type { Check, Flood, Inquiry, KeySource, Signing, Step, Stored, SubjectCall, UnsignedMessage } from "./wasm/countersign_wasm.js";
 export type { Change, NamedRow, Row, Rows } from "./wasm/countersign_wasm.js";

@@ -32,6 +32,10 @@ pub struct Explanation {
     /// The signature base that was expected, credentials left out. None where there can be none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub base: Option<String>,
+    /// The base under which the signature does hold, credentials left out: what the signer apparently signed. None where
+    /// no mistake that is known explains it, or what was signed is no base at all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signed: Option<String>,
     /// What the signer did otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<Hint>,
@@ -64,11 +68,18 @@ pub fn explain(
     now: UnixSeconds,
 ) -> Explanation {
     let base = rules.base(signature, message).ok();
-    let hint = clock(rules, signature, error, now).or_else(|| component(signature, error)).or_else(|| {
-        let (SignatureError::Invalid, Some(base), Some(key)) = (error, &base, key) else { return None };
-        mistake(rules, signature, message, key, base)
-    });
-    Explanation { base: base.map(|base| shown(&base)), hint }
+    let known = clock(rules, signature, error, now).or_else(|| component(signature, error));
+    let (hint, signed) = match (known, error, &base, key) {
+        (None, SignatureError::Invalid, Some(base), Some(key)) => {
+            mistake(rules, signature, message, key, base).map_or((None, None), |found| {
+                let is_base = found.code != "pre-hashed";
+                let signed = String::from_utf8(found.base).ok().filter(|_| is_base).map(|base| shown(&base));
+                (Some(Hint::new(found.code, found.text)), signed)
+            })
+        }
+        (known, ..) => (known, None),
+    };
+    Explanation { base: base.map(|base| shown(&base)), signed, hint }
 }
 
 /// The base without credentials, up to its bound.
@@ -156,14 +167,14 @@ fn mistake(
     message: &Message<'_>,
     key: &Jwk,
     base: &str,
-) -> Option<Hint> {
+) -> Option<Attempt> {
     let algorithm = rules.algorithm(key, signature.params().alg.as_deref()).ok()?;
     let holds = |attempt: &Attempt| {
         rules
             .check_of(key, algorithm, attempt.base.clone(), signature.signature())
             .is_ok_and(|check| check.verify() == Verdict::Valid)
     };
-    attempts(signature, message, base).into_iter().find(holds).map(|found| Hint::new(found.code, found.text))
+    attempts(signature, message, base).into_iter().find(holds)
 }
 
 fn attempts(signature: &PresentedSignature, message: &Message<'_>, base: &str) -> Vec<Attempt> {

@@ -153,6 +153,9 @@ pub struct Report {
     /// The signature base that was expected, where an explanation was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub base: Option<String>,
+    /// The base under which it does hold: what the signer apparently signed ([`Explanation::signed`]).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signed: Option<String>,
     /// What the signer did otherwise, where an explanation was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<Hint>,
@@ -183,6 +186,7 @@ impl Report {
             nonce: None,
             tag: None,
             base: None,
+            signed: None,
             hint: None,
         }
     }
@@ -199,7 +203,7 @@ impl Report {
     }
 
     fn explained(mut self, explanation: Explanation) -> Self {
-        (self.base, self.hint) = (explanation.base, explanation.hint);
+        (self.base, self.signed, self.hint) = (explanation.base, explanation.signed, explanation.hint);
         self
     }
 }

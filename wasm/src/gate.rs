@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use countersign::config::{self, Config, ConfigError};
+use countersign::config::{self, Config, ConfigError, PublicOrigin};
 use wasm_bindgen::prelude::*;
 
 use crate::session::{split, view};
@@ -79,11 +79,18 @@ impl Gate {
         Self(Arc::new(config::Gate::clone(&self.0).with_subjects()))
     }
 
-    /// Whether a limit is counted by a rate limiter of Cloudflare's.
-    #[wasm_bindgen(getter, js_name = needsFloodShield)]
+    /// The names of Cloudflare's rate limiters that limits are counted by.
+    #[wasm_bindgen(getter, js_name = floodBindings)]
     #[must_use]
-    pub fn needs_flood_shield(&self) -> bool {
-        !self.0.flood_bindings().is_empty()
+    pub fn flood_bindings(&self) -> Vec<String> {
+        self.0.flood_bindings()
+    }
+
+    /// The origins that it answers for, as their URLs.
+    #[wasm_bindgen(getter, js_name = publicOrigins)]
+    #[must_use]
+    pub fn public_origins(&self) -> Vec<String> {
+        self.0.public_origins().iter().map(PublicOrigin::url).collect()
     }
 
     /// Most bytes of a body that the host reads.

@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use countersign::decision::Decision;
 use countersign::keys::{self, KeyReading, KeySource};
-use countersign::memory;
+use countersign::memory::{self, LimitKey};
 use countersign::metrics::Metrics;
 use countersign::revocation::{Inquiry, InquiryReading, InquiryResponse};
+use countersign::state::rate::Quota;
+use countersign::time::UnixMillis;
 use wasm_bindgen::prelude::*;
 
 use crate::gate::Gate;
 use crate::session::split;
-use crate::step::{Check, check_to_js, claims};
+use crate::step::{Check, KeysTaken, Stored, check_to_js, claims, keys_taken_to_js, stored_to_js};
 use crate::unix_millis;
 
 /// What a process keeps between requests. Bounded, however many agents there are.
@@ -28,6 +30,8 @@ pub struct Memory {
     /// The inquiries that the host has not answered yet, by id, and what they were answered with.
     inquiries: BTreeMap<String, Inquiry>,
     answers: BTreeMap<String, InquiryReading>,
+    /// The limits that the store is to be told of, by name; nothing where there is no store.
+    untold: Option<BTreeMap<String, (LimitKey, Quota)>>,
     metrics: Metrics,
 }
 
@@ -43,6 +47,7 @@ impl Memory {
             read: BTreeMap::new(),
             inquiries: BTreeMap::new(),
             answers: BTreeMap::new(),
+            untold: None,
             metrics: Metrics::new(0),
         }
     }
@@ -53,6 +58,12 @@ impl Memory {
         self.metrics = Metrics::new(gate.inner().metrics().agents);
         gate.inner().agents().agents().for_each(|agent| self.metrics.know(agent.id()));
         self.metrics.isolate();
+    }
+
+    /// Has the host told what a store should be told: it has one.
+    #[wasm_bindgen(js_name = withStore)]
+    pub fn with_store(&mut self) {
+        self.untold.get_or_insert_default();
     }
 
     /// Counts how many milliseconds a step took.
@@ -92,6 +103,17 @@ impl Memory {
         self.asked.get(name).is_some_and(|source| self.inner.may_fetch(source, unix_millis(now)))
     }
 
+    /// Takes in what the store has for a source. Answers whether that is enough: else the host fetches.
+    #[wasm_bindgen(js_name = keysLoaded)]
+    pub fn keys_loaded(&mut self, name: &str, stored: &str, now: f64) -> bool {
+        let Some(source) = self.asked.get(name) else { return false };
+        let is_enough = self.inner.keys_loaded(source, stored, unix_millis(now));
+        if is_enough {
+            self.asked.remove(name);
+        }
+        is_enough
+    }
+
     /// Takes in what a source answered: the name and the value of each field line in turn, in UTF-8, and how many bytes
     /// each of them has; no body where it is longer than `maxKeyDocumentBytes`. Gives the signatures on it that the host
     /// has to verify, and goes on with `keysVerified`, also where there are none.
@@ -124,17 +146,13 @@ impl Memory {
         Ok(checks)
     }
 
-    /// Takes in, for each of the checks in order, whether its signature is valid (not 0). Gives lines for a log: why
-    /// there are no keys, or which are not believed.
+    /// Takes in, for each of the checks in order, whether its signature is valid (not 0).
     #[wasm_bindgen(js_name = keysVerified)]
-    pub fn keys_verified(&mut self, name: &str, verdicts: &[u8], now: f64) -> Vec<String> {
-        let (Some(source), Some(reading)) = (self.asked.remove(name), self.read.remove(name)) else {
-            return Vec::new();
-        };
+    pub fn keys_verified(&mut self, name: &str, verdicts: &[u8], now: f64) -> Option<KeysTaken> {
+        let (source, reading) = (self.asked.remove(name)?, self.read.remove(name)?);
         let verdicts: Vec<bool> = verdicts.iter().map(|verdict| *verdict != 0).collect();
-        // There is no store to put the key set into: this process is all there is.
         let taken = self.inner.keys_read(&source, reading, &verdicts, unix_millis(now));
-        taken.lines().map(|line| format!("on the keys of {}: {line}", source.configured())).collect()
+        Some(keys_taken_to_js(&source, &taken))
     }
 
     /// Takes in what came of an inquiry, as `keysFetched` does; no body where it is longer than `maxBytes`. Gives the
@@ -217,13 +235,21 @@ impl Memory {
         self.inner.denials_failed(unix_millis(now));
     }
 
-    /// Takes in that a source did not answer.
+    /// Takes in that a source did not answer. Gives what to store.
     #[wasm_bindgen(js_name = keysFailed)]
-    pub fn keys_failed(&mut self, name: &str, now: f64) {
+    pub fn keys_failed(&mut self, name: &str, now: f64) -> Option<Stored> {
         self.read.remove(name);
-        if let Some(source) = self.asked.remove(name) {
-            self.inner.keys_failed(&source, unix_millis(now));
-        }
+        let source = self.asked.remove(name)?;
+        let (text, keep_for) = self.inner.keys_failed(&source, unix_millis(now))?;
+        Some(stored_to_js(name, &text, keep_for))
+    }
+
+    /// Puts what this process counted of a limit to what the store has of it. Gives what to store.
+    pub fn tell(&mut self, name: &str, stored: Option<String>, now: f64) -> Option<Stored> {
+        let limit = self.untold.as_mut()?.remove(name)?;
+        let text = self.inner.tell(limit, stored.as_deref(), unix_millis(now));
+        // The window before counts as well.
+        Some(stored_to_js(name, &text, limit.1.window.saturating_mul(2)))
     }
 }
 
@@ -238,6 +264,21 @@ impl Memory {
         if decision.reason.is_some() {
             self.metrics.failure_network(asn);
         }
+    }
+
+    /// What to store of a key set that has just proven its worth.
+    pub(crate) fn proven(&mut self, source: &KeySource, now: UnixMillis) -> Option<Stored> {
+        self.untold.as_ref()?;
+        let (text, keep_for) = self.inner.keys_to_store(source, now)?;
+        Some(stored_to_js(&source.name(), &text, keep_for))
+    }
+
+    /// The names of limits that the store is to be told of, through [`Self::tell`].
+    pub(crate) fn tells(&mut self, limits: Vec<(LimitKey, Quota)>) -> Vec<String> {
+        let Some(untold) = &mut self.untold else { return Vec::new() };
+        let names = limits.iter().map(|(key, _)| key.name()).collect();
+        untold.extend(limits.into_iter().map(|limit| (limit.0.name(), limit)));
+        names
     }
 
     pub(crate) fn inquires(&mut self, inquiries: Vec<Inquiry>) {

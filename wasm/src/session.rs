@@ -103,7 +103,7 @@ impl Session {
         self.answer(memory, now, if too_large { &Answer::BodyTooLarge } else { &Answer::BodyUnreadable })
     }
 
-    /// The step after `limits`: what the store has for each of them, in order; nothing where there is no store.
+    /// The step after `limits`: what the store has for each of them, in order; an empty text where it has nothing.
     #[wasm_bindgen(js_name = stepWithCounts)]
     pub fn step_with_counts(
         &mut self,
@@ -113,9 +113,28 @@ impl Session {
     ) -> Result<Step, JsError> {
         let mut stored = stored.into_iter();
         for limit in std::mem::take(&mut self.asked) {
-            memory.inner().ask(limit, stored.next().as_deref(), unix_millis(now));
+            let stored = stored.next().filter(|stored| !stored.is_empty());
+            memory.inner().ask(limit, stored.as_deref(), unix_millis(now));
         }
         self.answer(memory, now, &Answer::Ready)
+    }
+
+    /// The step after `flood`: whether each shield lets the request through, in order: 0 or 1, and anything else where one
+    /// could not be asked.
+    #[wasm_bindgen(js_name = stepWithFloods)]
+    pub fn step_with_floods(
+        &mut self,
+        memory: &mut Memory,
+        now: f64,
+        floods: &[u8],
+    ) -> Result<Step, JsError> {
+        let said = |flood: &u8| match flood {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
+        };
+        let floods: Vec<_> = floods.iter().map(said).collect();
+        self.answer(memory, now, &Answer::Flood(&floods))
     }
 
     /// The step after `state`: what each subject said, in order, in JSON; an empty text where one could not be asked.
@@ -159,7 +178,7 @@ impl Session {
         if let engine::Step::State(called) = &next {
             self.called.clone_from(called);
         }
-        Ok(step::to_js(next, memory, &self.gate))
+        Ok(step::to_js(next, memory, &self.gate, unix_millis(now)))
     }
 }
 

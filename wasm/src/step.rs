@@ -1,18 +1,24 @@
 //! What a session needs next, and the decision, as plain JavaScript values.
 
+use std::time::Duration;
+
 use countersign::config::Gate;
 use countersign::crypto::SignatureCheck;
-use countersign::engine;
+use countersign::engine::{self, Flood};
 use countersign::event::Event;
-use countersign::keys::KeySource;
+use countersign::keys::{self, KeySource};
 use countersign::revocation::{Inquiry, Signing};
 use countersign::state::budget::Reservations;
 use countersign::state::subject::SubjectCall;
+use countersign::time::UnixMillis;
 use js_sys::{Object, Uint8Array};
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::*;
 
 use crate::memory::Memory;
+
+/// KV takes no shorter expiry.
+const LEAST_EXPIRY: Duration = Duration::from_mins(1);
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
@@ -26,7 +32,7 @@ export type Step =
   | { readonly step: "body" }
   | { readonly step: "limits"; readonly names: readonly string[] }
   | { readonly step: "fetch"; readonly inquiries: readonly Inquiry[] }
-  | { readonly step: "flood" }
+  | { readonly step: "flood"; readonly floods: readonly Flood[] }
   | { readonly step: "state"; readonly calls: readonly SubjectCall[] }
   | {
       readonly step: "done";
@@ -40,6 +46,10 @@ export type Step =
       readonly refreshAgents: boolean;
       /** Whether the deny list should be read anew, after the response. */
       readonly refreshDenials: boolean;
+      /** A text to store, after the response: a key set that has just proven its worth. */
+      readonly store: Stored | undefined;
+      /** Limits that the store should be told of, after the response, by name: see `Memory.tell`. */
+      readonly tell: readonly string[];
       /** What to ask after the response, as for `fetch`. */
       readonly inquiries: readonly Inquiry[];
       /** The claims of events, each in JSON. */
@@ -56,6 +66,27 @@ export interface SubjectCall {
   readonly subject: string;
   /** JSON. */
   readonly call: string;
+}
+
+/** A rate limiter of Cloudflare's, and the key to count a request under. */
+export interface Flood {
+  readonly binding: string;
+  readonly key: string;
+}
+
+/** A text to store under a name. */
+export interface Stored {
+  readonly name: string;
+  readonly text: string;
+  /** For how long. */
+  readonly seconds: number;
+}
+
+/** What became of an answer with keys. */
+export interface KeysTaken {
+  /** For a log: why there are no keys, or which are not believed. */
+  readonly lines: readonly string[];
+  readonly store: Stored | undefined;
 }
 
 /** A question to the outside, as `Memory` knows it by id. What is in it may be secret. */
@@ -141,6 +172,38 @@ extern "C" {
     fn set_after(this: &Step, after: Vec<StateCall>);
     #[wasm_bindgen(method, setter)]
     fn set_reservations(this: &Step, reservations: Option<String>);
+    #[wasm_bindgen(method, setter)]
+    fn set_floods(this: &Step, floods: Vec<Shield>);
+    #[wasm_bindgen(method, setter)]
+    fn set_store(this: &Step, store: Option<Stored>);
+    #[wasm_bindgen(method, setter)]
+    fn set_tell(this: &Step, tell: Vec<String>);
+
+    type Shield;
+    #[wasm_bindgen(method, setter)]
+    fn set_binding(this: &Shield, binding: &str);
+    #[wasm_bindgen(method, setter)]
+    fn set_key(this: &Shield, key: &str);
+
+    /// A text to store under a name.
+    #[wasm_bindgen(typescript_type = "Stored")]
+    #[derive(Debug)]
+    pub type Stored;
+    #[wasm_bindgen(method, setter)]
+    fn set_name(this: &Stored, name: &str);
+    #[wasm_bindgen(method, setter)]
+    fn set_text(this: &Stored, text: &str);
+    #[wasm_bindgen(method, setter)]
+    fn set_seconds(this: &Stored, seconds: f64);
+
+    /// What became of an answer with keys.
+    #[wasm_bindgen(typescript_type = "KeysTaken")]
+    #[derive(Debug)]
+    pub type KeysTaken;
+    #[wasm_bindgen(method, setter)]
+    fn set_lines(this: &KeysTaken, lines: Vec<String>);
+    #[wasm_bindgen(method, setter)]
+    fn set_store(this: &KeysTaken, store: Option<Stored>);
 
     /// A call to the state of one subject.
     #[wasm_bindgen(typescript_type = "SubjectCall")]
@@ -199,7 +262,7 @@ extern "C" {
     fn set_salt_length(this: &Check, salt_length: Option<u32>);
 }
 
-pub(crate) fn to_js(step: engine::Step, memory: &mut Memory, gate: &Gate) -> Step {
+pub(crate) fn to_js(step: engine::Step, memory: &mut Memory, gate: &Gate, now: UnixMillis) -> Step {
     let value: Step = Object::new().unchecked_into();
     let kind = match step {
         engine::Step::Keys(sources) => {
@@ -222,8 +285,10 @@ pub(crate) fn to_js(step: engine::Step, memory: &mut Memory, gate: &Gate) -> Ste
             value.set_inquiries(inquiries_to_js(inquiries, memory));
             "fetch"
         }
-        // A gate that needs the platform's shield is refused by hosts that have none; without an answer the request is.
-        engine::Step::Flood(_) => "flood",
+        engine::Step::Flood(asked) => {
+            value.set_floods(asked.iter().map(flood_to_js).collect());
+            "flood"
+        }
         engine::Step::State(calls) => {
             value.set_calls(calls.iter().map(call_to_js).collect());
             "state"
@@ -238,6 +303,8 @@ pub(crate) fn to_js(step: engine::Step, memory: &mut Memory, gate: &Gate) -> Ste
             value.set_refresh(sources_to_js(conclusion.refresh, memory));
             value.set_refresh_agents(conclusion.refresh_agents);
             value.set_refresh_denials(conclusion.refresh_denials);
+            value.set_store(conclusion.store.and_then(|source| memory.proven(&source, now)));
+            value.set_tell(memory.tells(conclusion.tell));
             value.set_inquiries(inquiries_to_js(conclusion.inquiries, memory));
             value.set_after(conclusion.after.iter().map(call_to_js).collect());
             value.set_reservations(conclusion.reservations.as_ref().map(Reservations::to_json));
@@ -257,6 +324,31 @@ pub(crate) fn call_to_js(asked: &SubjectCall) -> StateCall {
     let value: StateCall = Object::new().unchecked_into();
     value.set_subject(&asked.subject.to_string());
     value.set_call(&asked.call.to_json());
+    value
+}
+
+fn flood_to_js(flood: &Flood) -> Shield {
+    let value: Shield = Object::new().unchecked_into();
+    value.set_binding(&flood.binding);
+    value.set_key(&flood.key);
+    value
+}
+
+/// Stores take no shorter time than [`LEAST_EXPIRY`].
+pub(crate) fn stored_to_js(name: &str, text: &str, keep_for: Duration) -> Stored {
+    let value: Stored = Object::new().unchecked_into();
+    value.set_name(name);
+    value.set_text(text);
+    value.set_seconds(keep_for.max(LEAST_EXPIRY).as_secs_f64().ceil());
+    value
+}
+
+pub(crate) fn keys_taken_to_js(source: &KeySource, taken: &keys::KeysTaken) -> KeysTaken {
+    let value: KeysTaken = Object::new().unchecked_into();
+    let line = |line| format!("on the keys of {}: {line}", source.configured());
+    value.set_lines(taken.lines().map(line).collect());
+    let store = taken.store.as_ref();
+    value.set_store(store.map(|(text, keep_for)| stored_to_js(&source.name(), text, *keep_for)));
     value
 }
 

@@ -42,13 +42,29 @@ impl<'a> Lines<'a> {
         self.fields_until_empty().map(|(fields, _)| fields)
     }
 
+    /// The fields by their names as they are written.
+    pub(super) fn pairs(&mut self) -> Result<Vec<(String, String)>, Fault> {
+        let mut pairs = Vec::new();
+        self.each_field(|name, value| {
+            pairs.push((name.to_owned(), value.to_owned()));
+            Ok(())
+        })?;
+        Ok(pairs)
+    }
+
     /// The fields, and whether an empty line ends them.
     pub(super) fn fields_until_empty(&mut self) -> Result<(Fields, bool), Fault> {
         let mut fields = Fields::new();
+        let is_ended = self.each_field(|name, value| Ok(fields.push(name, value)?))?;
+        Ok((fields, is_ended))
+    }
+
+    /// Takes the fields; answers whether an empty line ends them.
+    fn each_field(&mut self, mut take: impl FnMut(&str, &str) -> Result<(), Fault>) -> Result<bool, Fault> {
         while let Some(first) = next_line(self.rest)? {
             if first.text.is_empty() {
                 self.skip(first.next);
-                return Ok((fields, true));
+                return Ok(true);
             }
             if is_continued_by(first.text) {
                 return Err(Fault::FoldOfNothing);
@@ -56,9 +72,9 @@ impl<'a> Lines<'a> {
             let field = self.with_folds(&first)?;
             let field = text(field);
             let (name, value) = field.split_once(':').ok_or(Fault::FieldLine)?;
-            fields.push(name, value)?;
+            take(name, value)?;
         }
-        Ok((fields, false))
+        Ok(false)
     }
 
     /// A field line with the lines that continue it, folds untouched: the core unfolds (RFC 9421 §2.1).

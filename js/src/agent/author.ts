@@ -108,7 +108,10 @@ function covered(
   ofAgent: Component | undefined,
   accepted: Accepted | undefined,
 ): readonly Component[] {
-  const isThere = (component: Component): boolean => !WHERE_THERE.includes(component.name) || valueOf(component, message) !== undefined;
+  const isThere = (component: Component): boolean => {
+    if (component.name === "@query") return signing.coversNoQuery || message.url.search !== "";
+    return !WHERE_THERE.includes(component.name) || valueOf(component, message) !== undefined;
+  };
   const components: Component[] = [];
   for (const component of [...(accepted?.components ?? []), ...signing.components.filter(isThere), ...(ofAgent ? [ofAgent] : [])]) {
     if (!components.some((other) => isSame(other, component))) components.push(component);

@@ -35,6 +35,8 @@ export class Call {
   #answered = new Set<Answer>();
   #accepted: Accepted | undefined;
   #credential: Credential | undefined;
+  /** The turn of the tokens when the last one was got. */
+  #since = 0;
   /** Whether the origin that the call began with is still the one that is asked. */
   #isAtHome = true;
 
@@ -82,6 +84,7 @@ export class Call {
 
   async #token(): Promise<Credential | undefined> {
     const { url, method, signal } = this.#outgoing;
+    this.#since = this.#house.tokens?.turn ?? 0;
     return this.#givesToken ? this.#house.tokens?.for(url, method, signal) : undefined;
   }
 
@@ -116,7 +119,7 @@ export class Call {
     const follows = this.#outgoing.redirect === "follow" && settings.redirects === "sign";
     if (follows && isRedirect(response)) return this.#redirect(response, authored);
     const delay = this.#delay(response);
-    const answers = delay === undefined ? await this.#answer(response, authored) : (["wait"] as const);
+    const answers = delay === undefined ? await this.#answer(response, authored).catch(discarding(response)) : (["wait"] as const);
     this.#tell(authored, response, answers);
     if (answers.length === 0) return false;
     this.#answers += 1;
@@ -174,7 +177,7 @@ export class Call {
     if (!tokens?.canAsk || !this.#givesToken) return false;
     const challenge = tokenChallenge(parseChallenges(response.headers.get("www-authenticate")), credential !== undefined);
     if (!challenge || !this.#once("token")) return false;
-    const given = await tokens.for(url, method, signal, challenge, credential);
+    const given = await tokens.forChallenge(url, method, signal, challenge, this.#since);
     if (!given) return false;
     this.#credential = given;
     return true;
@@ -222,6 +225,14 @@ export class Call {
 /** Frees the connection of a response that nobody reads. */
 function discard(response: Response): void {
   response.body?.cancel().catch(() => {});
+}
+
+/** The same where what the response asks for ended in an error, which is the caller's. */
+function discarding(response: Response): (error: unknown) => never {
+  return (error) => {
+    discard(response);
+    throw error;
+  };
 }
 
 /** As `fetch` says it of what it followed itself. */

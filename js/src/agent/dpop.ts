@@ -65,12 +65,7 @@ export class Proofs {
     if (nonce === null || !/^[\x21\x23-\x5b\x5d-\x7e]{1,512}$/.test(nonce)) return false;
     this.#nonces.delete(url.origin);
     this.#nonces.set(url.origin, nonce);
-    if (this.#nonces.size > MOST_ORIGINS) {
-      for (const oldest of this.#nonces.keys()) {
-        this.#nonces.delete(oldest);
-        break;
-      }
-    }
+    if (this.#nonces.size > MOST_ORIGINS) this.#nonces.delete([...this.#nonces.keys()][0] ?? "");
     return true;
   }
 }

@@ -42,7 +42,7 @@ export interface AgentOptions {
    * What is covered, in order: `@method`, `content-type`, or an identifier in full, `"x";key="a"`. A field that is not
    * there is an error, but for `content-digest`, `authorization` and `dpop`, which are covered where they are. What the
    * profile demands is covered in any case.
-   * Default: `@method`, `@authority`, `@path`, `@query`, `content-digest`, `authorization`, `dpop`.
+   * Default: `@method`, `@authority`, `@path`, `@query` where there is one, `content-digest`, `authorization`, `dpop`.
    */
   readonly components?: readonly string[];
   /** Seconds until a signature expires, 1 to 86400 (480 for `tap`). Default: 60. */
@@ -123,6 +123,8 @@ export interface Signing {
   readonly keyid: string;
   readonly tag: string | undefined;
   readonly components: readonly Component[];
+  /** Whether `@query` is covered where there is none, too. Widely deployed verifiers have another value for that than RFC 9421 §2.2.7. */
+  readonly coversNoQuery: boolean;
   readonly expiresIn: number;
   readonly nonce: boolean;
   readonly alg: boolean;
@@ -196,6 +198,7 @@ function parseSigning(key: AgentKey, options: AgentOptions): Signing {
     keyid: profile.name === "web-bot-auth" ? key.thumbprint : (key.kid ?? key.thumbprint),
     tag: parseTag(tag, profile),
     components: parseComponents(options.components ?? DEFAULT_COMPONENTS, profile),
+    coversNoQuery: options.components !== undefined,
     expiresIn: whole(options.expiresIn ?? 60, 1, profile.maxWindow, "expiresIn"),
     nonce: flag(options.nonce, true, "nonce"),
     alg: flag(options.alg, profile.alg, "alg"),

@@ -44,6 +44,9 @@ interface Kept extends Credential {
 /** How long before its end a token is not used any more, in milliseconds: a request takes its time. */
 const MARGIN = 10_000;
 
+/** Most challenges whose answers are remembered. */
+const MOST_CHALLENGES = 64;
+
 /** Longest token, as in the verifier. */
 const MOST_TOKEN = 8 * 1024;
 
@@ -53,6 +56,9 @@ export class Tokens {
   readonly #now: () => number;
   readonly #kept = new Map<string, Kept>();
   readonly #asked = new Map<string, Promise<Credential | undefined>>();
+  /** The last answer to each challenge, and which of all answers it was. */
+  readonly #answered = new Map<string, { readonly credential: Credential; readonly turn: number }>();
+  #turn = 0;
 
   constructor(source: TokenSource, jkt: string | undefined, now: () => number) {
     this.#source = source;
@@ -65,19 +71,50 @@ export class Tokens {
     return typeof this.#source === "function";
   }
 
-  /** The token for a request; with a challenge another one than was sent. */
-  async for(url: URL, method: string, signal: AbortSignal | undefined, challenge?: TokenChallenge, sent?: Credential): Promise<Credential | undefined> {
+  /** Counts the answers: what was answered later than a request began may be news to it. */
+  get turn(): number {
+    return this.#turn;
+  }
+
+  /** The token for a request. */
+  async for(url: URL, method: string, signal: AbortSignal | undefined): Promise<Credential | undefined> {
     const source = this.#source;
     if (typeof source === "string") return this.#credential(source, undefined);
     const kept = this.#kept.get(url.origin);
-    const isGood = kept !== undefined && kept.until > this.#now();
-    // While this request was away, another one may have got the token that replaces the refused one.
-    const isReplaced = challenge?.error === "invalid_token" && kept?.token !== sent?.token;
-    if (isGood && (!challenge || isReplaced)) return kept;
-    const need = { url: url.href, method, ...(this.#jkt !== undefined && { dpop_jkt: this.#jkt }), ...challenge };
+    if (kept !== undefined && kept.until > this.#now()) return kept;
+    const need = this.#need(url, method);
+    return unlessAborted(signal, () => this.#ask(JSON.stringify(need), url.origin, () => source(need)));
+  }
+
+  /** Another token than was sent, for a request that began at this turn. */
+  async forChallenge(
+    url: URL,
+    method: string,
+    signal: AbortSignal | undefined,
+    challenge: TokenChallenge,
+    since: number,
+  ): Promise<Credential | undefined> {
+    const source = this.#source;
+    if (typeof source === "string") return undefined;
     // One question for all that a challenge asks of an origin: it may be a person who answers.
-    const question = JSON.stringify(challenge ? [url.origin, challenge] : need);
-    return unlessAborted(signal, () => this.#ask(question, url.origin, () => source(need)));
+    const question = JSON.stringify([url.origin, challenge]);
+    const answered = this.#answered.get(question);
+    if (answered && answered.turn > since) return answered.credential;
+    const need = { ...this.#need(url, method), ...challenge };
+    const credential = await unlessAborted(signal, () => this.#ask(question, url.origin, () => source(need)));
+    if (credential && this.#answered.get(question)?.credential !== credential) this.#note(question, credential);
+    return credential;
+  }
+
+  #need(url: URL, method: string): TokenNeed {
+    return { url: url.href, method, ...(this.#jkt !== undefined && { dpop_jkt: this.#jkt }) };
+  }
+
+  #note(question: string, credential: Credential): void {
+    this.#turn += 1;
+    this.#answered.delete(question);
+    this.#answered.set(question, { credential, turn: this.#turn });
+    if (this.#answered.size > MOST_CHALLENGES) this.#answered.delete([...this.#answered.keys()][0] ?? "");
   }
 
   #ask(question: string, origin: string, give: () => TokenGiven | Promise<TokenGiven>): Promise<Credential | undefined> {

@@ -1,7 +1,8 @@
 // Documents in Redis: a text under a name, which ends.
+import { withinMillis } from "../calls.js";
 import { CountersignError } from "../error.js";
 import type { DocumentStore } from "../stores.js";
-import { reasonOf, withinMillis } from "./state.js";
+import { reasonOf } from "./state.js";
 import { type RedisSender, textReply } from "./transport.js";
 
 /** Longest text that is kept or read: 4 Mi characters, twice what any document of a gate's has. */

@@ -1,4 +1,5 @@
 // State by subject in Redis.
+import { TooLate, withinMillis } from "../calls.js";
 import { CountersignError } from "../error.js";
 import type { StateStore } from "../stores.js";
 import { Beliefs } from "./belief.js";
@@ -100,19 +101,6 @@ class State {
     this.#host.failed(reason);
     return new CountersignError("store.unavailable", `Redis cannot say: ${reason}`);
   }
-}
-
-/** It took too long. */
-class TooLate extends Error {
-  override readonly message = "it took too long";
-}
-
-/** What a promise comes to, if it does within so many milliseconds. */
-export function withinMillis<T>(millis: number, promise: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const limit = setTimeout(() => reject(new TooLate()), millis);
-    promise.then(resolve, reject).finally(() => clearTimeout(limit));
-  });
 }
 
 /** Why it failed, without what clients put into messages: addresses, and what was sent. */

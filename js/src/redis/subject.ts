@@ -1,4 +1,5 @@
 // The calls to one subject: they queue up, go together, and are judged anew where another process came in between.
+import { again } from "../calls.js";
 import { applyCall } from "../wasm.js";
 import { Attempt, type Truth, Wish } from "./attempt.js";
 import type { Belief } from "./belief.js";
@@ -131,11 +132,6 @@ class Batch {
   #resolve(replies: readonly string[]): void {
     for (const [place, call] of this.#calls.entries()) call.resolve(replies[place] ?? "");
   }
-}
-
-/** The same call, where nobody knows what came of it (`Call::is_again`). Not parsed: its numbers may be larger than ours. */
-function again(call: string): string {
-  return call.endsWith('"g":true}') ? call : call.replace(/\}\s*$/, ',"g":true}');
 }
 
 function pause(tried: number): Promise<void> {

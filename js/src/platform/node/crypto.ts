@@ -1,13 +1,14 @@
-// Signature checks on `node:crypto`, which is native. The core has checked keys, lengths and ranges before, so that
-// there is nothing left to disagree about; Ed25519 never gets here.
-import { constants, createPublicKey, type KeyObject, verify } from "node:crypto";
-import type { Check } from "./wasm.js";
+// Signatures on `node:crypto`, which is native. The core has checked keys, lengths and ranges before, so that there is
+// nothing left to disagree about; Ed25519 never gets here to be verified.
+import { constants, createPrivateKey, createPublicKey, type KeyObject, sign as signWith, verify } from "node:crypto";
+import type { ImportedKeys } from "../../platform.js";
+import type { Check, Signing } from "../../wasm.js";
 
 /** How many imported keys are kept: issuers' keys, and the keys of agents that prove possession. */
 const MOST_KEYS = 512;
 
 /** Imported keys, the least recently used first. A key is imported for all algorithms at once. */
-export class ImportedKeys {
+export class NativeKeys implements ImportedKeys {
   readonly #keys = new Map<string, KeyObject>();
 
   /** Whether the signature is the key's. What cannot be imported or verified is not. */
@@ -44,6 +45,23 @@ export class ImportedKeys {
     else if (this.#keys.size >= MOST_KEYS) this.#keys.delete(this.#keys.keys().next().value ?? "");
     this.#keys.set(jwk, key);
     return key;
+  }
+}
+
+/** ECDSA as r‖s, RSASSA-PSS with the salt that the core says. */
+export function sign({ algorithm, key: jwk, message, saltLength }: Signing): Uint8Array {
+  const key = createPrivateKey({ key: JSON.parse(jwk), format: "jwk" });
+  switch (algorithm) {
+    case "EdDSA":
+      return signWith(null, message, key);
+    case "ES256":
+      return signWith("sha256", message, { key, dsaEncoding: "ieee-p1363" });
+    case "ES384":
+      return signWith("sha384", message, { key, dsaEncoding: "ieee-p1363" });
+    case "PS256":
+      return signWith("sha256", message, pss(key, saltLength ?? 32));
+    case "RS256":
+      return signWith("sha256", message, key);
   }
 }
 

@@ -1,0 +1,360 @@
+//! `verify`: what a gate of this configuration would decide about a request, or about several in turn.
+//!
+//! Here is read what the caller gives, and shown what came of it; the [`Host`] decides.
+
+use std::net::IpAddr;
+
+use countersign::client::{Client, ClientCertificate, MAX_CERTIFICATE_BYTES, address_of, country_of};
+use countersign::config::{AuthenticationConfig, Config, Disclosure, Gate};
+use countersign::crypto::sha256;
+use countersign::engine::Session;
+use countersign::request::{RequestView, Scheme};
+use countersign::state::budget::OriginAnswer;
+use countersign::time::UnixMillis;
+use serde_json::{Map, Value, json};
+
+use crate::arguments::{Input, Opt, flag, optional, repeated, required};
+use crate::host::{Decided, Host};
+use crate::http::{self, Fault};
+use crate::source::Sources;
+use crate::{Failure, Report, Status, certificate, check, exchange, har, input, shown};
+
+/// What `verify` and `explain` take.
+pub(crate) const OPTIONS: &[Opt] = &[
+    required("config", "FILE"),
+    repeated("request", "FILE"),
+    optional("har", "FILE"),
+    optional("entry", "N"),
+    optional("now", "UNIX"),
+    optional("scheme", "SCHEME"),
+    repeated("source", "URL=FILE"),
+    optional("client-address", "IP"),
+    optional("client-asn", "N"),
+    optional("client-country", "CC"),
+    optional("client-certificate", "FILE"),
+    optional("client-certificate-status", "STATUS"),
+    optional("agents", "FILE"),
+    optional("deny-list", "FILE"),
+    optional("shared-keys", "FILE"),
+    optional("nonce-secrets", "FILE"),
+    flag("json"),
+];
+
+/// Longest document of the admin API in bytes.
+const MAX_PUBLISHED_BYTES: u64 = 8 * 1024 * 1024;
+
+/// A request that is asked about.
+struct Asked {
+    name: String,
+    entry: Option<usize>,
+    now: UnixMillis,
+    message: Result<(RequestView, Vec<u8>), Fault>,
+    /// What the origin answered, where that is known: its status and its field about budgets.
+    answer: Option<(u16, Option<String>)>,
+}
+
+/// A request, and what was decided about it.
+pub(crate) struct Judged {
+    pub(crate) name: String,
+    pub(crate) entry: Option<usize>,
+    pub(crate) now: UnixMillis,
+    /// The request; none where it is none.
+    pub(crate) view: Option<RequestView>,
+    /// What is wrong with a message that is no request.
+    pub(crate) fault: Option<Fault>,
+    pub(crate) decided: Decided,
+    /// The body of the refusal.
+    pub(crate) problem: Option<Value>,
+}
+
+/// What was decided about all requests, and by which gate.
+pub(crate) struct Judgement {
+    pub(crate) gate: std::sync::Arc<Gate>,
+    pub(crate) judged: Vec<Judged>,
+    /// What else there is to say.
+    pub(crate) notes: Vec<String>,
+}
+
+pub(crate) fn run(input: &Input) -> Result<Report, Failure> {
+    let judgement = judge(input, None)?;
+    let text = if input.has("json") {
+        judgement.judged.iter().map(|judged| judged.to_json(Map::new())).collect()
+    } else {
+        let texts: Vec<_> = judgement.judged.iter().map(shown::decision).collect();
+        texts.join("\n")
+    };
+    Ok(judgement.report(text))
+}
+
+impl Judgement {
+    /// Good where all requests are let through; a failure where one was refused for want of a file.
+    pub(crate) fn report(self, text: String) -> Report {
+        let decided = || self.judged.iter().map(|judged| &judged.decided);
+        let status = if decided().any(Decided::is_for_want) {
+            Status::Failure
+        } else if decided().all(|decided| decided.decision.is_allowed()) {
+            Status::Good
+        } else {
+            Status::Faults
+        };
+        Report { notes: self.notes, ..Report::new(text, status) }
+    }
+}
+
+impl Judged {
+    /// The decision as every host writes it, in one line, with the problem that a refused client gets and what is said
+    /// beyond that.
+    pub(crate) fn to_json(&self, mut more: Map<String, Value>) -> String {
+        let mut text = self.decided.decision.to_json();
+        let missing: Vec<_> = self.decided.missing.iter().map(shown::missing_as_json).collect();
+        let members = [
+            ("problem", self.problem.clone()),
+            ("entry", self.entry.map(Value::from)),
+            ("detail", self.fault.map(|fault| fault.to_string().into())),
+            ("missing", Some(missing).filter(|missing| !missing.is_empty()).map(Value::from)),
+            ("notes", Some(self.decided.notes.clone()).filter(|notes| !notes.is_empty()).map(Value::from)),
+        ];
+        more.extend(members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+        let more = Value::Object(more).to_string();
+        // Both are objects in one line.
+        if more != "{}" && text.pop() == Some('}') {
+            text.push(',');
+            text.push_str(more.get(1..).unwrap_or_default());
+        }
+        text + "\n"
+    }
+}
+
+/// Decides on each request in turn, with one memory.
+pub(crate) fn judge(input: &Input, disclosure: Option<Disclosure>) -> Result<Judgement, Failure> {
+    let files = ["request", "source", "config", "har", "agents", "deny-list"];
+    let stdin = files.iter().flat_map(|option| input.values(option));
+    if stdin.filter(|given| *given == "-" || given.ends_with("=-")).count() > 1 {
+        return Err(Failure::new("stdin can be read once; give - once"));
+    }
+    let gate = gate(input, disclosure)?;
+    let published = |option| published(input, option);
+    let mut host =
+        Host::new(gate, Sources::read(input)?).with_published(published("agents")?, published("deny-list")?);
+    let client = client(input)?;
+    let (asked, mut notes) = asked(input, host.gate())?;
+    let mut judged = Vec::new();
+    for (index, asked) in asked.into_iter().enumerate() {
+        judged.push(decide(&mut host, asked, &client, index)?);
+    }
+    notes.extend(host.sources().unused().map(|url| format!("nobody asked for {url}")));
+    Ok(Judgement { gate: std::sync::Arc::clone(host.gate()), judged, notes })
+}
+
+fn decide(host: &mut Host, asked: Asked, client: &Client, index: usize) -> Result<Judged, Failure> {
+    let Asked { name, entry, now, message, answer } = asked;
+    let entropy = entropy(&name, index);
+    let (view, decided, fault) = match message {
+        Ok((view, content)) => {
+            let view = view.with_client(client.clone());
+            (Some(view.clone()), host.decide(view, &content, now, entropy)?, None)
+        }
+        Err(fault) => {
+            let decision = Session::refuse_unviewable(fault.reason(), now, entropy);
+            let decided = Decided { decision, missing: Vec::new(), notes: Vec::new(), reservations: None };
+            (None, decided, Some(fault))
+        }
+    };
+    if let (Some(reservations), Some((status, field))) = (&decided.reservations, &answer) {
+        let answer = OriginAnswer::Response { status: *status, field: field.as_deref() };
+        host.settle(reservations, &answer, now);
+    }
+    let decision = &decided.decision;
+    let problem = (!decision.is_allowed()).then(|| decision.problem(host.gate().disclosure()));
+    Ok(Judged { name, entry, now, view, fault, decided, problem })
+}
+
+/// What makes a decision's identifier unique: of the same request it is the same at each run.
+fn entropy(name: &str, index: usize) -> [u8; 10] {
+    let digest = sha256(format!("{index} {name}").as_bytes());
+    let mut entropy = [0; 10];
+    entropy.iter_mut().zip(digest).for_each(|(byte, of)| *byte = of);
+    entropy
+}
+
+/// The gate, with what it needs beside its configuration.
+fn gate(input: &Input, disclosure: Option<Disclosure>) -> Result<Gate, Failure> {
+    let file = input.value("config").unwrap_or_default();
+    let (mut gate, mut config) = check::config(file)?;
+    let failure = |fault: countersign::config::ConfigError| Failure::new(format!("{file}: {fault}"));
+    if let Some(disclosure) = disclosure {
+        config.disclosure = disclosure;
+        gate = Gate::new(&config).map_err(|_| Failure::new(format!("{file} is no configuration")))?;
+    }
+    if let Some(secret) = input.value("shared-keys") {
+        gate = gate.with_shared_keys(&input::read(secret)?).map_err(failure)?;
+    } else if gate.needs_shared_keys() {
+        return Err(Failure::new(format!(
+            "{file}: a profile accepts hmac-sha256; give its keys with --shared-keys FILE (GATE_SHARED_KEYS of the Worker)"
+        )));
+    }
+    if let Some(secret) = input.value("nonce-secrets") {
+        let secrets = input::read(secret)?;
+        gate = gate.with_nonce_secrets(secrets.trim_end_matches(['\r', '\n'])).map_err(failure)?;
+    } else if gate.needs_nonce_secrets() {
+        return Err(Failure::new(format!(
+            "{file}: a route has dpop_nonce; give what makes nonces with --nonce-secrets FILE (GATE_NONCE_SECRET of the Worker)"
+        )));
+    }
+    if gate.needs_issuer_credentials() {
+        gate = gate.with_issuer_credentials(&stand_ins(&config)).map_err(failure)?;
+    }
+    Ok(gate)
+}
+
+/// Credentials of no worth for the issuers that would be asked about tokens: nobody is asked here.
+fn stand_ins(config: &Config) -> String {
+    let credential = |authentication: &AuthenticationConfig| match authentication {
+        AuthenticationConfig::PrivateKeyJwt => json!({
+            // RFC 8037 A.1.
+            "kty": "OKP", "crv": "Ed25519", "d": "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",
+            "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+        }),
+        _ => json!({ "client_secret": "not-sent" }),
+    };
+    let member = |issuer: &countersign::config::IssuerConfig| {
+        let introspection = issuer.introspection.as_ref()?;
+        Some((issuer.issuer.clone(), credential(&introspection.authentication)))
+    };
+    Value::Object(config.issuers.iter().filter_map(member).collect()).to_string()
+}
+
+fn published(input: &Input, option: &str) -> Result<Option<String>, Failure> {
+    let Some(file) = input.value(option) else { return Ok(None) };
+    let text = String::from_utf8(input::read_bytes(file, MAX_PUBLISHED_BYTES)?).ok();
+    let text = text.filter(|text| serde_json::from_str::<Map<String, Value>>(text).is_ok());
+    text.map(Some).ok_or_else(|| Failure::new(format!("--{option} {file}: is no JSON object")))
+}
+
+/// What is known of the connection.
+fn client(input: &Input) -> Result<Client, Failure> {
+    let unusable =
+        |option: &str, what: &str, given: &str| Failure::new(format!("--{option} is {what}, not {given:?}"));
+    let address = |given: &str| -> Result<IpAddr, Failure> {
+        address_of(given).ok_or_else(|| unusable("client-address", "an IP address", given))
+    };
+    let asn = |given: &str| {
+        let digits = given.strip_prefix("AS").unwrap_or(given);
+        digits.parse().map_err(|_| unusable("client-asn", "the number of an autonomous system", given))
+    };
+    let country = |given: &str| {
+        country_of(given).ok_or_else(|| unusable("client-country", "two letters of ISO 3166-1, as DE", given))
+    };
+    Ok(Client {
+        address: input.value("client-address").map(address).transpose()?,
+        asn: input.value("client-asn").map(asn).transpose()?,
+        country: input.value("client-country").map(country).transpose()?,
+        place: None,
+        certificate: client_certificate(input)?,
+    })
+}
+
+fn client_certificate(input: &Input) -> Result<Option<ClientCertificate>, Failure> {
+    let status = input.value("client-certificate-status");
+    let (verified, revoked) = match status {
+        None | Some("verified") => (true, false),
+        Some("unverified") => (false, false),
+        Some("revoked") => (true, true),
+        Some(other) => {
+            let known = ["verified", "unverified", "revoked"];
+            return Err(crate::verify::unknown("client-certificate-status", &known, other));
+        }
+    };
+    let Some(file) = input.value("client-certificate") else {
+        return match status {
+            None => Ok(None),
+            Some(_) => Err(Failure::new("--client-certificate-status goes with --client-certificate")),
+        };
+    };
+    // In PEM it is some third longer.
+    let bytes = input::read_bytes(file, 2 * MAX_CERTIFICATE_BYTES as u64)?;
+    let der = certificate::read(&bytes).map_err(|why| Failure::new(format!("{file}: {why}")))?;
+    Ok(Some(ClientCertificate { der, verified, revoked }))
+}
+
+/// The requests, in their order, and what there is to say about those that are passed over.
+fn asked(input: &Input, gate: &Gate) -> Result<(Vec<Asked>, Vec<String>), Failure> {
+    let now = input.value("now").map(|text| exchange::of_option("now", text)).transpose()?;
+    match (input.has("request"), input.value("har")) {
+        (true, Some(_)) => Err(Failure::new("takes --request or --har, not both")),
+        (false, None) => Err(Failure::new("needs --request or --har")),
+        (true, None) if input.has("entry") => Err(Failure::new("--entry goes with --har")),
+        (true, None) => {
+            let now = now.map_or_else(exchange::clock, Ok)?;
+            let requests = input.values("request").map(|file| asked_of_file(input, gate, file, now));
+            Ok((requests.collect::<Result<_, _>>()?, Vec::new()))
+        }
+        (false, Some(_)) if input.has("scheme") => Err(Failure::new("--scheme goes with --request")),
+        (false, Some(file)) => asked_of_archive(input, gate, file, now),
+    }
+}
+
+fn asked_of_file(input: &Input, gate: &Gate, file: &str, now: UnixMillis) -> Result<Asked, Failure> {
+    let bytes = input::read_bytes(file, http::MAX_BYTES)?;
+    let read = |scheme| http::read_request(&bytes, scheme);
+    let mut message = read(exchange::scheme(input)?);
+    // HTTP/1.1 does not say by which scheme it came: of an authority that the gate guards by http alone, by that.
+    if let (false, Ok(request), Ok(other)) = (input.has("scheme"), &message, read(Scheme::Http))
+        && gate.public_origin(request.view.target()).is_none()
+        && gate.public_origin(other.view.target()).is_some()
+    {
+        message = Ok(other);
+    }
+    let name = match &message {
+        Ok(request) => format!("{} {}", request.view.method(), request.view.target()),
+        Err(_) => file.to_owned(),
+    };
+    let message = message.map(|request| (request.view, request.content));
+    Ok(Asked { name, entry: None, now, message, answer: None })
+}
+
+fn asked_of_archive(
+    input: &Input,
+    gate: &Gate,
+    file: &str,
+    now: Option<UnixMillis>,
+) -> Result<(Vec<Asked>, Vec<String>), Failure> {
+    let failure = |message: &str| Failure::new(format!("{file}: {message}"));
+    let text =
+        String::from_utf8(input::read_bytes(file, har::MAX_BYTES)?).map_err(|_| failure("is not UTF-8"))?;
+    let mut entries = har::read(&text).map_err(|message| failure(&message))?;
+    let all = entries.len();
+    if let Some(wanted) = input.value("entry") {
+        let wanted: usize = wanted
+            .parse()
+            .map_err(|_| Failure::new(format!("--entry is a number from 0 on, not {wanted:?}")))?;
+        entries.retain(|entry| entry.index == wanted);
+        if entries.is_empty() {
+            return Err(failure(&format!("has no log.entries[{wanted}]; it has {all}, counted from 0")));
+        }
+    } else {
+        // A page loads from everywhere; what the gate does not guard says nothing about it.
+        let is_guarded = |entry: &har::Entry| match &entry.request {
+            Ok((view, _)) => gate.public_origin(view.target()).is_some(),
+            Err(_) => true,
+        };
+        entries.retain(is_guarded);
+        if entries.is_empty() {
+            return Err(failure(&format!(
+                "none of its {all} requests is for a public origin of the configuration; --entry N decides on one all the same"
+            )));
+        }
+    }
+    let passed_over = if input.has("entry") { 0 } else { all - entries.len() };
+    let notes = (passed_over > 0)
+        .then(|| format!("{passed_over} of {all} requests are for other origins, and were passed over"));
+    let clock = exchange::clock()?;
+    let asked = entries.into_iter().map(|entry| Asked {
+        now: now.or(entry.started).unwrap_or(clock),
+        answer: entry.status.map(|status| (status, entry.budget)),
+        entry: Some(entry.index),
+        name: entry.name,
+        message: entry.request,
+    });
+    Ok((asked.collect(), notes.into_iter().collect()))
+}

@@ -1,0 +1,105 @@
+// What middleware does on `node:http` and `node:http2`, whatever the framework is.
+import { clientOf, type ClientDescriptor } from "../client.js";
+import type { Decision } from "../decision.js";
+import { answerOf } from "./answer.js";
+import { type Forwarded, Proxies } from "./forwarded.js";
+import { awaitsContinue, fieldLines, fieldOf, hasBody, type Incoming, stripOwnFields, targetOf } from "./incoming.js";
+import type { GuardingGate, MiddlewareOptions, Served } from "./options.js";
+import { PublicOrigins } from "./origins.js";
+import { isOver, onAnswer, type Outgoing, writeAnswer } from "./outgoing.js";
+import { PeekedBody } from "./peek.js";
+
+/** Let in, to be answered with this, or nobody is there any more. */
+export type Verdict = { readonly decision: Decision } | { readonly answer: Served } | "over";
+
+/** Who stands at the door of a server. `Request` is what its options are told of. */
+export class Door<Request> {
+  readonly #gate: GuardingGate;
+  readonly #options: MiddlewareOptions<Request>;
+  readonly #origins: PublicOrigins;
+  readonly #proxies: Proxies | undefined;
+
+  /** Throws a `CountersignError` with the code `options.invalid`. */
+  constructor(gate: GuardingGate, options: MiddlewareOptions<Request>) {
+    this.#gate = gate;
+    this.#options = options;
+    this.#origins = new PublicOrigins(gate.publicOrigins);
+    this.#proxies = options.trustProxy === undefined ? undefined : new Proxies(options.trustProxy);
+  }
+
+  /** Decides, and writes what is to be said. Gives the decision where the request may go on to its handler. */
+  async admit(request: Incoming, response: Outgoing, outer: Request): Promise<Decision | undefined> {
+    const verdict = await this.decide(request, response, outer);
+    if (verdict === "over") return undefined;
+    if ("decision" in verdict) return verdict.decision;
+    await writeAnswer(request, response, verdict.answer);
+    return undefined;
+  }
+
+  /** Decides. What is let in is ready for its handler: without forged fields, with the response watched. */
+  async decide(request: Incoming, response: Outgoing, outer: Request): Promise<Verdict> {
+    const earlier = decisions.get(request)?.get(this.#gate);
+    // Mounted twice: the second time each proof would be a replay.
+    if (earlier !== undefined) return { decision: earlier };
+    const descriptor = this.#describe(request);
+    const served = this.#gate.serve?.(descriptor);
+    if (served !== undefined) return { answer: served };
+    const goOn = goOnce(request, response);
+    const body = hasBody(request) ? new PeekedBody(request, this.#gate.maxBodyBytes, goOn) : null;
+    const client = await this.#client(request, outer);
+    const decision = await this.#gate.check({ ...descriptor, body }, { client });
+    if (body?.fault !== undefined) throw body.fault;
+    this.#options.onDecision?.(decision, outer);
+    if (decision.outcome !== "allow") return isOver(response) ? "over" : { answer: answerOf(decision) };
+    if (isOver(response)) {
+      await this.#gate.settle(decision, "not sent");
+      return "over";
+    }
+    goOn();
+    stripOwnFields(request);
+    decisions.set(request, (decisions.get(request) ?? new Map<object, Decision>()).set(this.#gate, decision));
+    onAnswer(response, decision.headers, (answer) => {
+      void this.#gate.settle(decision, answer ?? "lost").catch(this.#options.onError ?? console.error);
+    });
+    return { decision };
+  }
+
+  #describe(request: Incoming): { method: string; url: string; headers: [string, string][] } {
+    const { authority, path, own } = targetOf(request);
+    const forwarded = this.#forwarded(request);
+    const named = forwarded?.authority ?? authority;
+    const scheme = forwarded?.scheme ?? this.#origins.schemeOf(named, own);
+    return { method: request.method ?? "", url: `${scheme}://${named}${path}`, headers: fieldLines(request) };
+  }
+
+  #forwarded(request: Incoming): Forwarded | undefined {
+    return this.#proxies?.forwarded(request.socket.remoteAddress, (name) => fieldOf(request, name));
+  }
+
+  async #client(request: Incoming, outer: Request): Promise<ClientDescriptor> {
+    const { address, ...known } = clientOf(request.socket);
+    const forwarded = this.#forwarded(request);
+    // A certificate behind a proxy is the proxy's.
+    const client = forwarded === undefined ? { address, ...known } : { address: forwarded.address };
+    return this.#options.client === undefined ? client : this.#options.client(outer, client);
+  }
+}
+
+/** What was decided on a request, by the gate. */
+const decisions = new WeakMap<Incoming, Map<object, Decision>>();
+
+/** Tells the client once that it may send the body, where nobody has yet. */
+function goOnce(request: Incoming, response: Outgoing): () => void {
+  // Servers say so themselves, unless somebody wants to be asked.
+  let isSaid = !awaitsContinue(request) || !hearsExpectations(request);
+  return () => {
+    if (!isSaid && !isOver(response)) response.writeContinue();
+    isSaid = true;
+  };
+}
+
+function hearsExpectations({ socket }: Incoming): boolean {
+  const server: unknown = Reflect.get(socket, "server");
+  if (typeof server !== "object" || server === null || !("listenerCount" in server)) return false;
+  return typeof server.listenerCount === "function" && server.listenerCount("checkContinue") > 0;
+}

@@ -1,0 +1,7 @@
+import { CountersignError } from "../error.js";
+
+/** A body was read before the gate was asked, so that it cannot be compared with what was signed. */
+export function bodyConsumed(): CountersignError {
+  const message = "the body was read before the gate; put countersign before the body parser, or keep its bytes in `rawBody`";
+  return new CountersignError("body.consumed", message);
+}

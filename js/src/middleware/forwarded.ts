@@ -1,0 +1,157 @@
+// What proxies say of the request that they pass on: `X-Forwarded-*`, or `Forwarded` (RFC 7239). Both are fields that any
+// client can send, so that only proxies that are known are believed, and only as far back as they are.
+import { CountersignError } from "../error.js";
+import { AddressSet, parseAddress } from "./address.js";
+
+/**
+ * Which proxies are in front of the server: how many, or their addresses and ranges of them (CIDR). Every one of them must
+ * set the fields itself, or add to them: what a client wrote there is only left of what they write.
+ */
+export type TrustProxy = number | readonly string[] | ProxyTrust;
+
+/** Proxies, and what they write. */
+export interface ProxyTrust {
+  readonly proxies: number | readonly string[];
+  /**
+   * `x-forwarded`: `X-Forwarded-For`, `X-Forwarded-Proto` and `X-Forwarded-Host`; `forwarded`: `Forwarded` (RFC 7239). The
+   * others are ignored: a proxy lets through what it does not write. Default: `x-forwarded`.
+   */
+  readonly fields?: "x-forwarded" | "forwarded";
+}
+
+/** What a client did, by the word of the proxies. */
+export interface Forwarded {
+  /** Where it came from; `undefined` where that cannot be told. */
+  readonly address: string | undefined;
+  readonly authority: string | undefined;
+  readonly scheme: "http" | "https" | undefined;
+}
+
+/** All lines of a field, joined; `undefined` where there are none. */
+export type FieldReader = (name: string) => string | undefined;
+
+/** One proxy's word: whom it was asked by, and how. */
+interface Hop {
+  readonly address: string | undefined;
+  readonly authority?: string | undefined;
+  readonly scheme?: string | undefined;
+}
+
+/** The proxies in front of a server. */
+export class Proxies {
+  readonly #proxies: number | AddressSet;
+  readonly #hops: (field: FieldReader) => Chain;
+
+  /** Throws a `CountersignError` with the code `options.invalid` where these are no proxies. */
+  constructor(trust: TrustProxy) {
+    const { proxies, fields = "x-forwarded" } = typeof trust === "object" && "proxies" in trust ? trust : { proxies: trust };
+    if (typeof proxies === "number" ? !Number.isInteger(proxies) || proxies < 0 : !isTexts(proxies)) {
+      throw invalid("trustProxy is a number of proxies, or a list of their addresses");
+    }
+    if (fields !== "x-forwarded" && fields !== "forwarded") throw invalid('trustProxy.fields is "x-forwarded" or "forwarded"');
+    this.#proxies = typeof proxies === "number" ? proxies : addressSet(proxies);
+    this.#hops = fields === "forwarded" ? forwardedHops : xForwardedHops;
+  }
+
+  /** What the proxies say; `undefined` where the other end of the connection is none of them. */
+  forwarded(peer: string | undefined, field: FieldReader): Forwarded | undefined {
+    const isPeerTrusted = typeof this.#proxies === "number" ? this.#proxies > 0 : this.#isTrusted(peer);
+    if (!isPeerTrusted) return undefined;
+    const { addresses, said } = this.#hops(field);
+    const far = this.#howFar([peer, ...addresses]);
+    return { address: plain([peer, ...addresses][far]), ...said(far) };
+  }
+
+  /** How many proxies from here the client is. */
+  #howFar(addresses: readonly (string | undefined)[]): number {
+    if (typeof this.#proxies === "number") return this.#proxies;
+    const client = addresses.findIndex((address) => !this.#isTrusted(address));
+    // A proxy that asks for itself is the client.
+    return client === -1 ? addresses.length - 1 : client;
+  }
+
+  #isTrusted(address: string | undefined): boolean {
+    const bytes = address === undefined ? undefined : parseAddress(withoutPort(address));
+    return bytes !== undefined && typeof this.#proxies !== "number" && this.#proxies.has(bytes);
+  }
+}
+
+/** The nearest first. */
+interface Chain {
+  /** Whom each proxy was asked by. */
+  readonly addresses: readonly (string | undefined)[];
+  /** How the client asked the proxy that is so far away. */
+  said(far: number): Pick<Forwarded, "authority" | "scheme">;
+}
+
+function xForwardedHops(field: FieldReader): Chain {
+  const list = (name: string) => (field(name) ?? "").split(",").map((value) => value.trim()).filter((value) => value !== "").reverse();
+  const [addresses, schemes, authorities] = [list("x-forwarded-for"), list("x-forwarded-proto"), list("x-forwarded-host")];
+  // Most proxies set these two, and some add to them: there the client's words are before the proxies'.
+  const of = (values: readonly string[], far: number) => values[Math.min(far, values.length) - 1];
+  return { addresses, said: (far) => ({ authority: of(authorities, far), scheme: scheme(of(schemes, far)) }) };
+}
+
+function forwardedHops(field: FieldReader): Chain {
+  const hops = parseForwarded(field("forwarded") ?? "")?.reverse() ?? [];
+  const said = (far: number) => {
+    const known = hops.slice(0, far).reverse();
+    return {
+      authority: known.find(({ authority }) => authority !== undefined)?.authority,
+      scheme: scheme(known.find((hop) => hop.scheme !== undefined)?.scheme),
+    };
+  };
+  return { addresses: hops.map(({ address }) => address), said };
+}
+
+/** The elements of a `Forwarded`, in order; `undefined` where any of it is malformed, as its parts could be anybody's. */
+export function parseForwarded(value: string): Hop[] | undefined {
+  const pair = /[ \t]*(?:([!#$%&'*+\-.^_`|~0-9a-z]+)=(?:([!#$%&'*+\-.^_`|~0-9a-z]+)|"((?:[^"\\]|\\.)*)"))?[ \t]*(;|,|$)/iy;
+  const hops: Hop[] = [];
+  let params = new Map<string, string>();
+  while (pair.lastIndex < value.length) {
+    const [, name, token, quoted, end] = pair.exec(value) ?? [];
+    if (end === undefined) return undefined;
+    if (name !== undefined) {
+      if (params.has(name.toLowerCase())) return undefined;
+      params.set(name.toLowerCase(), token ?? (quoted ?? "").replace(/\\(.)/g, "$1"));
+    }
+    if (end === ";") continue;
+    if (params.size > 0) hops.push({ address: params.get("for"), authority: params.get("host"), scheme: params.get("proto") });
+    params = new Map();
+  }
+  // It ended within an element.
+  if (params.size > 0) hops.push({ address: params.get("for"), authority: params.get("host"), scheme: params.get("proto") });
+  return hops;
+}
+
+function scheme(text: string | undefined): Forwarded["scheme"] {
+  const lower = text?.toLowerCase();
+  return lower === "http" || lower === "https" ? lower : undefined;
+}
+
+/** An address as an address; `undefined` for `unknown`, names and whatever else proxies write. */
+function plain(address: string | undefined): string | undefined {
+  const text = address === undefined ? undefined : withoutPort(address);
+  return text !== undefined && parseAddress(text) ? text : undefined;
+}
+
+function withoutPort(address: string): string {
+  return /^\[([^\]]*)\](?::\d+)?$/.exec(address)?.[1] ?? /^([^:]*):\d+$/.exec(address)?.[1] ?? address;
+}
+
+function addressSet(texts: readonly string[]): AddressSet {
+  try {
+    return new AddressSet(texts);
+  } catch (cause) {
+    throw invalid("trustProxy lists what is neither an address nor a range of addresses", cause);
+  }
+}
+
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((each) => typeof each === "string");
+}
+
+function invalid(message: string, cause?: unknown): CountersignError {
+  return new CountersignError("options.invalid", message, { cause });
+}
