@@ -55,22 +55,11 @@ fn every_configuration_of_the_guides_loads() {
 }
 
 #[test]
-fn what_the_readme_adds_to_its_configuration_loads() {
-    let mut blocks = configurations("README.md").into_iter().map(|(_, text)| text);
-    let base = blocks.next().unwrap();
-    let mut added = 0;
-    for block in blocks {
-        let checked = run_with(&["config", "check", "-"], &format!("{base}\n{block}"));
-        assert_eq!(checked.code, Some(0), "{block}: {}", checked.stdout);
-        added += 1;
-    }
-    assert!(added >= 2);
-}
-
-#[test]
-fn what_the_guides_of_log_and_metrics_add_loads() {
+fn what_the_guides_add_to_the_configuration_of_the_readme_loads() {
     let base = configurations("README.md").into_iter().map(|(_, text)| text).next().unwrap();
-    for file in ["docs/audit.md", "docs/metrics.md"] {
+    let checked = run_with(&["config", "check", "-"], &base);
+    assert_eq!(checked.code, Some(0), "README.md: {}", checked.stdout);
+    for file in ["docs/signatures.md", "docs/tokens.md", "docs/state.md", "docs/audit.md", "docs/metrics.md"] {
         let blocks = configurations(file);
         assert!(!blocks.is_empty(), "{file} shows none");
         for (_, block) in blocks {
@@ -93,4 +82,32 @@ fn every_code_is_listed_in_every_form() {
         assert!(line.starts_with(reason.code()) && line.ends_with(reason.title()));
         assert!(markdown.contains(&format!("\n| `{}` | {} | ", reason.code(), reason.status())));
     }
+}
+
+/// The documents that people read: those at the top, those in `docs`, and those beside the code that they are of.
+fn documents() -> Vec<String> {
+    let names = |folder: &str| {
+        let entries = std::fs::read_dir(root().join(folder)).unwrap();
+        let files = entries.map(|entry| format!("{folder}{}", entry.unwrap().file_name().to_string_lossy()));
+        files.filter(|name| name.ends_with(".md")).collect::<Vec<_>>()
+    };
+    ["", "docs/", "docs/decisions/", "js/", "vectors/", "cli/"].into_iter().flat_map(names).collect()
+}
+
+#[test]
+fn every_link_between_documents_leads_somewhere() {
+    let mut looked_at = 0;
+    for file in documents() {
+        let text = std::fs::read_to_string(root().join(&file)).unwrap();
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let path = target.split('#').next().unwrap();
+            if path.is_empty() || target.contains("://") || target.contains(' ') {
+                continue;
+            }
+            let folder = std::path::Path::new(&file).parent().unwrap();
+            assert!(root().join(folder).join(path).exists(), "{file} leads to {target}, which is not there");
+            looked_at += 1;
+        }
+    }
+    assert!(looked_at > 50, "{looked_at}");
 }
