@@ -250,6 +250,13 @@ test("a subject that is full refuses, removes what has ended, and counts right",
   assert.equal(left + 1, await redis.command("ZCARD", key("ends")), "and the risk itself");
 });
 
+test("a process that does not know how many proofs there are finds out before it adds one", async () => {
+  assert.equal(await ask(patient(client), calls.proof("a", NOW + MINUTE)), "new");
+  await redis.command("HSET", key("rows"), "#1", "200000");
+  assert.equal(await ask(patient(client), calls.proof("b", NOW + MINUTE)), "full");
+  assert.equal(await ask(patient(client), calls.proof("a", NOW + MINUTE)), "seen");
+});
+
 test("clients bring replies as they are set to: it is all the same", async () => {
   const { RESP_TYPES } = await import("redis");
   const clients = [
