@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { after, before, test } from "node:test";
 import { startWorldFor } from "../demo/page.mjs";
 import { startPage } from "../lib/agent-page.mjs";
+import { agentKeyPath } from "../lib/directory.mjs";
 import { AGENT } from "../lib/names.mjs";
 import { startChromium } from "../lib/page.mjs";
 import { withoutEd25519 } from "../lib/without-ed25519.mjs";
@@ -53,7 +54,7 @@ async function agentPage(t, { how = "esbuild", without = false, algorithm = "EdD
     { name, algorithm },
   );
   world.directory.keys.push(/** @type {import("jose").JWK} */ (jwk));
-  return { page, world, load, means: { name, gate: world.url, agent: AGENT, body: BODY }, jwk };
+  return { page, world, load, means: { name, gate: world.url, agent: AGENT + agentKeyPath(jwk.kid ?? ""), body: BODY }, jwk };
 }
 
 for (const how of ["esbuild", "vite", "native"]) {
@@ -128,7 +129,10 @@ test("what is not proven is refused, and the page sees why", async (t) => {
       expired: await codeOf({ now: () => Date.now() - 3_600_000 }),
       early: await codeOf({ now: () => Date.now() + 3_600_000 }),
       changedBody: await codeOf(changed(async (request) => sent(request, request.url, `${await request.text()} `))),
-      otherPath: await codeOf(changed(async (request) => sent(request, `${request.url}?x=1`, await request.arrayBuffer()))),
+      otherQuery: await codeOf(
+        changed(async (request) => sent(request, request.url.replace("list=tea", "list=gold"), await request.arrayBuffer())),
+        `${url}?list=tea`,
+      ),
       otherAuthority: await codeOf(
         changed(async (request) => sent(request, request.url.replace("//localhost:", "//127.0.0.1:"), await request.arrayBuffer())),
         url.replace("//127.0.0.1:", "//localhost:"),
@@ -138,13 +142,13 @@ test("what is not proven is refused, and the page sees why", async (t) => {
   }, means);
   assert.deepEqual(codes, {
     unproven: [401, "signature.missing", true],
-    unknownKey: [403, "signature.key_unknown"],
-    expired: [403, "signature.expired"],
-    early: [403, "signature.created_in_future"],
+    unknownKey: [401, "signature.key_unknown"],
+    expired: [401, "signature.expired"],
+    early: [401, "signature.created_in_future"],
     changedBody: [403, "signature.digest_mismatch"],
-    otherPath: [403, "signature.invalid"],
+    otherQuery: [403, "signature.invalid"],
     otherAuthority: [403, "signature.invalid"],
-    untrusted: [403, "signature.agent_untrusted"],
+    untrusted: [401, "signature.agent_untrusted"],
   });
   assert.equal(world.origin.requests.length, before, "nothing of it came to the API");
 });

@@ -30,8 +30,8 @@ export const MISCHIEF: readonly Mischief[] = [
   },
   {
     name: "target",
-    label: "It is sent elsewhere",
-    what: "Somebody on the way added ?admin=1 after it was signed.",
+    label: "The address is changed",
+    what: "Somebody on the way changed the query after it was signed.",
     spoil: (means) => ({ ...means, fetch: changing(withOtherTarget) }),
   },
   {
@@ -68,7 +68,9 @@ async function withOtherBody(request: Request): Promise<Request> {
 async function withOtherTarget(request: Request): Promise<Request> {
   const { method, headers } = request;
   const body = method === "GET" || method === "HEAD" ? null : await request.arrayBuffer();
-  return new Request(`${request.url}${request.url.includes("?") ? "&" : "?"}admin=1`, { method, headers, body });
+  const url = new URL(request.url);
+  for (const name of [...url.searchParams.keys()]) url.searchParams.set(name, "elsewhere");
+  return new Request(url, { method, headers, body });
 }
 
 const repeating: typeof globalThis.fetch = async (input, init) => {

@@ -9,9 +9,9 @@ export interface Preset {
 }
 
 export const PRESETS: readonly Preset[] = [
-  { name: "Browse", method: "GET", path: "/api/v1/catalogue", body: "", token: false },
-  { name: "Leave a note", method: "POST", path: "/api/v1/notes", body: '{"note":"two teas, please"}', token: false },
-  { name: "Check out", method: "POST", path: "/api/v1/checkout", body: '{"item":"tea","amount":2}', token: true },
+  { name: "Browse", method: "GET", path: "/api/v1/catalogue?list=tea", body: "", token: false },
+  { name: "Leave a note", method: "POST", path: "/api/v1/notes?for=kitchen", body: '{"note":"two teas, please"}', token: false },
+  { name: "Check out", method: "POST", path: "/api/v1/checkout?ship=home", body: '{"item":"tea","amount":2}', token: true },
 ];
 
 /** How a request can be signed, by the form in which it names the agent. */
