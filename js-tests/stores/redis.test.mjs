@@ -1,8 +1,8 @@
 // Stores in Redis where something is wrong: with Redis, with the way to it, with what it has, or with clocks.
 import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
-import { createCluster } from "redis";
-import { Cluster } from "ioredis";
+import { createClient, createClientPool, createCluster, createSentinel } from "redis";
+import { Cluster, Redis } from "ioredis";
 import { redisStores } from "countersign/redis";
 import * as calls from "../lib/calls.mjs";
 import { freePort } from "../lib/net.mjs";
@@ -54,6 +54,22 @@ test("options that are none are refused", () => {
   }
 });
 
+test("every client of both packages is one, also by its types", async () => {
+  const port = await freePort();
+  const nodes = { host: "127.0.0.1", port };
+  const lazy = { lazyConnect: true };
+  const clients = [
+    redisStores(createClient()),
+    redisStores(createClientPool()),
+    redisStores(createCluster({ rootNodes: [{ url: `redis://127.0.0.1:${port}` }] })),
+    redisStores(createSentinel({ name: "main", sentinelRootNodes: [nodes] })),
+    redisStores(new Redis(port, lazy)),
+    redisStores(new Cluster([nodes], lazy)),
+    redisStores({ send: async (args, key) => args.indexOf(key) }),
+  ];
+  for (const { state, documents } of clients) assert.deepEqual([typeof state, typeof documents.get], ["function", "function"]);
+});
+
 test("what is no call to a subject is refused without asking Redis, or is answered with nothing", async () => {
   const never = over(async () => assert.fail("Redis was asked"));
   for (const [whom, call, now] of [["key:short", "{}", NOW], ["key:}AAAAAAAAAAAAAAAAAAAAA", "{}", NOW], [subject, "x".repeat(65_537), NOW], [subject, "{}", -1], [subject, "{}", Number.NaN], [subject, 7, NOW]]) {
@@ -86,7 +102,6 @@ test("an error of Redis is not asked about again, and is told by its code alone"
 });
 
 test("nobody listens: unavailable, without the address", async () => {
-  const { Redis } = await import("ioredis");
   const lost = new Redis(await freePort(), "127.0.0.1", { maxRetriesPerRequest: 0, retryStrategy: () => null });
   lost.on("error", () => {});
   const fault = await ask(patient(lost), calls.proof("a", NOW + MINUTE)).catch((error) => error);
@@ -205,29 +220,41 @@ test("what has ended is removed while something is written, and the rest ends wi
   assert.ok(clock > 25 * 60 * MINUTE, `${clock}`);
 });
 
-test("money that is held never ends, and what is settled does", async () => {
+test("money that is held or spent for good never ends", async () => {
   const stores = patient(client);
   await ask(stores, calls.reserve("shop", 100, "r", 60));
   const lives = () => Promise.all(["rows", "ends", "clock"].map((what) => redis.command("PTTL", key(what))));
   assert.deepEqual(await lives(), [-1, -1, -1]);
-  assert.deepEqual(await ask(stores, calls.settle("shop", "r", "release")), "released");
+  assert.deepEqual(await ask(stores, calls.settle("shop", "r", { commit: null })), { committed: 60 });
+  assert.deepEqual((await lives())[0], -1, "what a budget without a period has spent never ends");
+  await redis.command("DEL", ...["rows", "ends", "clock"].map(key));
+  assert.equal(await ask(stores, calls.proof("a", NOW + MINUTE)), "new");
+  assert.ok((await lives()).every((life) => life > 0));
 });
 
 test("a subject that is full refuses, removes what has ended, and counts right", async () => {
   const stores = patient(client);
   const most = 10_000;
-  const marks = async (/** @type {number} */ from, /** @type {number} */ now, /** @type {number} */ until) => {
+  const marks = async (/** @type {number} */ from, /** @type {number} */ now, /** @type {number} */ until, asked = stores) => {
     const refused = Array.from({ length: 16 }, (_, number) => ({ s: "bad_proofs", m: [calls.digest16(`mark ${from + number}`), until] }));
-    return ask(stores, { observe: { r: refused } }, now);
+    return ask(asked, { observe: { r: refused } }, now);
   };
   await Promise.all(Array.from({ length: most / 16 }, (_, place) => marks(16 * place, NOW, NOW + MINUTE)));
   assert.equal(await redis.command("HGET", key("rows"), "#7"), String(most));
-  await marks(most, NOW, NOW + 5 * MINUTE);
+  // Another process, which does not know how many there are.
+  await marks(most, NOW, NOW + 5 * MINUTE, patient(client));
   assert.equal(await redis.command("HGET", key("rows"), "#7"), String(most), "no more fit");
   await marks(most, NOW + 2 * MINUTE, NOW + 5 * MINUTE);
   const left = Number(await redis.command("HGET", key("rows"), "#7"));
   assert.ok(left >= 16 && left < most, `${left}`);
   assert.equal(left + 1, await redis.command("ZCARD", key("ends")), "and the risk itself");
+});
+
+test("a process that does not know how many proofs there are finds out before it adds one", async () => {
+  assert.equal(await ask(patient(client), calls.proof("a", NOW + MINUTE)), "new");
+  await redis.command("HSET", key("rows"), "#1", "200000");
+  assert.equal(await ask(patient(client), calls.proof("b", NOW + MINUTE)), "full");
+  assert.equal(await ask(patient(client), calls.proof("a", NOW + MINUTE)), "seen");
 });
 
 test("clients bring replies as they are set to: it is all the same", async () => {
