@@ -35,7 +35,7 @@ async function startUp() {
 async function verification() {
   console.log("\none verification, keys imported before, in µs; Ed25519 is ours in wasm, there with the whole decision around it");
   for (const [alg, figures] of Object.entries(await benchVerification(ROUNDS))) {
-    const { ours, workerd, "Node's WebCrypto": webcrypto, ...peers } = figures;
+    const { ours, workerd, "node:crypto": native, "Node's WebCrypto": webcrypto, ...peers } = figures;
     const best = Math.min(...Object.values(peers));
     const cells = Object.entries(figures).map(([name, micros]) => `${name} ${micros.toFixed(0)}`);
     console.log(`  ${alg.padEnd(12)}${cells.join(", ")}${best < Infinity ? `; best peer to ours ${(best / ours).toFixed(2)}` : ""}`);

@@ -20,6 +20,9 @@ export async function bundle(entry, name) {
     target: "es2022",
     conditions: ["workerd", "worker", "browser"],
     external: ["node:*"],
+    // As Workers have it: a module beside.
+    loader: { ".wasm": "copy" },
+    assetNames: "[name]",
     logLevel: "warning",
   });
   return folder;

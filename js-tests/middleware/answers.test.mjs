@@ -45,6 +45,7 @@ function bank() {
     publicOrigins: gate.publicOrigins,
     maxBodyBytes: gate.maxBodyBytes,
     check: gate.check.bind(gate),
+    serve: gate.serve.bind(gate),
     async settle(decision, answer, facts) {
       await gate.settle(decision, answer, facts);
       told.push(answer);

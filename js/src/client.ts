@@ -53,11 +53,12 @@ export function clientOf(socket: ClientSocket): ClientDescriptor {
 /** For the core, which takes it over. Throws where it describes no client: a host's mistake. @internal */
 export function coreClient(client: ClientDescriptor | undefined): Client | undefined {
   if (client === undefined) return undefined;
+  if (typeof client !== "object" || client === null) throw invalid("is an object");
   const { address, asn, country, latitude, longitude, certificate } = client;
   const isText = (value: unknown) => value === undefined || typeof value === "string";
   if (!isText(address) || !isText(country)) throw invalid("address and country are strings");
   if (asn !== undefined && !(Number.isInteger(asn) && asn >= 0 && asn <= 0xffff_ffff)) throw invalid("asn is a number of 32 bits");
-  if (certificate !== undefined && !(certificate.der instanceof Uint8Array && typeof certificate.verified === "boolean")) {
+  if (certificate !== undefined && !(certificate?.der instanceof Uint8Array && typeof certificate.verified === "boolean")) {
     throw invalid("certificate is its DER, and whether it is verified");
   }
   const isNumber = (value: unknown) => value === undefined || typeof value === "number";

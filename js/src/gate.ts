@@ -10,8 +10,9 @@ import { checkGateOptions, coreGate, type GateOptions } from "./gate-options.js"
 import { bringAnswers } from "./inquiries.js";
 import { bringKeys, type Host } from "./keys.js";
 import { countsOf, floodsOf, tellLimits } from "./limits.js";
+import { invalid, optionalText } from "./options.js";
 import { verdictsOf } from "./platform.js";
-import { type RequestDescriptor, type RequestFacts, type Viewed, viewOf } from "./request.js";
+import { checkFacts, type RequestDescriptor, type RequestFacts, type Viewed, viewOf } from "./request.js";
 import { type Served, type ServedRequest, serveWith } from "./serve.js";
 import { askSubjects } from "./state.js";
 import type { Stores } from "./stores.js";
@@ -106,6 +107,7 @@ class InProcessGate implements Gate {
 
   async check(request: RequestDescriptor | Request, facts: RequestFacts = {}): Promise<Decision> {
     const viewed = viewOf(request);
+    checkFacts(facts);
     const { method, url, fields, hasBody } = viewed;
     const client = coreClient(facts.client);
     const session = new Session(this.#gate, method, url, fields.text, fields.lengths, hasBody, this.#now(), entropy(), client);
@@ -129,10 +131,11 @@ class InProcessGate implements Gate {
   }
 
   async settle(decision: Decision, answer: OriginAnswer, facts: RequestFacts = {}): Promise<void> {
+    checkFacts(facts);
+    const { status, budget } = answerOf(answer);
     const reservations = this.#reservations.get(decision);
     if (reservations === undefined) return;
     this.#reservations.delete(decision);
-    const { status, budget } = typeof answer === "string" ? { status: undefined, budget: undefined } : answer;
     await this.#keep(facts, this.#askSubjects(settlement(reservations, answer !== "not sent", status, budget)));
   }
 
@@ -256,4 +259,14 @@ class InProcessGate implements Gate {
       ? session.stepWithoutBody(memory, now(), body === "too large")
       : session.stepWithBody(memory, now(), body);
   }
+}
+
+/** What the core takes of an answer. Throws where it is none: what it would make of that, nobody meant. */
+function answerOf(answer: OriginAnswer): { readonly status?: number; readonly budget?: string | undefined } {
+  if (answer === "lost" || answer === "not sent") return {};
+  const { status, budget } = Object(answer) as Partial<Exclude<OriginAnswer, string>>;
+  if (status === undefined || !Number.isInteger(status) || status < 100 || status > 999) {
+    throw invalid("options.invalid", 'an answer has a status, or is "lost" or "not sent"');
+  }
+  return { status, budget: optionalText(budget, "budget") };
 }

@@ -40,6 +40,24 @@ export function secondsOf(time: number | Date, name: string): number {
   return seconds;
 }
 
+/** A list of texts; nothing where there is none. */
+export function textsOf(texts: readonly string[] | undefined, name: string): string[] | undefined {
+  if (texts === undefined) return undefined;
+  if (!Array.isArray(texts)) throw invalid("options.invalid", `${name} are a list`);
+  return texts.map((text) => textOf(text, `each of ${name}`));
+}
+
+/** A text, and nothing that could be written as one. */
+export function textOf(value: unknown, name: string): string {
+  if (typeof value !== "string") throw invalid("options.invalid", `${name} is a string`);
+  return value;
+}
+
+/** A text; nothing where there is none. */
+export function optionalText(value: unknown, name: string): string | undefined {
+  return value === undefined ? undefined : textOf(value, name);
+}
+
 /** What the core throws is an `Error` without a code. */
 export function coded<T>(code: ErrorCode, call: () => T): T {
   try {

@@ -2,6 +2,7 @@ import { type Body, readBody } from "./body.js";
 import { concatenated } from "./bytes.js";
 import type { ClientDescriptor } from "./client.js";
 import { CountersignError } from "./error.js";
+import { checkOptions, type Names } from "./names.js";
 
 /** Field lines: pairs in the order received, or values by name. */
 export type FieldLines =
@@ -63,11 +64,19 @@ export function viewOf(request: RequestDescriptor | Request): Viewed {
   return {
     method,
     // A fragment is no part of a request; `Request` keeps what its maker put there.
-    url: request instanceof Request ? (url.split("#", 1)[0] ?? url) : url,
+    url: isRequest(request) ? (url.split("#", 1)[0] ?? url) : url,
     fields: fieldsOf(request.headers),
     hasBody: hasBody(request.body),
     body: (most) => bodyOf(request, most),
   };
+}
+
+const FACTS: Names<RequestFacts> = { client: true, waitUntil: true };
+
+/** Throws where these are no facts. */
+export function checkFacts(facts: RequestFacts): void {
+  checkOptions(facts, FACTS, "facts");
+  if (facts.waitUntil !== undefined && typeof facts.waitUntil !== "function") throw invalid("waitUntil is a function");
 }
 
 /** Throws where these are no field lines. */
@@ -112,9 +121,16 @@ function isPairs(headers: FieldLines): headers is Iterable<readonly [string, str
   return Symbol.iterator in headers;
 }
 
+/** Whether it is a `Request`, of this runtime or of a library that brings its own. */
+export function isRequest(request: object): request is Request {
+  return request instanceof Request || ("clone" in request && "bodyUsed" in request);
+}
+
 async function bodyOf(request: RequestDescriptor | Request, most: number): Promise<Body> {
+  if (!isRequest(request)) return bytesOf(request.body, most);
+  if (request.bodyUsed) throw invalid("the body of the Request was read before");
   // A clone, so that the handler still finds the body whole.
-  return bytesOf(request instanceof Request ? request.clone().body : request.body, most);
+  return bytesOf(request.clone().body, most);
 }
 
 /** Reads a body, up to so many bytes. */

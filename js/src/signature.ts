@@ -2,9 +2,10 @@
 // caller keeps. The core decides; ECDSA and RSA are native.
 import { platform } from "#platform";
 import type { Body } from "./body.js";
-import { coded, invalid, keyDocument, lengthOf, secondsOf } from "./options.js";
+import { checkOptions, type Names } from "./names.js";
+import { coded, invalid, keyDocument, lengthOf, optionalText, secondsOf, textOf, textsOf } from "./options.js";
 import { verdictsOf } from "./platform.js";
-import { bytesOf, type FieldLines, viewOf, fieldsOf, hasBody, type RequestDescriptor } from "./request.js";
+import { bytesOf, type FieldLines, fieldsOf, hasBody, isRequest, type RequestDescriptor, viewOf } from "./request.js";
 import {
   acceptedSignatures,
   digestField,
@@ -162,6 +163,33 @@ export interface AcceptedSignature {
   };
 }
 
+const VERIFY_OPTIONS: Names<VerifyOptions> = {
+  keys: true,
+  profile: true,
+  require: true,
+  requireParams: true,
+  tag: true,
+  algorithms: true,
+  label: true,
+  clockSkew: true,
+  maxWindow: true,
+  now: true,
+  allowTestKeys: true,
+  explain: true,
+};
+
+const SIGN_OPTIONS: Names<SignOptions> = {
+  label: true,
+  components: true,
+  created: true,
+  expires: true,
+  keyid: true,
+  alg: true,
+  nonce: true,
+  tag: true,
+  sign: true,
+};
+
 const imported = platform.keys();
 
 /**
@@ -169,19 +197,22 @@ const imported = platform.keys();
  * keys, an option or the message are none. The body is read to its end, of a `Request` a clone of it.
  */
 export async function verifySignature(message: SignedMessage, options: VerifyOptions): Promise<SignatureReport> {
+  checkOptions(options, VERIFY_OPTIONS, "options of verifySignature");
   const now = secondsOf(options.now ?? new Date(), "now");
+  const label = optionalText(options.label, "label");
   const [keys, rules, viewed] = [keysOf(options.keys), rulesOf(options), messageOf(message)];
   const body = await bodyOf(message);
   const content = typeof body === "string" ? undefined : body;
   // It owns what it is given.
-  using inspection = new Inspection(viewed, content, body === "too large", rules, keys, options.label, now);
+  using inspection = new Inspection(viewed, content, body === "too large", rules, keys, label, now);
   const verdicts = await verdictsOf(imported, inspection.checks());
   return JSON.parse(inspection.conclude(verdicts, options.explain === true)) as SignatureReport;
 }
 
 /** Signs a message: gives the field lines to add to it. */
 export async function signMessage(message: SignedMessage, options: SignOptions): Promise<SignatureFields> {
-  const label = options.label ?? "sig1";
+  checkOptions(options, SIGN_OPTIONS, "options of signMessage");
+  const label = optionalText(options.label, "label") ?? "sig1";
   using viewed = messageOf(message);
   using unsigned = prepare(viewed, label, options);
   const signature = await options.sign(unsigned.base);
@@ -194,7 +225,7 @@ export async function signMessage(message: SignedMessage, options: SignOptions):
 export function contentDigest(body: Uint8Array | string, algorithm: "sha-256" | "sha-512" = "sha-256"): string {
   const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body;
   if (!(bytes instanceof Uint8Array)) throw invalid("options.invalid", "a body is a Uint8Array or a string");
-  return coded("options.invalid", () => digestField(bytes, algorithm));
+  return coded("options.invalid", () => digestField(bytes, textOf(algorithm, "the algorithm")));
 }
 
 /**
@@ -202,7 +233,9 @@ export function contentDigest(body: Uint8Array | string, algorithm: "sha-256" | 
  * with the code `field.invalid` where it is malformed.
  */
 export function parseAcceptSignature(value: string | readonly string[]): AcceptedSignature[] {
-  const { text, lengths } = fieldsOf([value].flat().map((line) => ["accept-signature", line] as const));
+  const lines = [value].flat();
+  if (!lines.every((line) => typeof line === "string")) throw invalid("field.invalid", "a field's lines are strings");
+  const { text, lengths } = fieldsOf(lines.map((line) => ["accept-signature", line] as const));
   return JSON.parse(coded("field.invalid", () => acceptedSignatures(text, lengths))) as AcceptedSignature[];
 }
 
@@ -212,13 +245,15 @@ function keysOf(keys: object | string): SignatureKeys {
 }
 
 function rulesOf(options: VerifyOptions): SignatureRules {
-  const { clockSkew, maxWindow, tag, algorithms } = options;
+  const { clockSkew, maxWindow, tag } = options;
+  const algorithms = textsOf(options.algorithms, "algorithms");
+  const tags = tag === undefined ? undefined : textsOf([tag].flat(), "tags");
   return coded("options.invalid", () => {
-    const rules = new SignatureRules(options.profile ?? "rfc9421");
-    for (const component of options.require ?? []) rules.requireComponent(component);
-    for (const param of options.requireParams ?? []) rules.requireParameter(param);
-    if (tag !== undefined) rules.tags = [tag].flat();
-    if (algorithms !== undefined) rules.limitAlgorithms([...algorithms]);
+    const rules = new SignatureRules(optionalText(options.profile, "profile") ?? "rfc9421");
+    for (const component of textsOf(options.require, "require") ?? []) rules.requireComponent(component);
+    for (const param of textsOf(options.requireParams, "requireParams") ?? []) rules.requireParameter(param);
+    if (tags !== undefined) rules.tags = tags;
+    if (algorithms !== undefined) rules.limitAlgorithms(algorithms);
     if (clockSkew !== undefined) rules.clockSkew = lengthOf(clockSkew, "clockSkew");
     if (maxWindow !== undefined) rules.maxWindow = lengthOf(maxWindow, "maxWindow");
     if (options.allowTestKeys === true) rules.allowTestKeys();
@@ -238,7 +273,7 @@ function messageOf(message: SignedMessage): Message {
 
 function requestOf(request: SignedRequest | Request): Message {
   const { method, url, fields, hasBody: follows } = viewOf(request);
-  const trailers = request instanceof Request ? undefined : request.trailers;
+  const trailers = isRequest(request) ? undefined : request.trailers;
   return withTrailers(Message.request(method, url, fields.text, fields.lengths, follows), trailers);
 }
 
@@ -260,13 +295,14 @@ function isResponse(message: SignedMessage): message is SignedResponse {
 }
 
 function prepare(message: Message, label: string, options: SignOptions): UnsignedMessage {
-  const { components, created, expires, keyid, alg, nonce, tag } = options;
+  const { created, expires } = options;
   const createdAt = secondsOf(created ?? new Date(), "created");
   const expiresAt = expires === undefined ? undefined : secondsOf(expires, "expires");
-  if (!Array.isArray(components) || typeof options.sign !== "function") {
+  const components = textsOf(options.components, "components");
+  if (components === undefined || typeof options.sign !== "function") {
     throw invalid("options.invalid", "components are a list, and sign is a function");
   }
-  return coded("message.unsignable", () =>
-    message.prepare(label, [...components], createdAt, expiresAt, keyid, alg, nonce, tag),
-  );
+  const [keyid, alg] = [optionalText(options.keyid, "keyid"), optionalText(options.alg, "alg")];
+  const [nonce, tag] = [optionalText(options.nonce, "nonce"), optionalText(options.tag, "tag")];
+  return coded("message.unsignable", () => message.prepare(label, components, createdAt, expiresAt, keyid, alg, nonce, tag));
 }

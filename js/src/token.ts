@@ -1,7 +1,8 @@
 // Tokens without a gate: one JWT (RFC 7519, RFC 9068) against keys that the caller has, one DPoP proof (RFC 9449)
 // against a request. The core decides; ECDSA and RSA are native.
 import { platform } from "#platform";
-import { coded, invalid, keyDocument, lengthOf, secondsOf } from "./options.js";
+import { checkOptions, type Names } from "./names.js";
+import { coded, invalid, keyDocument, lengthOf, optionalText, secondsOf, textOf, textsOf } from "./options.js";
 import { verdictsOf } from "./platform.js";
 import { ProofInspection, TokenInspection, TokenKeys } from "./wasm.js";
 
@@ -150,6 +151,28 @@ export interface DpopFacts {
   readonly iat?: number;
 }
 
+const JWT_OPTIONS: Names<VerifyJwtOptions> = {
+  keys: true,
+  issuer: true,
+  audience: true,
+  profile: true,
+  algorithms: true,
+  clockSkew: true,
+  maxLifetime: true,
+  now: true,
+};
+
+const PROOF_OPTIONS: Names<VerifyDpopProofOptions> = {
+  method: true,
+  url: true,
+  token: true,
+  algorithms: true,
+  maxAge: true,
+  clockSkew: true,
+  nonce: true,
+  now: true,
+};
+
 const imported = platform.keys();
 
 /**
@@ -160,17 +183,18 @@ export function verifyJwt(token: string, options: VerifyTokenOptions): Promise<V
 export function verifyJwt(token: string, options: VerifyJwsOptions): Promise<VerifiedJws | RefusedJwt>;
 export function verifyJwt(token: string, options: VerifyJwtOptions): Promise<JwtReport>;
 export async function verifyJwt(token: string, options: VerifyJwtOptions): Promise<JwtReport> {
+  checkOptions(options, JWT_OPTIONS, "options of verifyJwt");
   const { profile = "at+jwt", algorithms, clockSkew = 30, maxLifetime, now = new Date() } = options;
   const text = textOf(token, "token");
   const [issuer, audiences] = profile === "jws" ? claimless(options) : demanded(options);
   const skew = lengthOf(clockSkew, "clockSkew");
   const lifetime = maxLifetime === undefined ? undefined : lengthOf(maxLifetime, "maxLifetime");
-  const [at, names] = [secondsOf(now, "now"), namesOf(algorithms)];
+  const [at, names] = [secondsOf(now, "now"), textsOf(algorithms, "algorithms")];
   const document = keyDocument(options.keys);
   const keys = coded("keys.invalid", () => TokenKeys.parse(document));
   // It owns what it is given.
   using inspection = coded("options.invalid", () => {
-    return new TokenInspection(text, keys, profile, issuer, audiences, names, skew, lifetime, at);
+    return new TokenInspection(text, keys, textOf(profile, "profile"), issuer, audiences, names, skew, lifetime, at);
   });
   return JSON.parse(inspection.conclude(await verdictsOf(imported, inspection.checks()))) as JwtReport;
 }
@@ -180,12 +204,12 @@ export async function verifyJwt(token: string, options: VerifyJwtOptions): Promi
  * option is none.
  */
 export async function verifyDpopProof(proof: string, options: VerifyDpopProofOptions): Promise<DpopReport> {
+  checkOptions(options, PROOF_OPTIONS, "options of verifyDpopProof");
   const { token, algorithms, maxAge = 60, clockSkew = 30, nonce, now = new Date() } = options;
   const [text, method, url] = [textOf(proof, "proof"), textOf(options.method, "method"), textOf(options.url, "url")];
-  const sent = token === undefined ? undefined : textOf(token, "token");
-  const stated = nonce === undefined ? undefined : textOf(nonce, "nonce");
+  const [sent, stated] = [optionalText(token, "token"), optionalText(nonce, "nonce")];
   const [age, skew, at] = [lengthOf(maxAge, "maxAge"), lengthOf(clockSkew, "clockSkew"), secondsOf(now, "now")];
-  const names = namesOf(algorithms);
+  const names = textsOf(algorithms, "algorithms");
   using inspection = coded("options.invalid", () => {
     return new ProofInspection(text, method, url, sent, names, age, skew, stated, at);
   });
@@ -204,15 +228,4 @@ function demanded({ issuer, audience }: VerifyJwtOptions): [string, string[]] {
   const audiences = [audience ?? []].flat();
   if (audiences.length === 0) throw invalid("options.invalid", "audience is what aud must name");
   return [textOf(issuer, "issuer"), audiences.map((name) => textOf(name, "audience"))];
-}
-
-function textOf(value: unknown, name: string): string {
-  if (typeof value !== "string") throw invalid("options.invalid", `${name} is a string`);
-  return value;
-}
-
-function namesOf(algorithms: readonly string[] | undefined): string[] | undefined {
-  if (algorithms === undefined) return undefined;
-  if (!Array.isArray(algorithms)) throw invalid("options.invalid", "algorithms are a list");
-  return algorithms.map((name) => textOf(name, "an algorithm"));
 }
