@@ -12,6 +12,7 @@ const EXPLAIN_OPTIONS: &[Opt] = {
     &ALL
 };
 
+#[expect(clippy::indexing_slicing, reason = "in a constant: what is out of bounds does not compile")]
 const fn with<const N: usize>(one: Opt) -> [Opt; N] {
     let mut all = [one; N];
     let mut i = 0;
@@ -103,7 +104,7 @@ For editors: a schema says what a field may hold, `config check` also what goes 
 Type, default, range and meaning of each field.
 
   --json  an array of {\"table\", \"fields\": [{\"name\", \"type\", \"default\", \"range\", \"meaning\"}]}",
-        run: reference::run,
+        run: |input| Ok(Report::good(reference::report(input.has("json")))),
     },
     Command {
         name: "codes",
@@ -136,14 +137,15 @@ owner's name:
     Command {
         name: "jwks",
         operands: &["FILE…"],
-        options: &[flag("json")],
+        options: &[flag("keep-kid"), flag("json")],
         summary: "print the public key set of private keys",
         details: "\
-FILE is a private JWK, an array of them or a JWK Set, as GATE_SIGNING_KEY takes it; - reads stdin. Each key has
-its own kid, else its thumbprint. Of what `keygen` made it is what the gate publishes: the origin can be given
-it beforehand.
+FILE is a private JWK, an array of them or a JWK Set, as GATE_SIGNING_KEY takes it; - reads stdin. Each key is
+named by its thumbprint, as directories of Web Bot Auth want it. Of the gate's keys it is what the gate
+publishes: the origin can be given it beforehand.
 
-  --json  changes nothing: a JWK Set is JSON",
+  --keep-kid  name each key by the kid that it has, where it has one
+  --json      changes nothing: a JWK Set is JSON",
         run: keys::publish,
     },
     Command {
@@ -345,6 +347,7 @@ FILE is an HTTP/1.1 message as `verify signature --help` describes it; with --re
 that is signed, and --request is the one it answers. - reads stdin.
 
   --key PRIVATE_JWK    Ed25519, P-256, P-384, RSA or oct
+  --scheme SCHEME      http or https, where the request does not say; default: https
   --profile P          rfc9421 (nothing is filled in), web-bot-auth or tap
   --component C        what to cover: @method, content-digest, or in full '\"x\";key=\"a\"'
   --digest ALGORITHM   add and cover Content-Digest: sha-256 or sha-512

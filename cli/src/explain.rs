@@ -8,7 +8,7 @@ use countersign::config::{Disclosure, Gate};
 use countersign::jose::Jws;
 use countersign::reason::Reason;
 use countersign::request::{Fields, RequestView};
-use countersign::signature::{ACCEPT_SIGNATURE, AcceptSignature, PresentedSignature, present};
+use countersign::signature::{ACCEPT_SIGNATURE, AcceptSignature, Component, PresentedSignature, present};
 use countersign::time::UnixSeconds;
 use serde_json::{Map, Value, json};
 
@@ -112,7 +112,7 @@ impl<'a> Explained<'a> {
     fn as_json(&self, now: UnixSeconds) -> Value {
         let signature = |signature: &PresentedSignature| {
             let params = signature.params();
-            let components: Vec<_> = signature.components().iter().map(|one| one.identifier()).collect();
+            let components: Vec<_> = signature.components().iter().map(Component::identifier).collect();
             json!({
                 "label": signature.label(), "components": components, "keyid": params.keyid, "tag": params.tag,
                 "created": params.created.map(|time| time.0), "expires": params.expires.map(|time| time.0),
@@ -222,7 +222,7 @@ fn visible(line: &str) -> String {
 fn signature_text(signature: &PresentedSignature, now: UnixSeconds) -> String {
     let params = signature.params();
     let mut text = format!("  signature {}\n", printable(signature.label()));
-    let covered: Vec<_> = signature.components().iter().map(|component| component.identifier()).collect();
+    let covered: Vec<_> = signature.components().iter().map(Component::identifier).collect();
     for (name, value) in [
         ("covers", Some(covered.join(" "))),
         ("keyid", params.keyid.clone()),
@@ -278,7 +278,11 @@ impl Said {
     fn as_text(&self, now: UnixSeconds) -> String {
         let members = self.members.iter().map(|(name, value)| (*name, value.clone()));
         let times = self.times.iter().map(|(name, time)| (*name, when(*time, now)));
-        members.chain(times).map(|(name, value)| format!("    {name:10} {}\n", printable(&value))).collect()
+        members.chain(times).fold(String::new(), |mut text, (name, value)| {
+            // Writing to a `String` does not fail.
+            let _ = writeln!(text, "    {name:10} {}", printable(&value));
+            text
+        })
     }
 }
 
@@ -316,7 +320,7 @@ fn missing_components(judged: &Judged, signatures: &[PresentedSignature]) -> Vec
         identifier
             .replace(&format!(";key=\"{}\"", wanted.label()), &format!(";key=\"{}\"", signature.label()))
     };
-    let covered: Vec<_> = signature.components().iter().map(|component| component.identifier()).collect();
+    let covered: Vec<_> = signature.components().iter().map(Component::identifier).collect();
     let asked = wanted.components().iter().map(|component| own_label(component.identifier()));
     asked.filter(|identifier| !covered.contains(&identifier.as_str())).collect()
 }

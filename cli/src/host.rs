@@ -134,11 +134,15 @@ impl Host {
             let answer = match step {
                 Step::Done(conclusion) => return Ok(*conclusion),
                 Step::Keys(sources) => {
-                    sources.iter().for_each(|source| self.bring_keys(source, now));
+                    for source in &sources {
+                        self.bring_keys(source, now);
+                    }
                     Answer::Ready
                 }
                 Step::Fetch(inquiries) => {
-                    inquiries.iter().for_each(|inquiry| self.bring_answer(inquiry, now));
+                    for inquiry in &inquiries {
+                        self.bring_answer(inquiry, now);
+                    }
                     Answer::Ready
                 }
                 Step::Agents => {
@@ -170,7 +174,9 @@ impl Host {
                 }
                 // Nobody else counts.
                 Step::Limits(asked) => {
-                    asked.into_iter().for_each(|limit| self.memory.ask(limit, None, now));
+                    for limit in asked {
+                        self.memory.ask(limit, None, now);
+                    }
                     Answer::Ready
                 }
             };
@@ -181,8 +187,12 @@ impl Host {
 
     /// Does what is left to do after a decision.
     fn finish(&mut self, conclusion: Conclusion, now: UnixMillis) -> Decision {
-        conclusion.refresh.iter().for_each(|source| self.bring_keys(source, now));
-        conclusion.inquiries.iter().for_each(|inquiry| self.bring_answer(inquiry, now));
+        for source in &conclusion.refresh {
+            self.bring_keys(source, now);
+        }
+        for inquiry in &conclusion.inquiries {
+            self.bring_answer(inquiry, now);
+        }
         if conclusion.refresh_agents {
             self.bring_agents(now);
         }

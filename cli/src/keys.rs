@@ -82,7 +82,8 @@ pub(crate) fn publish(input: &Input) -> Result<Report, Failure> {
         for (i, key) in keys_of(&document).map_err(|what| unusable(what.to_owned()))?.into_iter().enumerate()
         {
             let key = PrivateKey::of(key).map_err(|why| unusable(format!("key {i} {why}")))?;
-            let jwk = key.to_public_jwk();
+            let kid = if input.has("keep-kid") { key.keyid() } else { key.thumbprint() };
+            let jwk = key.to_public_jwk(kid);
             public.push(jwk.ok_or_else(|| unusable(format!("key {i} is shared: all of it is secret")))?);
         }
     }

@@ -104,7 +104,9 @@ fn main() -> ExitCode {
     let is_json = words.iter().take_while(|word| *word != "--").any(|word| word == "--json");
     let (text, status) = match respond(&words, is_json) {
         Ok(report) => {
-            report.notes.iter().for_each(|note| eprintln!("countersign: {note}"));
+            for note in &report.notes {
+                eprintln!("countersign: {note}");
+            }
             (report.text, report.status)
         }
         Err(failure) => {
@@ -135,8 +137,9 @@ fn help(words: &str) -> String {
     let others: Vec<_> =
         commands::ALL.iter().filter(|command| command.is_in(words) && command.name != words).collect();
     let width = others.iter().map(|command| command.name.len()).max().unwrap_or_default();
-    let lines: String =
-        others.iter().map(|command| format!("  {:width$}  {}\n", command.name, command.summary)).collect();
+    let lines = others.iter().fold(String::new(), |lines, command| {
+        lines + &format!("  {:width$}  {}\n", command.name, command.summary)
+    });
     match command {
         Some(command) => {
             let also = if lines.is_empty() { String::new() } else { format!("\nSee also:\n{lines}") };

@@ -85,10 +85,10 @@ impl PrivateKey {
         Ok(jwk_text(&members))
     }
 
-    /// The public half as a JWK, named as the private one is, else by its thumbprint. None of a shared key.
-    pub(crate) fn to_public_jwk(&self) -> Option<String> {
+    /// The public half as a JWK, under this name. None of a shared key.
+    pub(crate) fn to_public_jwk(&self, kid: Option<&str>) -> Option<String> {
         let mut members = self.public.as_ref()?.jwk_members();
-        members.push(("kid", self.keyid()?.to_owned()));
+        members.push(("kid", kid?.to_owned()));
         members.push(("use", "sig".to_owned()));
         let alg = self.alg.as_deref().or(match self.secret {
             Secret::Ed25519(_) => Some("EdDSA"),

@@ -8,9 +8,6 @@ use std::fmt::Write as _;
 use countersign::config::Config;
 use serde_json::{Map, Value, json};
 
-use crate::arguments::Input;
-use crate::{Failure, Report};
-
 const INTRODUCTION: &str = r#"<!-- Written by `cargo xtask docs` from src/config/mod.rs; edit that. -->
 
 # Configuration
@@ -49,8 +46,8 @@ pub(crate) fn schema_text() -> String {
 }
 
 /// `config reference`.
-pub(crate) fn run(input: &Input) -> Result<Report, Failure> {
-    Ok(Report::good(if input.has("json") { as_json() } else { markdown() }))
+pub(crate) fn report(is_json: bool) -> String {
+    if is_json { as_json() } else { markdown() }
 }
 
 /// The reference for programs.

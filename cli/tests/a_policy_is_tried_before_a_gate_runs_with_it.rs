@@ -125,3 +125,24 @@ fn cases_that_cannot_be_read_are_refused() {
     assert_eq!(refused.code, Some(2));
     assert!(refused.stderr.contains("routes[0].require: "), "{}", refused.stderr);
 }
+
+#[test]
+fn a_time_may_be_one_of_toml_or_a_text() {
+    let gate = "origin = \"http://127.0.0.1:9000\"\npublic_origins = [\"https://api.example\"]\n[[routes]]\nmatch = \"GET /\"\nrequire = []\n";
+    let gate = file("time-gate.toml", gate);
+    for (now, code) in [
+        ("2026-11-23T09:00:00+01:00", 0),
+        ("2026-11-23 08:00:00.5Z", 0),
+        ("\"2026-11-23T09:00:00+01:00\"", 0),
+        ("1795420800", 0),
+        ("2026-11-23T09:00:00", 2),
+        ("2026-11-23", 2),
+    ] {
+        let cases = format!(
+            "[[cases]]\nname = \"a\"\nnow = {now}\nrequest = {{ method = \"GET\", url = \"https://api.example/\" }}\n"
+        );
+        let cases = file("time-cases.toml", cases);
+        let tried = run(&["policy", "test", "--config", &gate, "--cases", &cases]);
+        assert_eq!(tried.code, Some(code), "{now}: {}{}", tried.stdout, tried.stderr);
+    }
+}

@@ -59,7 +59,7 @@ async function fetched(options, path, init) {
   return { status: response.status, code, exchanges, answers: exchanges.map(({ answers }) => answers.join("+")) };
 }
 
-/** @param {string[]} [scopes] */
+/** @param {readonly string[]} [scopes] */
 const tokenOf = (scopes = []) => world.issuer.mint({ jkt: keys.wba.thumbprint, claims: { scope: scopes.join(" ") } });
 
 test("a key that no directory has is refused, and nothing is sent twice for it", async () => {

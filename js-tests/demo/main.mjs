@@ -3,6 +3,7 @@
 //   --once     exit when the cases are done (else: stay up until Ctrl-C)
 //   --json     one JSON object a case on stdout; everything else goes to stderr
 //   --port N   of the gate; 8787 if free
+//   --page     instead of the cases, a page that is an agent: to be opened in a browser
 import { parseArgs } from "node:util";
 import { judge, make } from "../lib/recipe.mjs";
 import { startWorld } from "../lib/world.mjs";
@@ -26,10 +27,13 @@ const { values: flags } = parseArgs({
     once: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
     port: { type: "string", default: "8787" },
+    page: { type: "boolean", default: false },
   },
 });
 /** @param {string} line */
 const say = (line) => (flags.json ? process.stderr : process.stdout).write(`${line}\n`);
+
+if (flags.page) await showPage();
 
 // Until every case has had its verdict, to be interrupted is to have failed.
 process.exitCode = 130;
@@ -43,6 +47,16 @@ try {
   console.error(error);
 }
 if (flags.once || process.exitCode) await stop();
+
+/** Serves the page until Ctrl-C. @returns {Promise<never>} */
+async function showPage() {
+  const { startPage } = await import("./page.mjs");
+  const page = await startPage({ port: Number(flags.port) });
+  say(`an agent in a page: ${page.url}\nthe gate it talks to: ${page.world.url}\n\nboth stay up until Ctrl-C.`);
+  await new Promise((resolve) => process.once("SIGINT", resolve).once("SIGTERM", resolve));
+  await page.close();
+  process.exit();
+}
 
 /** @returns {Promise<boolean>} whether everything was as it must be */
 async function demonstrate() {

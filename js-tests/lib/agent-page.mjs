@@ -40,12 +40,16 @@ export async function startPage(how, policy = POLICY) {
  *
  * @param {string} folder
  * @param {string} policy
+ * @param {number} [port]
+ * @param {(request: import("node:http").IncomingMessage, response: import("node:http").ServerResponse) => Promise<boolean>} [first]
+ *   answers what is no file, and says whether it did
  */
-export async function serveFiles(folder, policy, port = 0) {
+export async function serveFiles(folder, policy, port = 0, first = async () => false) {
   return serve(async (request, response) => {
+    if (await first(request, response)) return;
     const { pathname } = new URL(request.url ?? "/", "http://localhost");
     const path = normalize(join(folder, pathname.endsWith("/") ? `${pathname}index.html` : pathname));
-    const content = path.startsWith(folder + sep) || path.startsWith(folder) ? await readFile(path).catch(() => undefined) : undefined;
+    const content = path.startsWith(folder.endsWith(sep) ? folder : folder + sep) ? await readFile(path).catch(() => undefined) : undefined;
     if (content === undefined) return response.writeHead(404).end();
     const type = TYPES[extname(path)] ?? "application/octet-stream";
     response.writeHead(200, { "content-type": type, "content-security-policy": policy }).end(content);

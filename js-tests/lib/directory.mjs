@@ -5,6 +5,9 @@ import { seconds } from "./issuer.mjs";
 import { AGENT_JWKS_PATH, DIRECTORY_PATH, DIRECTORY_TYPE } from "./names.mjs";
 import { sendJson, serve } from "./net.mjs";
 
+/** Where a key is alone, so that gates that know the directory from before find it at once. @param {string} kid */
+export const agentKeyPath = (kid) => `/keys/${kid}.json`;
+
 /**
  * @param {import("jose").JWK[]} keys
  * @param {number} [port]
@@ -40,7 +43,10 @@ export class Directory {
       [DIRECTORY_PATH, DIRECTORY_TYPE],
       [AGENT_JWKS_PATH, "application/jwk-set+json"],
     ]);
-    const type = types.get((request.url ?? "").split("?", 1)[0] ?? "");
+    const path = (request.url ?? "").split("?", 1)[0] ?? "";
+    const alone = this.keys.find(({ kid }) => path === agentKeyPath(kid ?? ""));
+    if (alone) return sendJson(response, 200, { keys: [alone] }, { "content-type": "application/jwk-set+json" });
+    const type = types.get(path);
     if (type === undefined) return sendJson(response, 404, {});
     this.fetches += 1;
     if (this.hanging) return;

@@ -58,7 +58,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const client = kind === "redis" ? createClient({ url: `redis://127.0.0.1:${port}` }) : new Redis(Number(port));
   client.on("error", () => {});
   if ("isOpen" in client) await client.connect();
-  const { state } = redisStores(/** @type {any} */ (client), { timeoutMillis: 10_000 });
+  const { state } = redisStores(/** @type {any} */ (client), { timeoutMillis: 30_000 });
   process.on("message", async (/** @type {any} */ [id, calls]) => {
     const replies = calls.map((/** @type {Asked} */ [subject, call, now]) => state(subject, call, now).catch(() => ""));
     process.send?.([id, await Promise.all(replies)]);

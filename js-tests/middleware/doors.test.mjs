@@ -127,6 +127,15 @@ for (const host of Object.keys(HOSTS)) {
     assert.equal(status, 200, body.toString());
   });
 
+  test(`${host}: the gate answers for its metadata itself`, async () => {
+    const reached = await reaching(async () => {
+      const answer = await city.send(host, { method: "GET", url: `${city.url}/.well-known/oauth-protected-resource`, headers: [] });
+      assert.deepEqual([answer.status, answer.headers["content-type"]], [200, "application/json"]);
+      assert.equal(json(answer).resource, city.url);
+    });
+    assert.equal(reached.length, 0);
+  });
+
   test(`${host}: a proof passes once`, async () => {
     const wire = await make(city, { method: "POST", path: "/api/v1/notes", body: "{}", signature: true });
     assert.equal((await city.send(host, wire)).status, 200);

@@ -51,15 +51,14 @@ export async function startParity({ config = {} } = {}) {
   const world = await startWorld({
     config: { audit: { sink: "console", level: "all" }, ...config },
     start: async (options) => {
+      // Before anything runs that somebody would have to end.
+      const gates = Object.keys(HOSTS).map(() => createGate(options.config, { fetch: outside(options.hosts ?? {}) }));
       const worker = await startGate({ ...options, port: await freePort(), workers, log });
       /** @type {Map<string, import("./hosts.mjs").Running>} */
       const hosts = new Map();
-      for (const [name, start] of Object.entries(HOSTS)) {
-        const gate = createGate(options.config, { fetch: outside(options.hosts ?? {}) });
-        const onDecision = (/** @type {any} */ decision) => void decisions.set(decision.id, decision);
-        hosts.set(name, await start(gate, echo, { onDecision }));
-      }
-      const front = await serve(async (request, response) => {
+      const onDecision = (/** @type {any} */ decision) => void decisions.set(decision.id, decision);
+      for (const [at, [name, start]] of Object.entries(HOSTS).entries()) hosts.set(name, await start(gates[at], echo, { onDecision }));
+      const ask = async (/** @type {http.IncomingMessage} */ request, /** @type {http.ServerResponse} */ response) => {
         const body = await bytes(request);
         const [theirs, ...ours] = await Promise.all([worker, ...hosts.values()].map(({ url }) => pass(url, request, body)));
         const expected = await outline(theirs, decisions);
@@ -68,7 +67,9 @@ export async function startParity({ config = {} } = {}) {
           differences.push(...differ(host, expected, await outline(ours[at], decisions)));
         }
         response.writeHead(theirs.status, theirs.lines).end(theirs.body);
-      }, options.port);
+      };
+      // What cannot be compared is no answer.
+      const front = await serve((request, response) => void ask(request, response).catch((error) => response.destroy(error)), options.port);
       const close = () => Promise.all([front.close(), worker.close(), ...[...hosts.values()].map((host) => host.close())]);
       return { ...worker, ...front, close };
     },
@@ -94,8 +95,10 @@ export async function startParity({ config = {} } = {}) {
  */
 function pass(url, request, body) {
   const { hostname, port } = new URL(url);
+  // What is compressed differs by who compresses it.
+  const headers = request.rawHeaders.filter((_, at, lines) => lines[at - (at % 2)].toLowerCase() !== "accept-encoding");
   return new Promise((resolve, reject) => {
-    const passed = http.request({ hostname, port, method: request.method, path: request.url, headers: request.rawHeaders, agent: false }, async (response) => {
+    const passed = http.request({ hostname, port, method: request.method, path: request.url, headers, agent: false }, async (response) => {
       const { statusCode: status = 0, rawHeaders: lines, headers } = response;
       resolve({ status, lines: lines.filter((_, at) => !/^(transfer-encoding|connection|keep-alive)$/i.test(lines[at - (at % 2)])), headers, body: await bytes(response) });
     });

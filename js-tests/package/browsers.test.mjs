@@ -36,7 +36,7 @@ test("as native modules, by an import map, it decides and verifies", async () =>
 
 test("Vite builds it without a plugin or an option", async () => {
   await user.write("vite/index.html", '<!doctype html><title>vite</title><script type="module" src="../page.js"></script>\n');
-  await vite({ root: join(user.folder, "vite"), configFile: false, logLevel: "warn", build: { outDir: "dist" } });
+  await vite({ root: join(user.folder, "vite"), configFile: false, logLevel: "error", build: { outDir: "dist" } });
   assert.deepEqual(await resultOf(chromium.browser, join(user.folder, "vite/dist")), EXPECTED);
 });
 

@@ -32,9 +32,9 @@ test("it holds what was built, its licences and its README, and nothing else", a
 
 test("each of its modules is one of today's sources or bindings, with its types", async () => {
   const sources = await readdir(join(ROOT, "js/src"), { recursive: true });
-  const expected = new Set(sources.filter((path) => path.endsWith(".ts")).map((path) => path.slice(0, -3)));
+  const expected = new Set(sources.filter((path) => /(?<!\.d)\.ts$/.test(path)).map((path) => path.slice(0, -3)));
   const paths = new Set(tarball.files.map(({ path }) => path));
-  const modules = [...paths].filter((path) => path.startsWith("dist/") && !path.startsWith("dist/wasm/"));
+  const modules = [...paths].filter((path) => path.startsWith("dist/") && !/^dist\/(agent\/)?wasm\//.test(path));
   const stale = modules.filter((path) => !expected.has(path.slice("dist/".length).replace(/(\.d\.ts|\.js)$/, "")));
   assert.deepEqual(stale, [], "js/dist holds what has no source any more; run: cargo xtask build");
   for (const path of expected) for (const end of [".js", ".d.ts"]) assert.ok(paths.has(`dist/${path}${end}`), path + end);

@@ -27,12 +27,16 @@ let tarball;
 /** @type {import("../lib/tarball.mjs").Project} */
 let bare;
 /** @type {import("../lib/tarball.mjs").Project} */
+let plain;
+/** @type {import("../lib/tarball.mjs").Project} */
 let server;
 before(async () => {
   tarball = await pack();
-  [bare, server] = [await project(tarball), await project(tarball, ["@types/node", ...FRAMEWORKS])];
+  bare = await project(tarball);
+  plain = await project(tarball, ["@types/node"]);
+  server = await project(tarball, ["@types/node", ...FRAMEWORKS]);
 });
-after(() => Promise.all([tarball, bare, server].map((made) => made?.remove())));
+after(() => Promise.all([tarball, bare, plain, server].map((made) => made?.remove())));
 
 test("a server in TypeScript has every type, and its mistakes are errors", async () => {
   await check(server, NODE, await consumer("server.ts"));
@@ -45,6 +49,10 @@ test("a server in TypeScript that a bundler resolves has the same", async () => 
 test("each entry point is known to a server that has the frameworks", async () => {
   const names = await entryPoints(server);
   for (const module of [{ module: "nodenext" }, { module: "esnext", moduleResolution: "bundler" }]) await check(server, { ...NODE, ...module }, imports(names));
+});
+
+test("each entry point is known to a server that has none of the frameworks", async () => {
+  await check(plain, NODE, imports(await entryPoints(plain)));
 });
 
 test("a page in TypeScript needs no types of Node's", async () => {

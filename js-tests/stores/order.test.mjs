@@ -28,7 +28,7 @@ after(() => redis.close());
  * @param {ReturnType<typeof randomOf>} random
  */
 function processOf(nextPlace, random) {
-  const self = { place: 0, stores: redisStores({ send }, { prefix: "order:" }) };
+  const self = { place: 0, stores: redisStores({ send }, { prefix: "order:", timeoutMillis: 30_000 }) };
   /** @param {string[]} args */
   async function send(args) {
     for (let ticks = random.below(20); ticks > 0; ticks -= 1) await new Promise(setImmediate);

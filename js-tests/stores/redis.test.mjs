@@ -22,6 +22,9 @@ before(async () => {
 });
 after(() => redis.close());
 
+/** Stores that wait for a machine that has much else to do. @param {any} client @param {object} [options] */
+const patient = (client, options) => redisStores(client, { timeoutMillis: 30_000, ...options });
+
 /** A subject for each test. */
 let subject = "";
 let tests = 0;
@@ -39,14 +42,14 @@ async function ask({ state }, op, now = NOW) {
 }
 
 /** Stores over a way to Redis that does as it is told. @param {(args: string[], pass: () => Promise<any>) => Promise<any>} how @param {any} [options] */
-const over = (how, options) => redisStores({ send: (args) => how(args, () => client.sendCommand(args)) }, options);
+const over = (how, options) => patient({ send: (/** @type {string[]} */ args) => how(args, () => client.sendCommand(args)) }, options);
 
 test("options that are none are refused", () => {
   const invalid = { code: "options.invalid" };
   for (const other of [undefined, null, {}, { sendCommand: 1 }, "redis://127.0.0.1"]) {
     assert.throws(() => redisStores(/** @type {any} */ (other)), invalid);
   }
-  for (const options of [{ prefix: "a{b}" }, { prefix: "a b" }, { prefix: "x".repeat(65) }, { prefix: 1 }, { timeoutMillis: 9 }, { timeoutMillis: 1.5 }, { timeoutMillis: 30_001 }, { log: 1 }]) {
+  for (const options of [{ prefix: "a{b}" }, { prefix: "a b" }, { prefix: "x".repeat(65) }, { prefix: 1 }, { timeoutMillis: 9 }, { timeoutMillis: 1.5 }, { timeoutMillis: 30_001 }, { log: 1 }, { perfix: "x" }]) {
     assert.throws(() => redisStores(client, /** @type {any} */ (options)), invalid, JSON.stringify(options));
   }
 });
@@ -56,7 +59,7 @@ test("what is no call to a subject is refused without asking Redis, or is answer
   for (const [whom, call, now] of [["key:short", "{}", NOW], ["key:}AAAAAAAAAAAAAAAAAAAAA", "{}", NOW], [subject, "x".repeat(65_537), NOW], [subject, "{}", -1], [subject, "{}", Number.NaN], [subject, 7, NOW]]) {
     await assert.rejects(never.state(/** @type {any} */ (whom), /** @type {any} */ (call), /** @type {any} */ (now)), { code: "request.invalid" });
   }
-  assert.equal(await redisStores(client).state(subject, "{}", NOW), "");
+  assert.equal(await patient(client).state(subject, "{}", NOW), "");
 });
 
 for (const [what, reply] of /** @type {[string, unknown][]} */ ([
@@ -86,7 +89,7 @@ test("nobody listens: unavailable, without the address", async () => {
   const { Redis } = await import("ioredis");
   const lost = new Redis(await freePort(), "127.0.0.1", { maxRetriesPerRequest: 0, retryStrategy: () => null });
   lost.on("error", () => {});
-  const fault = await ask(redisStores(lost), calls.proof("a", NOW + MINUTE)).catch((error) => error);
+  const fault = await ask(patient(lost), calls.proof("a", NOW + MINUTE)).catch((error) => error);
   assert.equal(fault.code, "store.unavailable");
   assert.doesNotMatch(`${fault.message} ${fault.cause}`, /127|ECONN/);
   lost.disconnect();
@@ -121,7 +124,7 @@ test("an answer that is lost is asked for again, and is the same", async () => {
 
 test("an answer that is lost is the same also where another process came in between", async () => {
   let isLost = true;
-  const other = redisStores(client);
+  const other = patient(client);
   const stores = over(async (_, pass) => {
     const reply = await pass();
     if (!isLost || reply !== "ok") return reply;
@@ -155,7 +158,7 @@ test("a lost budget answer takes nothing twice", async () => {
 });
 
 test("rows that are gone before their time are not taken for none", async () => {
-  const stores = redisStores(client);
+  const stores = patient(client);
   assert.equal(await ask(stores, calls.proof("a", NOW + MINUTE)), "new");
   await redis.command("DEL", key("rows"));
   await assert.rejects(ask(stores, calls.proof("a", NOW + MINUTE)), { message: "Redis cannot say: it said COUNTERSIGN" });
@@ -168,20 +171,20 @@ test("rows that are gone before their time are not taken for none", async () => 
 });
 
 test("a row that cannot be read, or a key of another type, is unavailable and stays as it is", async () => {
-  const stores = redisStores(client);
+  const stores = patient(client);
   await ask(stores, calls.reserve("shop", 100, "r", 60));
   const field = (await redis.command("HKEYS", key("rows"))).find((/** @type {string} */ name) => name.startsWith("16:"));
   await redis.command("HSET", key("rows"), field, "not a row");
-  await assert.rejects(ask(redisStores(client), calls.reserve("shop", 100, "s", 1)), UNAVAILABLE);
+  await assert.rejects(ask(patient(client), calls.reserve("shop", 100, "s", 1)), UNAVAILABLE);
   assert.equal(await redis.command("HGET", key("rows"), field), "not a row");
   await redis.command("DEL", key("ends"));
   await redis.command("SET", key("ends"), "text");
-  await assert.rejects(ask(redisStores(client), calls.observe()), UNAVAILABLE);
+  await assert.rejects(ask(patient(client), calls.observe()), UNAVAILABLE);
   assert.equal(await redis.command("HEXISTS", key("rows"), "6:"), 0);
 });
 
 test("a clock that is behind takes nothing for new that was removed", async () => {
-  const [ahead, behind] = [redisStores(client), redisStores(client)];
+  const [ahead, behind] = [patient(client), patient(client)];
   assert.equal(await ask(ahead, calls.proof("a", NOW + MINUTE)), "new");
   assert.equal(await ask(ahead, calls.proof("b", NOW + 9 * MINUTE), NOW + 2 * MINUTE), "new");
   assert.equal(await redis.command("HGET", key("rows"), "#1"), "1", "the first is removed");
@@ -190,7 +193,7 @@ test("a clock that is behind takes nothing for new that was removed", async () =
 });
 
 test("what has ended is removed while something is written, and the rest ends with Redis", async () => {
-  const stores = redisStores(client);
+  const stores = patient(client);
   for (let number = 0; number < 40; number += 1) await ask(stores, calls.proof(`${number}`, NOW + MINUTE), NOW + number);
   for (let number = 0; number < 4; number += 1) await ask(stores, calls.proof(`late ${number}`, NOW + 3 * MINUTE), NOW + 2 * MINUTE);
   assert.equal(await redis.command("HGET", key("rows"), "#1"), "4");
@@ -203,7 +206,7 @@ test("what has ended is removed while something is written, and the rest ends wi
 });
 
 test("money that is held never ends, and what is settled does", async () => {
-  const stores = redisStores(client);
+  const stores = patient(client);
   await ask(stores, calls.reserve("shop", 100, "r", 60));
   const lives = () => Promise.all(["rows", "ends", "clock"].map((what) => redis.command("PTTL", key(what))));
   assert.deepEqual(await lives(), [-1, -1, -1]);
@@ -211,7 +214,7 @@ test("money that is held never ends, and what is settled does", async () => {
 });
 
 test("a subject that is full refuses, removes what has ended, and counts right", async () => {
-  const stores = redisStores(client);
+  const stores = patient(client);
   const most = 10_000;
   const marks = async (/** @type {number} */ from, /** @type {number} */ now, /** @type {number} */ until) => {
     const refused = Array.from({ length: 16 }, (_, number) => ({ s: "bad_proofs", m: [calls.digest16(`mark ${from + number}`), until] }));
@@ -237,7 +240,7 @@ test("clients bring replies as they are set to: it is all the same", async () =>
     redis.ioredis({ enableAutoPipelining: true }),
   ];
   for (const [place, each] of clients.entries()) {
-    const stores = redisStores(each, { prefix: `client-${place}:` });
+    const stores = patient(each, { prefix: `client-${place}:` });
     assert.equal(await ask(stores, calls.proof("a", NOW + MINUTE)), "new");
     assert.equal(await ask(stores, calls.proof("a", NOW + MINUTE)), "seen");
     await stores.documents.put("keys", "té\u{1f511}", 60);
@@ -252,8 +255,9 @@ test("a cluster has all of a subject on one node", async (t) => {
   const nodes = createCluster({ rootNodes: [{ url: own.url }] });
   await nodes.connect();
   const other = new Cluster([{ host: "127.0.0.1", port: own.port }]);
+  for (const each of [nodes, other]) each.on("error", () => {});
   t.after(() => (nodes.destroy(), other.disconnect()));
-  const [first, second] = [redisStores(nodes), redisStores(other)];
+  const [first, second] = [patient(nodes), patient(other)];
   assert.equal(await ask(first, calls.proof("a", NOW + MINUTE)), "new");
   assert.equal(await ask(second, calls.proof("a", NOW + MINUTE)), "seen");
   await first.documents.put("d", "text", 60);
@@ -261,14 +265,14 @@ test("a cluster has all of a subject on one node", async (t) => {
 });
 
 test("documents end, are bounded, and are nobody else's", async () => {
-  const { documents } = redisStores(client, { prefix: "documents-test:" });
+  const { documents } = patient(client, { prefix: "documents-test:" });
   assert.equal(await documents.get("none"), undefined);
   await documents.put("name", "first", 60);
   await documents.put("name", "second", 90.5);
   assert.equal(await documents.get("name"), "second");
   const life = await redis.command("PTTL", "documents-test:documents:name");
   assert.ok(life > 60_000 && life <= 90_500, `${life}`);
-  assert.equal(await redisStores(client).documents.get("name"), undefined);
+  assert.equal(await patient(client).documents.get("name"), undefined);
   const invalid = { code: "options.invalid" };
   for (const [text, ttl] of [["x", 0], ["x", -1], ["x", Number.NaN], ["x", 1e9], [7, 60], ["x".repeat(4 * 1024 * 1024 + 1), 60]]) {
     await assert.rejects(documents.put("name", /** @type {any} */ (text), /** @type {any} */ (ttl)), invalid);

@@ -45,7 +45,7 @@ export class Subject extends Base {
 export default {
   /** @param {Request} request @param {any} env */
   async fetch(request, env) {
-    const stores = workersStores(env);
+    const stores = /** @type {any} */ (workersStores(env));
     const { pathname } = new URL(request.url);
     const args = /** @type {any} */ (await request.json());
     const object = env.SUBJECTS.get(env.SUBJECTS.idFromName(args[0]));

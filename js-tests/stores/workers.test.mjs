@@ -128,6 +128,7 @@ test("what is bound is there, and nothing else", async () => {
   const invalid = { code: "options.invalid" };
   assert.throws(() => workersStores({}, { kv: "OTHER" }), invalid);
   assert.throws(() => workersStores({}, { subjects: "OTHER" }), invalid);
+  assert.throws(() => workersStores({}, /** @type {any} */ ({ subject: "SUBJECTS" })), invalid);
   assert.throws(() => workersStores({ COUNTERSIGN_KV: "text" }), invalid);
   assert.throws(() => workersStores({ SUBJECTS: { get() {} } }), invalid);
 });

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { freePort, json, send, sendJson, serve } from "../lib/net.mjs";
+import { EVENTS_PATH } from "../lib/origin.mjs";
 import { make } from "../lib/recipe.mjs";
 import { ROUTES, startWorld } from "../lib/world.mjs";
 
@@ -30,15 +31,13 @@ let plain;
 
 before(async () => {
   origin = await serve((request, response) => {
-    seen.push(`${request.method} ${request.url}`);
+    if (request.url !== EVENTS_PATH) seen.push(`${request.method} ${request.url}`);
     sendJson(response, 200, { origin: request.headers.origin }, OWN);
   });
   const routes = [{ match: "OPTIONS /api/v1/notes", require: [] }, ...ROUTES];
-  const config = { origin: origin.url, events: undefined, routes };
-  [world, plain] = await Promise.all([
-    startWorld({ config: { ...config, cors: { origins: [PAGE], expose: ["ETag"] } } }),
-    startWorld({ config }),
-  ]);
+  const config = { origin: origin.url, events: { url: origin.url + EVENTS_PATH }, routes };
+  world = await startWorld({ config: { ...config, cors: { origins: [PAGE], expose: ["ETag"] } } });
+  plain = await startWorld({ config });
 });
 after(() => Promise.all([world.close(), plain.close(), origin.close()]));
 
@@ -148,7 +147,7 @@ test("metadata and the key set can be read by every page", async () => {
 
 test("that the origin cannot be reached can be read by the pages that may ask", async () => {
   const nobody = `http://127.0.0.1:${await freePort()}`;
-  const lost = await startWorld({ config: { origin: nobody, events: undefined, cors: { origins: [PAGE] } } });
+  const lost = await startWorld({ config: { origin: nobody, events: { url: nobody + EVENTS_PATH }, cors: { origins: [PAGE] } } });
   try {
     const answer = await send({ method: "GET", url: `${lost.url}/public/a`, headers: [["Origin", PAGE]] });
     assert.equal(answer.status, 502);

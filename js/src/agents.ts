@@ -12,7 +12,7 @@ export type AgentsReader = () => Promise<string | null | undefined>;
 /** Reads the document that a store has under `denials`; nothing where it has none. */
 export type DenyListReader = () => Promise<string | null | undefined>;
 
-/** What reading them takes. */
+/** What reading them takes. @internal */
 export interface AgentsHost {
   readonly memory: Memory;
   readonly agents: AgentsReader | undefined;
@@ -20,14 +20,14 @@ export interface AgentsHost {
   readonly now: () => number;
 }
 
-/** Brings the registry into memory. A store that fails, hangs, or is not there, is remembered as that. */
+/** Brings the registry into memory. A store that fails, hangs, or is not there, is remembered as that. @internal */
 export async function bringAgents({ memory, agents, now }: AgentsHost): Promise<void> {
   const document = await read(agents);
   if (typeof document === "string") memory.agentsLoaded(document, now());
   else memory.agentsFailed(now());
 }
 
-/** Brings the deny list into memory. A store that fails, hangs, or is not there, is remembered as that. */
+/** Brings the deny list into memory. A store that fails, hangs, or is not there, is remembered as that. @internal */
 export async function bringDenials({ memory, denyList, now }: AgentsHost): Promise<void> {
   const document = await read(denyList);
   if (typeof document === "string") memory.denialsLoaded(document, now());

@@ -50,7 +50,7 @@ export function clientOf(socket: ClientSocket): ClientDescriptor {
   return { address, certificate: { der, verified: socket.authorized === true, revoked } };
 }
 
-/** For the core, which takes it over. Throws where it describes no client: a host's mistake. */
+/** For the core, which takes it over. Throws where it describes no client: a host's mistake. @internal */
 export function coreClient(client: ClientDescriptor | undefined): Client | undefined {
   if (client === undefined) return undefined;
   if (typeof client !== "object" || client === null) throw invalid("is an object");

@@ -25,7 +25,7 @@ export interface SecurityEvent {
 /** How long after counted refusals should have been told nobody is believed to be about to tell them, in milliseconds. */
 const GRACE = 5_000;
 
-/** Gives events to the caller. What the caller throws is a line of the log. */
+/** Gives events to the caller. What the caller throws is a line of the log. @internal */
 export class EventTeller {
   readonly #gate: CoreGate;
   readonly #memory: CoreMemory;

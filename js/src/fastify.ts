@@ -18,9 +18,10 @@ import type { Decision } from "./decision.js";
 import { errorOf } from "./middleware/answer.js";
 import { Door } from "./middleware/door.js";
 import type { Incoming } from "./middleware/incoming.js";
-import type { GuardingGate, MiddlewareOptions, Served } from "./middleware/options.js";
+import type { GuardingGate, MiddlewareOptions } from "./middleware/options.js";
 import { drained, isLong, type Outgoing } from "./middleware/outgoing.js";
 import { isReceived } from "./middleware/peek.js";
+import type { Served } from "./serve.js";
 
 export type { ProxyTrust, TrustProxy } from "./middleware/forwarded.js";
 export type { GuardingGate, MiddlewareOptions } from "./middleware/options.js";

@@ -63,7 +63,7 @@ const OPTIONS: Names<GateOptions> = {
 
 const STORES: Names<Stores> = { state: true, documents: true, floods: true };
 
-/** Throws where an option is none, or not what it must be. */
+/** Throws where an option is none, or not what it must be. @internal */
 export function checkGateOptions(options: GateOptions): void {
   checkOptions(options, OPTIONS, "options of a gate");
   for (const name of ["fetch", "log", "now", "agents", "denyList", "events"] as const) checkFunction(options[name], name);
@@ -82,7 +82,7 @@ function checkFunction(value: unknown, name: string): void {
   if (value !== undefined && typeof value !== "function") throw invalid("options.invalid", `${name} is a function`);
 }
 
-/** The gate of a configuration, with what its host has for it. */
+/** The gate of a configuration, with what its host has for it. @internal */
 export function coreGate(config: string | object, options: GateOptions): Gate {
   const { sharedKeys, nonceSecrets, issuerCredentials, stores } = options;
   const fault = (message: string, cause?: unknown) => new CountersignError("config.invalid", message, { cause });

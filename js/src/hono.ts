@@ -19,9 +19,10 @@ import { answerOf, errorOf } from "./middleware/answer.js";
 import { BUDGET_FIELD, isOwnField, mergeVary } from "./middleware/fields.js";
 import { Proxies } from "./middleware/forwarded.js";
 import { outgoingOf, SeenRequest } from "./middleware/fetched.js";
-import type { GuardingGate, MiddlewareOptions, Served } from "./middleware/options.js";
+import type { GuardingGate, MiddlewareOptions } from "./middleware/options.js";
 import { PublicOrigins } from "./middleware/origins.js";
 import type { RequestFacts } from "./request.js";
+import type { Served } from "./serve.js";
 
 export type { ProxyTrust, TrustProxy } from "./middleware/forwarded.js";
 export type { GuardingGate, MiddlewareOptions } from "./middleware/options.js";
@@ -79,7 +80,7 @@ class HonoGuard {
     // Mounted twice: the second time each proof would be a replay.
     if (passed !== undefined) return next().then(() => undefined);
     const seen = new SeenRequest(context.req.raw, context.env, this.#origins, this.#proxies);
-    const served = this.#gate.serve?.(seen.descriptor);
+    const served = this.#gate.serve(seen.descriptor);
     if (served !== undefined) return responseOf(served);
     const client = this.#options.client === undefined ? seen.client : await this.#options.client(context, seen.client);
     const waitUntil = waitUntilOf(context);

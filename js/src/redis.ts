@@ -18,6 +18,7 @@
  * @module
  */
 import { CountersignError } from "./error.js";
+import { checkOptions, type Names } from "./names.js";
 import { redisDocuments } from "./redis/documents.js";
 import { redisState } from "./redis/state.js";
 import { type RedisClient, Script, sendWith } from "./redis/transport.js";
@@ -54,11 +55,13 @@ export interface RedisStores extends Stores {
   readonly documents: DocumentStore;
 }
 
+const OPTIONS: Names<RedisStoresOptions> = { prefix: true, timeoutMillis: true, log: true };
 /** What prefixes look like. A brace would say which node of a cluster has a key. */
 const PREFIX = /^[!-z|~]{0,64}$/;
 
 /** Stores in the Redis of this client, which its caller connects and closes. Redis is of version 7.0 or later. */
 export function redisStores(client: RedisClient, options: RedisStoresOptions = {}): RedisStores {
+  checkOptions(options, OPTIONS, "options of stores in Redis");
   const { prefix = "countersign:", timeoutMillis = 2_000, log = () => {} } = options;
   if (typeof prefix !== "string" || !PREFIX.test(prefix)) {
     throw new CountersignError("options.invalid", "prefix is at most 64 characters of ASCII that can be seen, without braces");

@@ -22,7 +22,7 @@ export interface Served {
   readonly body: string | null;
 }
 
-/** Throws where `request` describes none: a host's mistake. A request that cannot be viewed is left to a decision. */
+/** Throws where `request` describes none: a host's mistake. A request that cannot be viewed is left to a decision. @internal */
 export function serveWith(gate: CoreGate, request: ServedRequest | Request): Served | undefined {
   if (typeof request !== "object" || request === null) throw invalid("a request is an object");
   const { method, url } = request;

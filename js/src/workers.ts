@@ -20,6 +20,7 @@
  */
 import { again, withinMillis } from "./calls.js";
 import { CountersignError } from "./error.js";
+import { checkOptions, type Names } from "./names.js";
 import type { DocumentStore, FloodLimiter, StateStore, Stores } from "./stores.js";
 import type { KvNamespace, ObjectNamespace } from "./workers/platform.js";
 
@@ -34,6 +35,7 @@ export interface WorkersStoresOptions {
   readonly subjects?: string;
 }
 
+const OPTIONS: Names<WorkersStoresOptions> = { kv: true, subjects: true };
 /** How long an object may take to answer: 2 s. One that must be started on another continent takes some hundred milliseconds. */
 const PATIENCE = 2_000;
 /** Where an object answers; no host is asked. */
@@ -48,6 +50,7 @@ const FLOOD = /^FLOOD_[1-9]\d{0,8}_(?:10|60)$/;
  * that have names like `FLOOD_100_10`. What is not bound is not there.
  */
 export function workersStores(env: object, options: WorkersStoresOptions = {}): Stores {
+  checkOptions(options, OPTIONS, "options of stores on Workers");
   const bindings = new Map<string, unknown>(Object.entries(env));
   const { kv = "COUNTERSIGN_KV", subjects = "SUBJECTS" } = options;
   for (const name of [options.kv, options.subjects]) {

@@ -26,9 +26,10 @@ use workspace::Workspace;
 const USAGE: &str = "\
 usage: cargo xtask <command>
 
-  demo [--once] [--json] [--port N]
+  demo [--once] [--json] [--port N] [--page]
                      build the gate, start it in workerd beside a demo origin, issuer and agent, and send
-                     real requests through it; stays up unless --once; --json prints one object a line
+                     real requests through it; stays up unless --once; --json prints one object a line; --page
+                     serves a page that is an agent, to be tried in a browser
   test [--only NAME]... [--list]
                      everything that CI runs; --only keeps the steps whose name contains NAME
   build              the Worker, to worker/build, and the npm package, to js/dist
@@ -97,6 +98,10 @@ fn setup(workspace: &Workspace) -> Outcome {
 
 fn demo(workspace: &Workspace, flags: &[String]) -> Outcome {
     let node = worker::build(workspace)?;
+    // The page is built from the package.
+    if flags.iter().any(|flag| flag == "--page") {
+        npm::build(workspace)?;
+    }
     tools::clean_up(workspace);
     node.command().arg(workspace.path("js-tests/demo/main.mjs")).args(flags).replace()
 }

@@ -205,8 +205,9 @@ fn node(workspace: &Workspace) -> Outcome<Node> {
 }
 
 fn js_types(workspace: &Workspace) -> Outcome<Passed> {
-    let tsc = workspace.path("js-tests/node_modules/typescript/bin/tsc");
-    passes(node(workspace)?.command().arg(tsc).arg("--project").arg(workspace.path("js-tests")))
+    let (node, tsc) = (node(workspace)?, workspace.path("js-tests/node_modules/typescript/bin/tsc"));
+    node.command().arg(&tsc).arg("--project").arg(workspace.path("js/demo")).foreground()?;
+    passes(node.command().arg(tsc).arg("--project").arg(workspace.path("js-tests")))
 }
 
 fn js_tests(workspace: &Workspace, folder: &str) -> Outcome<Passed> {

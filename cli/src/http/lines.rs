@@ -46,7 +46,7 @@ impl<'a> Lines<'a> {
     pub(super) fn pairs(&mut self) -> Result<Vec<(String, String)>, Fault> {
         let mut pairs = Vec::new();
         self.each_field(|name, value| {
-            pairs.push((name.to_owned(), value.to_owned()));
+            pairs.push((name.to_owned(), value.trim_matches([' ', '\t']).to_owned()));
             Ok(())
         })?;
         Ok(pairs)

@@ -1,6 +1,7 @@
 // What a user of the package does with it, wherever that is: run as it is by Node and by browsers, and as bundlers make it.
 // It asserts nothing itself: it tells what happened, which is the same everywhere.
 import { createGate, verifyJwt, verifySignature, signMessage } from "countersign";
+import { createAgent, generateKey } from "countersign/agent";
 
 const API = "https://api.shop.example";
 const ISSUER = "https://auth.shop.example";
@@ -18,6 +19,7 @@ export const EXPECTED = {
   },
   signature: ["verified", "ok"],
   token: ["verified", "ok"],
+  agent: "ok",
   faults: "config.invalid",
 };
 
@@ -45,8 +47,20 @@ export async function exercise() {
     decisions: Object.fromEntries(decided),
     signature: [signature.outcome, signature.code],
     token: [token.outcome, token.code],
+    agent: await fetchAsAgent(),
     faults: faultsOf({ origin: "nowhere" }),
   };
+}
+
+/** What a gate says to an agent's own `fetch`. */
+async function fetchAsAgent() {
+  const key = await generateKey();
+  const gate = createGate(configuration(key.publicJwk));
+  const agent = createAgent({
+    key,
+    fetch: async (input, init) => Response.json((await gate.check(new Request(input, init))).code),
+  });
+  return (await agent.fetch(`${API}/signed/2`)).json();
 }
 
 /** @param {object} jwk */

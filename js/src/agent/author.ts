@@ -42,7 +42,7 @@ export interface Wanted {
 /** What is covered where it is there, and no mistake where it is not. */
 const WHERE_THERE = ["content-digest", "authorization", "dpop"];
 
-/** How an asked-for label is written in `signature-agent` (RFC 9421 §2.1.2). */
+/** How a `Signature-Agent` that is a String is covered: it has no members. */
 const WHOLE_AGENT = parseComponent("signature-agent");
 
 export async function author(outgoing: Outgoing, wanted: Wanted, settings: Settings, proofs: Proofs | undefined): Promise<Authored> {

@@ -37,16 +37,21 @@ const NONE: TypedBody = { body: { kind: "none" }, type: null };
 export async function takeBody(content: unknown, rules: BodyRules, signal: AbortSignal | undefined): Promise<TypedBody> {
   if (content === undefined || content === null) return NONE;
   if (isStream(content)) return { body: await takeStream(content, rules, signal), type: null };
-  if (content instanceof Blob && content.size > rules.maxBufferedBytes && rules.digested) throw tooLarge();
   const isLarge = content instanceof Blob || content instanceof FormData;
   if (isLarge && !rules.digested) return { body: { kind: "platform", content }, type: null };
+  if (isLarge && sizeOf(content) > rules.maxBufferedBytes) throw tooLarge();
   // The platform's own conversion: it knows the types, makes the boundary of a form, and copies what may change.
   const converted = new Response(content as ConstructorParameters<typeof Response>[0]);
-  const type = converted.headers.get("content-type");
-  if (!(content instanceof FormData) || converted.body === null) {
-    return { body: { kind: "bytes", bytes: await unlessAborted(signal, () => bytesOf(converted)) }, type };
-  }
-  return { body: { kind: "bytes", bytes: await collect(converted.body, rules.maxBufferedBytes, signal) }, type };
+  const bytes = await unlessAborted(signal, () => bytesOf(converted));
+  return { body: { kind: "bytes", bytes }, type: converted.headers.get("content-type") };
+}
+
+/** Bytes, or a little fewer: a form has boundaries besides. */
+function sizeOf(content: Blob | FormData): number {
+  if (content instanceof Blob) return content.size;
+  let size = 0;
+  content.forEach((value) => (size += typeof value === "string" ? value.length : value.size));
+  return size;
 }
 
 /** Whether a body can be sent once more. */

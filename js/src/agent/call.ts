@@ -4,7 +4,7 @@ import { type Accepted, canFulfil, chooseAccepted, isFulfilledBy } from "./accep
 import { author, type Authored } from "./author.js";
 import { canRepeat } from "./body.js";
 import { asksForNonce, parseChallenges, tokenChallenge } from "./challenges.js";
-import type { Proofs } from "./dpop.js";
+import { nonceOf, type Proofs } from "./dpop.js";
 import { type Answer, CREDENTIALS, withoutCredentials } from "./exchange.js";
 import { fail } from "./fail.js";
 import type { Settings, Signing } from "./options.js";
@@ -39,6 +39,8 @@ export class Call {
   #since = 0;
   /** Whether the origin that the call began with is still the one that is asked. */
   #isAtHome = true;
+  /** Whether an origin that is on no list has sent the call to another: then whatever it is sent to gets no proof from us. */
+  #isSteered = false;
 
   constructor(house: Household, outgoing: Outgoing) {
     this.#house = house;
@@ -73,13 +75,18 @@ export class Call {
     const { signing, signedOrigins, tokenOrigins } = this.#house.settings;
     const { origin } = this.#outgoing.url;
     const isSigned = signedOrigins ? signedOrigins.has(origin) : this.#isAtHome || tokenOrigins.has(origin);
-    return isSigned ? signing : undefined;
+    return isSigned && !this.#isSteered ? signing : undefined;
+  }
+
+  #isListed(origin: string): boolean {
+    const { tokenOrigins, signedOrigins } = this.#house.settings;
+    return tokenOrigins.has(origin) || signedOrigins?.has(origin) === true;
   }
 
   /** Whether the agent has a say in what token goes out: not where the caller sends one. */
   get #givesToken(): boolean {
     const { url, headers } = this.#outgoing;
-    return this.#house.settings.tokenOrigins.has(url.origin) && !headers.has("authorization");
+    return this.#house.settings.tokenOrigins.has(url.origin) && !this.#isSteered && !headers.has("authorization");
   }
 
   async #token(): Promise<Credential | undefined> {
@@ -98,7 +105,8 @@ export class Call {
       ...rest,
       method,
       headers: authored.headers,
-      redirect: follows ? (settings.redirects === "refuse" ? "error" : "manual") : redirect,
+      // Not "error", which Workers do not have.
+      redirect: follows ? "manual" : redirect,
       ...(signal && { signal }),
       ...(content !== undefined && { body: content }),
       ...(body.kind === "stream" && { duplex: "half" }),
@@ -116,7 +124,7 @@ export class Call {
   /** Prepares what comes next; says whether anything does. */
   async #next(response: Response, authored: Authored): Promise<boolean> {
     const { settings } = this.#house;
-    const follows = this.#outgoing.redirect === "follow" && settings.redirects === "sign";
+    const follows = this.#outgoing.redirect === "follow" && settings.redirects !== "platform";
     if (follows && isRedirect(response)) return this.#redirect(response, authored);
     const delay = this.#delay(response);
     const answers = delay === undefined ? await this.#answer(response, authored).catch(discarding(response)) : (["wait"] as const);
@@ -129,13 +137,17 @@ export class Call {
   }
 
   async #redirect(response: Response, authored: Authored): Promise<true> {
-    this.#tell(authored, response, ["redirect"]);
+    const isRefused = this.#house.settings.redirects === "refuse";
+    this.#tell(authored, response, isRefused ? [] : ["redirect"]);
     discard(response);
+    if (isRefused) throw fail("agent.redirect_refused", "the agent follows no redirects");
     this.#redirects += 1;
     if (this.#redirects > MOST_REDIRECTS) throw fail("agent.redirect_refused", `more than ${MOST_REDIRECTS} redirects`);
     const from = this.#outgoing.url.origin;
     this.#outgoing = redirected(this.#outgoing, response);
-    this.#isAtHome &&= this.#outgoing.url.origin === from;
+    const leaves = this.#outgoing.url.origin !== from;
+    this.#isAtHome &&= !leaves;
+    this.#isSteered ||= leaves && !this.#isListed(from);
     this.#accepted = undefined;
     this.#answered = new Set();
     this.#credential = await this.#token();
@@ -158,7 +170,7 @@ export class Call {
 
   #answersNonce(response: Response, { proof }: Authored): boolean {
     const challenges = parseChallenges(response.headers.get("www-authenticate"));
-    return proof !== undefined && asksForNonce(challenges) && response.headers.has("dpop-nonce") && this.#once("nonce");
+    return proof !== undefined && asksForNonce(challenges) && nonceOf(response.headers) !== undefined && this.#once("nonce");
   }
 
   #answersSignature(response: Response, { signature, headers }: Authored): boolean {

@@ -58,14 +58,18 @@ export class Proofs {
     return { jwt: `${signed}.${base64url(signature)}`, claims };
   }
 
-  /** Keeps the nonce of a response, whatever its status (RFC 9449 §8.2). Says whether it has one. */
-  remember(url: URL, headers: Headers): boolean {
-    const nonce = headers.get("dpop-nonce");
-    // NQCHAR; two nonces in one field, which `fetch` joins, have a comma, which a nonce may have too: what has a space is none.
-    if (nonce === null || !/^[\x21\x23-\x5b\x5d-\x7e]{1,512}$/.test(nonce)) return false;
+  /** Keeps the nonce of a response, whatever its status (RFC 9449 §8.2). */
+  remember(url: URL, headers: Headers): void {
+    const nonce = nonceOf(headers);
+    if (nonce === undefined) return;
     this.#nonces.delete(url.origin);
     this.#nonces.set(url.origin, nonce);
     if (this.#nonces.size > MOST_ORIGINS) this.#nonces.delete([...this.#nonces.keys()][0] ?? "");
-    return true;
   }
+}
+
+/** The nonce of a response (RFC 9449 §8.1). Two that were joined to one have a space, which no nonce has. */
+export function nonceOf(headers: Headers): string | undefined {
+  const nonce = headers.get("dpop-nonce");
+  return nonce !== null && /^[\x21\x23-\x5b\x5d-\x7e]{1,512}$/.test(nonce) ? nonce : undefined;
 }

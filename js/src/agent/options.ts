@@ -67,7 +67,7 @@ export interface AgentOptions {
   readonly tokenOrigins?: readonly string[];
   /**
    * The origins for which requests are signed. Default: whichever one a caller asks for, and of those that are redirected
-   * to, the same origin and `tokenOrigins`.
+   * to, the same origin and `tokenOrigins`. A redirect to another origin by one on no list has neither signed nor given a token.
    */
   readonly signedOrigins?: readonly string[];
   /**

@@ -66,9 +66,10 @@ function methodOf(method: string, url: URL): string {
 function headersOf(fields: RequestInit["headers"], url: URL, method: string): Headers {
   const init = fields === undefined ? { method } : { method, headers: fields };
   const { headers } = attempt(() => new Request(url, init), "the fields are not ones that can be sent");
-  const host = headers.get("host");
-  if (host !== null && host.toLowerCase() !== url.host) throw fail("agent.request_invalid", "the field Host names another host than the URL");
-  return new Headers(headers);
+  const own = new Headers(headers);
+  // Browsers and Workers send the URL's in any case: so it is everywhere, and what is signed is what is sent.
+  own.delete("host");
+  return own;
 }
 
 function contentOf(request: Request, keep: boolean): unknown {

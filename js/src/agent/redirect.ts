@@ -32,7 +32,6 @@ export function redirected(outgoing: Outgoing, response: Response): Outgoing {
   const isGet = becomesGet(response.status, outgoing.method);
   const headers = new Headers(outgoing.headers);
   for (const name of [...OF_URL, ...(isGet ? OF_CONTENT : [])]) headers.delete(name);
-  headers.delete("host");
   if (url.origin !== outgoing.url.origin) for (const name of CREDENTIALS) headers.delete(name);
   return { ...outgoing, url, headers, ...(isGet && { method: "GET", body: { kind: "none" } }) };
 }

@@ -1,5 +1,5 @@
 import type { Refused } from "../decision.js";
-import type { Served } from "./options.js";
+import type { Served } from "../serve.js";
 
 /** How a refusal is answered. */
 export function answerOf({ status, headers, problem }: Refused): Served {

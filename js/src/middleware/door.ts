@@ -1,10 +1,11 @@
 // What middleware does on `node:http` and `node:http2`, whatever the framework is.
 import { clientOf, type ClientDescriptor } from "../client.js";
 import type { Decision } from "../decision.js";
+import type { Served } from "../serve.js";
 import { answerOf } from "./answer.js";
 import { type Forwarded, Proxies } from "./forwarded.js";
 import { awaitsContinue, fieldLines, fieldOf, hasBody, type Incoming, stripOwnFields, targetOf } from "./incoming.js";
-import type { GuardingGate, MiddlewareOptions, Served } from "./options.js";
+import type { GuardingGate, MiddlewareOptions } from "./options.js";
 import { PublicOrigins } from "./origins.js";
 import { isOver, onAnswer, type Outgoing, writeAnswer } from "./outgoing.js";
 import { PeekedBody } from "./peek.js";
@@ -42,7 +43,7 @@ export class Door<Request> {
     // Mounted twice: the second time each proof would be a replay.
     if (earlier !== undefined) return { decision: earlier };
     const descriptor = this.#describe(request);
-    const served = this.#gate.serve?.(descriptor);
+    const served = this.#gate.serve(descriptor);
     if (served !== undefined) return { answer: served };
     const goOn = goOnce(request, response);
     const body = hasBody(request) ? new PeekedBody(request, this.#gate.maxBodyBytes, goOn) : null;

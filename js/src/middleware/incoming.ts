@@ -14,7 +14,8 @@ export interface Incoming extends Readable {
   readonly httpVersionMajor: number;
   readonly rawHeaders: string[];
   readonly headers: IncomingHttpHeaders;
-  readonly rawTrailers: string[];
+  /** What frameworks inject has none. */
+  readonly rawTrailers?: string[];
   readonly complete: boolean;
   readonly socket: Socket;
   /** Of HTTP/2 alone. */
@@ -91,7 +92,7 @@ export function stripOwnFields(request: Incoming): void {
 
 function strip(request: Incoming, raw: "rawHeaders" | "rawTrailers", names: readonly string[]): void {
   const lines = request[raw];
-  if (!lines.some((name, at) => at % 2 === 0 && isOwnField(name))) return;
+  if (!lines?.some((name, at) => at % 2 === 0 && isOwnField(name))) return;
   // They are made when they are first looked at, of as many lines as there once were: so before lines go.
   const views = names.map((name): unknown => (name in request ? Reflect.get(request, name) : undefined));
   for (let at = lines.length - 2; at >= 0; at -= 2) {

@@ -1,20 +1,10 @@
 import type { ClientDescriptor } from "../client.js";
 import type { Decision } from "../decision.js";
-import type { RequestDescriptor } from "../request.js";
 import type { Gate } from "../gate.js";
 import type { TrustProxy } from "./forwarded.js";
 
-/** What a gate answers itself, instead of deciding: resource metadata (RFC 9728), preflights of CORS. */
-export interface Served {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string | null;
-}
-
 /** What middleware needs of a gate: `createGate` makes them. */
-export interface GuardingGate extends Pick<Gate, "check" | "settle" | "publicOrigins" | "maxBodyBytes"> {
-  serve?(request: Pick<RequestDescriptor, "method" | "url" | "headers">): Served | undefined;
-}
+export type GuardingGate = Pick<Gate, "check" | "serve" | "settle" | "publicOrigins" | "maxBodyBytes">;
 
 /** How middleware finds and tells what there is beside a request. */
 export interface MiddlewareOptions<Request> {

@@ -1,8 +1,8 @@
 // A response as `node:http` and `node:http2` have it.
 import type { OutgoingHttpHeader } from "node:http";
+import type { Served } from "../serve.js";
 import { BUDGET_FIELD, mergeVary } from "./fields.js";
 import { declaredLength, type Incoming } from "./incoming.js";
-import type { Served } from "./options.js";
 import { isReceived } from "./peek.js";
 
 /** What `ServerResponse` and `Http2ServerResponse` have in common. */

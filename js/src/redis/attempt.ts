@@ -44,6 +44,8 @@ export class Attempt implements Rows {
   readonly #reads = new Map<string, string>();
   readonly #writes = new Map<string, { readonly until: number; readonly text: string }>();
   readonly #counts = new Map<number, Count>();
+  /** How many rows of a kind are put. */
+  readonly #put = new Map<number, number>();
   #hasListed = false;
 
   constructor(belief: Belief, truth: Truth | undefined, now: number) {
@@ -63,9 +65,8 @@ export class Attempt implements Rows {
     const exact = this.#truth?.isPurged ? this.#truth.counts.get(kind) : undefined;
     const count = known ?? { told: exact ?? this.#belief.most(kind), isExact: exact !== undefined };
     this.#counts.set(kind, count);
-    let added = 0;
-    for (const [field, { text }] of this.#writes) added += Number(text !== "" && field.startsWith(`${kind}:`));
-    return count.told + added;
+    // Those that are written over count twice, which is too many and harmless.
+    return count.told + (this.#put.get(kind) ?? 0);
   }
 
   list(kind: number, after: Uint8Array, atMost: number): NamedRow[] {
@@ -81,6 +82,7 @@ export class Attempt implements Rows {
 
   commit(changes: readonly Change[]): void {
     for (const { kind, name, row } of changes) {
+      if (row) this.#put.set(kind, (this.#put.get(kind) ?? 0) + 1);
       this.#writes.set(fieldOf(kind, name), row ? { until: row.until, text: textOf(row) } : { until: 0, text: "" });
     }
   }

@@ -16,6 +16,8 @@ export class Belief {
   at = 0;
   version = "0";
   weight = OVERHEAD;
+  /** How many calls go together: few, where other processes come in between. */
+  batch = 64;
   readonly #rows = new Map<string, string>();
   readonly #counts = new Map<number, number>();
 

@@ -64,7 +64,8 @@ class State {
       };
       const waiting: Waiting = {
         call,
-        now: Math.floor(now),
+        now,
+        isAgain: false,
         get isOver() {
           return isOver;
         },

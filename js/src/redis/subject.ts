@@ -1,5 +1,6 @@
 // The calls to one subject: they queue up, go together, and are judged anew where another process came in between.
 import { again } from "../calls.js";
+import { pause } from "../timing.js";
 import { applyCall } from "../wasm.js";
 import { Attempt, type Truth, Wish } from "./attempt.js";
 import type { Belief } from "./belief.js";
@@ -23,6 +24,8 @@ export interface Waiting {
   readonly now: number;
   /** Whether its caller has given up. */
   readonly isOver: boolean;
+  /** Whether it was sent before, and nobody knows what came of it. */
+  isAgain: boolean;
   resolve(reply: string): void;
   reject(error: unknown): void;
 }
@@ -37,7 +40,7 @@ export interface Host {
 
 /** Answers the first of the calls that wait: as many as go together. */
 export async function answerFirst(queue: Waiting[], belief: Belief, host: Host): Promise<void> {
-  const batch = new Batch(take(queue), belief, host);
+  const batch = new Batch(take(queue, belief.batch), belief, host);
   try {
     await batch.answer();
   } catch (error) {
@@ -46,11 +49,11 @@ export async function answerFirst(queue: Waiting[], belief: Belief, host: Host):
   queue.unshift(...batch.left);
 }
 
-function take(queue: Waiting[]): Waiting[] {
+function take(queue: Waiting[], most: number): Waiting[] {
   let characters = 0;
   const fits = queue.findIndex(({ call }, place) => {
     characters += call.length;
-    return place >= MAX_BATCH || (place > 0 && characters > MAX_BATCH_CHARACTERS);
+    return place >= most || (place > 0 && characters > MAX_BATCH_CHARACTERS);
   });
   return queue.splice(0, fits < 0 ? queue.length : fits).filter(({ isOver }) => !isOver);
 }
@@ -61,8 +64,8 @@ class Batch {
   #calls: Waiting[];
   readonly #belief: Belief;
   readonly #host: Host;
-  /** Whether nobody knows what came of a try. */
-  #isAgain = false;
+  /** Whether a script was sent once more. */
+  #hasRepeated = false;
 
   constructor(calls: Waiting[], belief: Belief, host: Host) {
     this.#calls = calls;
@@ -77,7 +80,7 @@ class Batch {
   async answer(): Promise<void> {
     let truth: Truth | undefined;
     for (let tried = 0; tried < MAX_TRIES; tried += 1) {
-      if (tried >= FIRST_PAUSED) await pause(tried);
+      if (tried >= FIRST_PAUSED) await pause(delayOf(tried));
       this.#calls = this.#calls.filter(({ isOver }) => !isOver);
       if (this.#calls.length === 0) return;
       const attempt = new Attempt(this.#belief, truth, Math.max(...this.#calls.map(({ now }) => now)));
@@ -86,9 +89,11 @@ class Batch {
       const said = await this.#run(attempt.args(this.#host.newId(), wish));
       if (said === "ok" && wish === undefined) {
         attempt.learnWritten();
+        if (tried === 0) this.#belief.batch = Math.min(2 * this.#belief.batch, MAX_BATCH);
         return this.#resolve(replies);
       }
       truth = attempt.learn(said, wish);
+      if (wish === undefined) this.#shrink();
     }
     throw new Error("other processes always came in between");
   }
@@ -96,9 +101,9 @@ class Batch {
   /** What the calls come to one after another, and what they cannot go on without. */
   #judge(attempt: Attempt): { readonly replies: string[]; readonly wish?: Wish } {
     const replies: string[] = [];
-    for (const { call } of this.#calls) {
+    for (const { call, isAgain } of this.#calls) {
       try {
-        replies.push(applyCall(attempt, this.#isAgain ? again(call) : call, attempt.now));
+        replies.push(applyCall(attempt, isAgain ? again(call) : call, attempt.now));
       } catch (wish) {
         if (!(wish instanceof Wish)) throw wish;
         if (replies.length === 0) {
@@ -112,6 +117,12 @@ class Batch {
     return { replies };
   }
 
+  /** Who is judged faster is less often too late: where others come in between, fewer go together, down to one. */
+  #shrink(): void {
+    this.#belief.batch = Math.max(Math.ceil(this.#calls.length / 2), 1);
+    this.#leave(this.#belief.batch);
+  }
+
   /** Goes on with the first calls; the others come after them. */
   #leave(first: number): void {
     this.left.unshift(...this.#calls.splice(first));
@@ -123,8 +134,9 @@ class Batch {
       return await this.#host.run(args);
     } catch (error) {
       const isPointless = errorCode(error) !== undefined || this.#calls.every(({ isOver }) => isOver);
-      if (isPointless || this.#isAgain) throw error;
-      this.#isAgain = true;
+      if (isPointless || this.#hasRepeated) throw error;
+      this.#hasRepeated = true;
+      for (const call of this.#calls) call.isAgain = true;
       return this.#host.run(args);
     }
   }
@@ -134,7 +146,7 @@ class Batch {
   }
 }
 
-function pause(tried: number): Promise<void> {
-  const most = Math.min(2 ** (tried - FIRST_PAUSED), MAX_PAUSE);
-  return new Promise((resolve) => setTimeout(resolve, Math.random() * most));
+/** How long a try waits for others, in milliseconds: the longer, the more often they came in between. */
+function delayOf(tried: number): number {
+  return Math.random() * Math.min(2 ** (tried - FIRST_PAUSED), MAX_PAUSE);
 }
