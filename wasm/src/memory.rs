@@ -245,6 +245,10 @@ impl Memory {
     }
 
     /// Puts what this process counted of a limit to what the store has of it. Gives what to store.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "what is optional crosses from JavaScript as an owned value only"
+    )]
     pub fn tell(&mut self, name: &str, stored: Option<String>, now: f64) -> Option<Stored> {
         let limit = self.untold.as_mut()?.remove(name)?;
         let text = self.inner.tell(limit, stored.as_deref(), unix_millis(now));
