@@ -44,7 +44,8 @@ fn configurations(file: &str) -> Vec<(String, String)> {
 
 #[test]
 fn every_configuration_of_the_guides_loads() {
-    for file in ["docs/issuers.md", "docs/mcp.md", "docs/delegation.md", "docs/budgets.md"] {
+    for file in ["docs/issuers.md", "docs/mcp.md", "docs/delegation.md", "docs/budgets.md", "docs/worker.md"]
+    {
         let whole: Vec<_> = configurations(file).into_iter().filter(|(name, _)| !name.is_empty()).collect();
         assert!(!whole.is_empty(), "{file} shows none");
         for (name, text) in whole {
@@ -59,7 +60,14 @@ fn what_the_guides_add_to_the_configuration_of_the_readme_loads() {
     let base = configurations("README.md").into_iter().map(|(_, text)| text).next().unwrap();
     let checked = run_with(&["config", "check", "-"], &base);
     assert_eq!(checked.code, Some(0), "README.md: {}", checked.stdout);
-    for file in ["docs/signatures.md", "docs/tokens.md", "docs/state.md", "docs/audit.md", "docs/metrics.md"] {
+    for file in [
+        "docs/signatures.md",
+        "docs/tokens.md",
+        "docs/state.md",
+        "docs/audit.md",
+        "docs/metrics.md",
+        "docs/runbook.md",
+    ] {
         let blocks = configurations(file);
         assert!(!blocks.is_empty(), "{file} shows none");
         for (_, block) in blocks {

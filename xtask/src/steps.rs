@@ -11,7 +11,7 @@ use crate::command::{Outcome, Run};
 use crate::fuzz;
 use crate::npm;
 use crate::packages;
-use crate::system::{self, CHROMIUM};
+use crate::system::{self, CHROMIUM, REDIS_SERVER};
 use crate::tools::{self, Node};
 use crate::worker;
 use crate::workspace::Workspace;
@@ -49,6 +49,8 @@ const STEPS: &[Step] = &[
     Step { name: "js tests: backends", run: |w| js_tests(w, "backends") },
     Step { name: "js tests: peers", run: |w| js_tests(w, "peers") },
     Step { name: "js tests: issuer", run: |w| js_tests(w, "issuer") },
+    Step { name: "js tests: middleware", run: |w| js_tests(w, "middleware") },
+    Step { name: "js tests: stores", run: js_tests_of_stores },
     Step { name: "js tests: package", run: js_tests_of_package },
     Step { name: "js tests: agent", run: |w| js_tests(w, "agent") },
     Step { name: "js tests: browser", run: js_tests_of_browser },
@@ -230,13 +232,19 @@ fn js_tests_run(workspace: &Workspace, folder: &str) -> Outcome<Run> {
 
 /// With the runtimes that the package is installed for: each version of Node that it promises, and a browser.
 fn js_tests_of_package(workspace: &Workspace) -> Outcome<Passed> {
-    let run = js_tests_run(workspace, "package")?.env(CHROMIUM.variable, system::ready(&CHROMIUM)?);
-    let nodes = tools::nodes(workspace)?;
+    let (chromium, nodes) = (system::ready(&CHROMIUM)?, tools::nodes(workspace)?);
+    let run = js_tests_run(workspace, "package")?.env(CHROMIUM.variable, chromium);
     passes(nodes.into_iter().fold(run, |run, (variable, program)| run.env(variable, program)))
 }
 
+fn js_tests_of_stores(workspace: &Workspace) -> Outcome<Passed> {
+    let redis = system::ready(&REDIS_SERVER)?;
+    passes(js_tests_run(workspace, "stores")?.env(REDIS_SERVER.variable, redis))
+}
+
 fn js_tests_of_browser(workspace: &Workspace) -> Outcome<Passed> {
-    passes(js_tests_run(workspace, "browser")?.env(CHROMIUM.variable, system::ready(&CHROMIUM)?))
+    let chromium = system::ready(&CHROMIUM)?;
+    passes(js_tests_run(workspace, "browser")?.env(CHROMIUM.variable, chromium))
 }
 
 fn demo(workspace: &Workspace) -> Outcome<Passed> {
