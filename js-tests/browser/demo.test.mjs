@@ -67,6 +67,7 @@ test("a key is made, kept and forgotten; requests pass, and whatever breaks on t
   assert.match((await page.locator(".next").textContent()) ?? "", /401.*nonce/);
 
   await page.getByRole("button", { name: "Forget it" }).click();
+  await page.getByRole("button", { name: "Make an Ed25519 key" }).waitFor();
   assert.equal(await thumbprint.count(), 0);
 });
 
