@@ -97,6 +97,8 @@ test("a key cannot be exported: not from the page, not from its database, not by
     const store = await sdk.openKeyStore();
     await store.put("ed25519", await sdk.generateKey());
     await store.put("p256", await sdk.generateKey({ algorithm: "ES256" }));
+    const pair = await crypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-384" }, true, ["sign", "verify"]);
+    await store.put("imported", await sdk.importKey(await crypto.subtle.exportKey("jwk", pair.privateKey)));
   });
   const other = await chromium.browser.newPage();
   t.after(() => other.close());
@@ -106,17 +108,27 @@ test("a key cannot be exported: not from the page, not from its database, not by
     const result = (request) => new Promise((resolve, reject) => Object.assign(request, { onsuccess: () => resolve(request.result), onerror: reject }));
     const database = await result(indexedDB.open("countersign"));
     const stored = await result(database.transaction("keys").objectStore("keys").getAll());
+    const opening = indexedDB.open("copies");
+    opening.onupgradeneeded = () => opening.result.createObjectStore("copies");
+    const copies = await result(opening);
     return Promise.all(
       stored.map(async ({ algorithm, privateKey }) => {
-        const attempts = ["jwk", "pkcs8", "raw"].map((format) =>
-          crypto.subtle.exportKey(/** @type {any} */ (format), structuredClone(privateKey)).then(() => "exported", (error) => error.name),
+        await result(copies.transaction("copies", "readwrite").objectStore("copies").put(privateKey, algorithm));
+        const copy = await result(copies.transaction("copies").objectStore("copies").get(algorithm));
+        const attempts = ["jwk", "pkcs8", "raw"].flatMap((format) =>
+          [privateKey, copy, structuredClone(copy)].map((key) =>
+            crypto.subtle.exportKey(/** @type {any} */ (format), key).then(() => "exported", (error) => error.name),
+          ),
         );
         return [algorithm, privateKey.extractable, ...(await Promise.all(attempts))];
       }),
     );
   });
-  assert.deepEqual(found.map(([algorithm, extractable]) => [algorithm, extractable]), [["EdDSA", false], ["ES256", false]]);
-  for (const [, , ...attempts] of found) for (const attempt of attempts) assert.match(attempt, /InvalidAccessError|NotSupportedError/);
+  assert.deepEqual(found.map(([algorithm, extractable]) => [algorithm, extractable]), [["EdDSA", false], ["ES384", false], ["ES256", false]]);
+  for (const [, , ...attempts] of found) {
+    assert.equal(attempts.length, 9);
+    for (const attempt of attempts) assert.match(attempt, /InvalidAccessError|NotSupportedError/);
+  }
 });
 
 test("of a seed, the database has only what a key encrypted that cannot be exported", async (t) => {

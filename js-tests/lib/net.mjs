@@ -55,7 +55,9 @@ export async function freePort(preferred) {
   if (preferred && (await isFree(preferred))) return preferred;
   for (let tries = 0; tries < PORTS.count; tries += 1) {
     lastPort = lastPort + 1 < PORTS.from + PORTS.count ? lastPort + 1 : PORTS.from;
-    if (await isFree(lastPort)) return lastPort;
+    // Its own from here on: meanwhile others look for theirs.
+    const port = lastPort;
+    if (await isFree(port)) return port;
   }
   throw new Error("no port is free");
 }

@@ -99,7 +99,7 @@ pub enum RateClass {
 #[serde(rename_all = "kebab-case")]
 pub enum RateStore {
     /// In the object of the subject: never above the limit, worldwide. The Worker needs the Durable Object class `Subject`
-    /// bound as `SUBJECTS`, the package the option `state`.
+    /// bound as `SUBJECTS`, the package `state` in the option `stores`.
     DurableObject,
     /// In each isolate at once, between isolates through KV: approximate.
     Kv,

@@ -199,7 +199,7 @@ pub enum ReplayConfig {
     /// No proof is accepted twice, worldwide: the object of the key that made it says whether it is new. A signature must
     /// have a nonce, as without one it is not single-use, and where `require` has `signature` a request has one signature
     /// of an enabled profile. The Worker needs the Durable Object class `Subject` bound as
-    /// `SUBJECTS`, the package the option `state`.
+    /// `SUBJECTS`, the package `state` in the option `stores`.
     Exact,
 }
 

@@ -42,7 +42,7 @@ export class Attempt implements Rows {
   readonly #belief: Belief;
   readonly #truth: Truth | undefined;
   readonly #reads = new Map<string, string>();
-  readonly #writes = new Map<string, { readonly until: number; readonly text: string }>();
+  readonly #writes = new Map<string, Row | undefined>();
   readonly #counts = new Map<number, Count>();
   /** How many rows of a kind are put. */
   readonly #put = new Map<number, number>();
@@ -56,7 +56,8 @@ export class Attempt implements Rows {
 
   get(kind: number, name: Uint8Array): Row | undefined {
     const field = fieldOf(kind, name);
-    const text = this.#writes.get(field)?.text ?? this.#stored(field);
+    if (this.#writes.has(field)) return this.#writes.get(field);
+    const text = this.#stored(field);
     return text === "" ? undefined : rowOf(text);
   }
 
@@ -83,7 +84,7 @@ export class Attempt implements Rows {
   commit(changes: readonly Change[]): void {
     for (const { kind, name, row } of changes) {
       if (row) this.#put.set(kind, (this.#put.get(kind) ?? 0) + 1);
-      this.#writes.set(fieldOf(kind, name), row ? { until: row.until, text: textOf(row) } : { until: 0, text: "" });
+      this.#writes.set(fieldOf(kind, name), row);
     }
   }
 
@@ -117,7 +118,7 @@ export class Attempt implements Rows {
     const what = wish === undefined ? "commit" : wish.list === undefined ? "purge" : "look";
     const { list } = wish ?? {};
     const counts = [...this.#counts].flatMap(([kind, { told, isExact }]) => [kind, isExact ? "=" : "<", told].map(String));
-    const writes = [...this.#writes].flatMap(([field, { until, text }]) => [field, String(until), text]);
+    const writes = [...this.#writes].flatMap(([field, row]) => [field, String(row?.until ?? 0), row ? textOf(row) : ""]);
     return [
       ...[id, String(this.now), what, this.#hasListed ? this.#belief.version : ""],
       ...[String(this.#counts.size), ...counts],
@@ -156,8 +157,8 @@ export class Attempt implements Rows {
 
   /** Learns that what was to be written is. */
   learnWritten(): void {
-    for (const [field, { text }] of this.#writes) {
-      if (!field.startsWith(REPLAY)) this.#belief.learnRow(field, text);
+    for (const [field, row] of this.#writes) {
+      if (!field.startsWith(REPLAY)) this.#belief.learnRow(field, row ? textOf(row) : "");
     }
   }
 
