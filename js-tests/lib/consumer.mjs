@@ -10,14 +10,11 @@ const text = (name) => readFile(new URL(`../package/consumer/${name}`, import.me
  * @param {import("./tarball.mjs").Project} project
  */
 export async function writeConsumer({ write }) {
-  await write("exercise.js", await text("exercise.mjs"));
-  await write("main.js", 'import { exercise } from "./exercise.js";\nconsole.log(JSON.stringify(await exercise()));\n');
+  await write("exercise.mjs", await text("exercise.mjs"));
+  await write("main.js", 'import { exercise } from "./exercise.mjs";\nconsole.log(JSON.stringify(await exercise()));\n');
   await write(
     "page.js",
-    'import { exercise } from "./exercise.js";\nexercise().then((result) => { window.result = result; });\n',
+    'import { exercise } from "./exercise.mjs";\nexercise().then((result) => { window.result = result; });\n',
   );
-  await write(
-    "worker.js",
-    'import { exercise } from "./exercise.js";\nexport default { fetch: async () => Response.json(await exercise()) };\n',
-  );
+  await write("worker.js", await text("worker.mjs"));
 }

@@ -22,7 +22,7 @@ before(async () => {
 });
 after(() => Promise.all([tarball?.remove(), user?.remove()]));
 
-test("in workerd it decides and verifies, without `nodejs_compat`", async () => {
+test("in workerd it decides and verifies, without `nodejs_compat`, and keeps state in objects", async () => {
   const folder = join(user.folder, "worker");
   await build({
     entryPoints: [join(user.folder, "worker.js")],
@@ -42,10 +42,14 @@ test("in workerd it decides and verifies, without `nodejs_compat`", async () => 
     modulesRoot: folder,
     modules: files.map((file) => ({ type: file.endsWith(".wasm") ? "CompiledWasm" : "ESModule", path: join(folder, file) })),
     compatibilityDate: COMPATIBILITY_DATE,
+    kvNamespaces: ["COUNTERSIGN_KV"],
+    durableObjects: { SUBJECTS: { className: "Subject", useSQLite: true } },
   });
   try {
     const answer = await miniflare.dispatchFetch("http://worker.example/");
     assert.deepEqual(await answer.json(), EXPECTED);
+    const twice = await miniflare.dispatchFetch("http://worker.example/twice");
+    assert.deepEqual(await twice.json(), ["ok", "signature.replayed"]);
   } finally {
     await miniflare.dispose();
   }
