@@ -22,6 +22,12 @@ Whose fault it is says what may be done about it:
 
 ";
 
+const TYPESCRIPT: &str = "\
+// Written by `cargo xtask docs` from src/reason.rs; edit that.
+
+/** Why a request is refused: what `countersign codes` lists. */
+export type ReasonCode =";
+
 const ADMIN: &str = "
 ## admin
 
@@ -50,11 +56,12 @@ Of browsers, where there is `[cors]`. No page can read them.
 ";
 
 pub(crate) fn run(input: &Input) -> Result<Report, Failure> {
-    match (input.has("json"), input.has("markdown")) {
-        (true, true) => Err(Failure::new("codes takes --json or --markdown, not both")),
-        (true, false) => Ok(Report::good(as_json())),
-        (false, true) => Ok(Report::good(as_markdown())),
-        (false, false) => Ok(Report::good(as_text())),
+    match (input.has("json"), input.has("markdown"), input.has("typescript")) {
+        (false, false, false) => Ok(Report::good(as_text())),
+        (true, false, false) => Ok(Report::good(as_json())),
+        (false, true, false) => Ok(Report::good(as_markdown())),
+        (false, false, true) => Ok(Report::good(as_typescript())),
+        _ => Err(Failure::new("codes takes one of --json, --markdown and --typescript")),
     }
 }
 
@@ -94,6 +101,16 @@ fn as_json() -> String {
         })
         .collect();
     format!("{:#}\n", Value::Array(codes))
+}
+
+/// The type of a code for the npm package, with what each means, which editors show.
+fn as_typescript() -> String {
+    let mut text = TYPESCRIPT.to_owned();
+    for reason in Reason::ALL {
+        let (code, title) = (reason.code(), reason.title());
+        let _ = write!(text, "\n  /** {} {title} */\n  | \"{code}\"", reason.status());
+    }
+    text + ";\n"
 }
 
 fn as_text() -> String {

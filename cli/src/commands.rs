@@ -109,11 +109,12 @@ Type, default, range and meaning of each field.
     Command {
         name: "codes",
         operands: &[],
-        options: &[flag("json"), flag("markdown")],
+        options: &[flag("json"), flag("markdown"), flag("typescript")],
         summary: "list every code with which a request can be refused",
         details: "\
-  --json      an array of {\"code\", \"status\", \"blame\", \"title\"}
-  --markdown  a table for each layer",
+  --json        an array of {\"code\", \"status\", \"blame\", \"title\"}
+  --markdown    a table for each layer
+  --typescript  a union of literal types",
         run: codes::run,
     },
     Command {

@@ -24,6 +24,11 @@ fn the_list_of_codes_is_current() {
 }
 
 #[test]
+fn the_codes_of_the_package_are_current() {
+    is_current("js/src/codes.ts", &["codes", "--typescript"]);
+}
+
+#[test]
 fn the_example_of_the_reference_loads() {
     let reference = run(&["config", "reference"]).stdout;
     let example = reference.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
@@ -97,7 +102,9 @@ fn documents() -> Vec<String> {
     let names = |folder: &str| {
         let entries = std::fs::read_dir(root().join(folder)).unwrap();
         let files = entries.map(|entry| format!("{folder}{}", entry.unwrap().file_name().to_string_lossy()));
-        files.filter(|name| name.ends_with(".md")).collect::<Vec<_>>()
+        let is_document =
+            |name: &String| std::path::Path::new(name).extension().is_some_and(|end| end == "md");
+        files.filter(is_document).collect::<Vec<_>>()
     };
     ["", "docs/", "docs/decisions/", "js/", "vectors/", "cli/"].into_iter().flat_map(names).collect()
 }

@@ -1,4 +1,5 @@
 // What the gate says to a request. The JSON is the core's (`src/decision.rs`), the same on every host.
+import type { ReasonCode } from "./codes.js";
 
 /** What the gate says to a request. */
 export type Decision = Allowed | Refused;
@@ -7,7 +8,7 @@ interface Common {
   /** A ULID. */
   readonly id: string;
   /** `ok`, or the code of the refusal, as `signature.expired`. On a `shadow` route also of one that is not enforced. */
-  readonly code: string;
+  readonly code: "ok" | ReasonCode;
   /** The route that matched, as it was written. */
   readonly route?: string;
   /** The route only watches. */
@@ -41,6 +42,7 @@ export interface Allowed extends Common {
 
 /** The request may not go through, or not yet. */
 export interface Refused extends Common {
+  readonly code: ReasonCode;
   /** `approve`: somebody must approve the request first. */
   readonly outcome: "challenge" | "deny" | "throttle" | "approve";
   /** The status to answer with. */
@@ -90,7 +92,7 @@ export interface Task {
 export interface Evidence {
   readonly check: string;
   readonly result: "pass" | "fail" | "skipped";
-  readonly code: string;
+  readonly code: "ok" | ReasonCode;
   readonly detail?: string;
 }
 
@@ -163,7 +165,7 @@ export interface Problem {
   readonly status: number;
   /** The decision's `id`. */
   readonly decision: string;
-  readonly code?: string;
+  readonly code?: ReasonCode;
   readonly evidence?: readonly Evidence[];
   readonly guarantees?: Guarantees;
   /** Why a signature does not hold, with `disclosure = "explain"`. */

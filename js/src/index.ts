@@ -20,6 +20,7 @@
  *
  * @module
  */
+export type { ReasonCode } from "./codes.js";
 export type {
   Agent,
   Allowed,

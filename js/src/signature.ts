@@ -2,6 +2,7 @@
 // caller keeps. The core decides; ECDSA and RSA are native.
 import { platform } from "#platform";
 import type { Body } from "./body.js";
+import type { ReasonCode } from "./codes.js";
 import { checkOptions, type Names } from "./names.js";
 import { coded, invalid, keyDocument, lengthOf, optionalText, secondsOf, textOf, textsOf } from "./options.js";
 import { verdictsOf } from "./platform.js";
@@ -92,7 +93,7 @@ export interface VerifiedSignature extends SignatureFacts {
 export interface RefusedSignature extends SignatureFacts {
   readonly outcome: "invalid" | "unverified";
   /** Why: one of the codes that `countersign codes` lists. */
-  readonly code: string;
+  readonly code: ReasonCode;
   /** The signature base that was expected, without credentials, where an explanation was asked for. */
   readonly base?: string;
   /** The base under which it does hold: what the signer apparently signed, where that can be told. */

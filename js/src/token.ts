@@ -1,6 +1,7 @@
 // Tokens without a gate: one JWT (RFC 7519, RFC 9068) against keys that the caller has, one DPoP proof (RFC 9449)
 // against a request. The core decides; ECDSA and RSA are native.
 import { platform } from "#platform";
+import type { ReasonCode } from "./codes.js";
 import { checkOptions, type Names } from "./names.js";
 import { coded, invalid, keyDocument, lengthOf, optionalText, secondsOf, textOf, textsOf } from "./options.js";
 import { verdictsOf } from "./platform.js";
@@ -92,7 +93,7 @@ export interface VerifiedJws extends JwtFacts {
 export interface RefusedJwt extends JwtFacts {
   readonly outcome: "invalid" | "unverified";
   /** Why: one of the codes that `countersign codes` lists. */
-  readonly code: string;
+  readonly code: ReasonCode;
   readonly profile: "at+jwt" | "jwt" | "any" | "jws";
 }
 
@@ -139,7 +140,7 @@ export interface VerifiedDpopProof extends Required<DpopFacts> {
 export interface RefusedDpopProof extends DpopFacts {
   readonly outcome: "invalid" | "unverified";
   /** Why: one of the codes that `countersign codes` lists. */
-  readonly code: string;
+  readonly code: ReasonCode;
 }
 
 /** What a proof says, whether it holds or not. */

@@ -1,4 +1,4 @@
-//! The files of `docs/` that come from the code. A test of the command says when they are not current.
+//! The files that come from the code: of `docs/`, and the codes of the npm package. A test of the command says when they are not current.
 
 use std::fs;
 
@@ -6,8 +6,11 @@ use crate::command::Outcome;
 use crate::workspace::Workspace;
 
 /// Each file, and what the `countersign` command is asked for it.
-const FILES: &[(&str, &[&str])] =
-    &[("docs/configuration.md", &["config", "reference"]), ("docs/codes.md", &["codes", "--markdown"])];
+const FILES: &[(&str, &[&str])] = &[
+    ("docs/configuration.md", &["config", "reference"]),
+    ("docs/codes.md", &["codes", "--markdown"]),
+    ("js/src/codes.ts", &["codes", "--typescript"]),
+];
 
 /// Writes them all.
 pub(crate) fn write(workspace: &Workspace) -> Outcome {
