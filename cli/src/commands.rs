@@ -30,8 +30,10 @@ requests are decided on in turn with one memory, so that the second copy of a pr
 
   --config FILE      as `config check` takes it
   --request FILE     an HTTP/1.1 message as `verify signature --help` describes it; may be given several times
-  --har FILE         or an HTTP archive: its requests for public origins of the configuration, in their order
-  --entry N          of the archive this request alone, counted from 0
+  --har FILE         or an HTTP archive (HAR 1.2; up to 64 MiB and 10,000 entries): its requests for public origins of
+                     the configuration, in their order. One that cannot be read, or whose body the archive
+                     does not have, is not decided on: {\"entry\", \"error\"}
+  --entry N          of the archive this request alone, counted from 0, whatever it is for
   --now UNIX         seconds since 1970, or a time such as 2026-11-22T17:30:00Z; default: the clock, and in an
                      archive the time at which each request started
   --scheme SCHEME    http or https, where the request does not say; default: that of the public origin

@@ -8,14 +8,16 @@ use countersign::client::{Client, ClientCertificate, MAX_CERTIFICATE_BYTES, addr
 use countersign::config::{AuthenticationConfig, Config, Disclosure, Gate};
 use countersign::crypto::sha256;
 use countersign::engine::Session;
-use countersign::request::{RequestView, Scheme};
+use countersign::request::{RequestView, Scheme, Target};
 use countersign::state::budget::OriginAnswer;
 use countersign::time::UnixMillis;
 use serde_json::{Map, Value, json};
 
 use crate::arguments::{Input, Opt, flag, optional, repeated, required};
+use crate::har::{Archive, Wanted};
 use crate::host::{Decided, Host};
 use crate::http::{self, Fault};
+use crate::shown::printable;
 use crate::source::Sources;
 use crate::{Failure, Report, Status, certificate, check, exchange, har, input, shown};
 
@@ -48,9 +50,34 @@ struct Asked {
     name: String,
     entry: Option<usize>,
     now: UnixMillis,
-    message: Result<(RequestView, Vec<u8>), Fault>,
+    message: Message,
     /// What the origin answered, where that is known: its status and its field about budgets.
     answer: Option<(u16, Option<String>)>,
+}
+
+/// What was sent.
+enum Message {
+    Request(RequestView, Vec<u8>),
+    /// What no gate would read.
+    Refused(Fault),
+    /// Nobody knows: why.
+    Unknown(String),
+}
+
+impl From<Result<(RequestView, Vec<u8>), Fault>> for Message {
+    fn from(read: Result<(RequestView, Vec<u8>), Fault>) -> Self {
+        match read {
+            Ok((view, content)) => Self::Request(view, content),
+            Err(fault) => Self::Refused(fault),
+        }
+    }
+}
+
+/// An entry of an archive that was not decided on.
+pub(crate) struct Unread {
+    name: String,
+    entry: Option<usize>,
+    error: String,
 }
 
 /// A request, and what was decided about it.
@@ -70,34 +97,53 @@ pub(crate) struct Judged {
 /// What was decided about all requests, and by which gate.
 pub(crate) struct Judgement {
     pub(crate) gate: std::sync::Arc<Gate>,
-    pub(crate) judged: Vec<Judged>,
+    pub(crate) judged: Vec<Result<Judged, Unread>>,
     /// What else there is to say.
     pub(crate) notes: Vec<String>,
 }
 
 pub(crate) fn run(input: &Input) -> Result<Report, Failure> {
     let judgement = judge(input, None)?;
-    let text = if input.has("json") {
-        judgement.judged.iter().map(|judged| judged.to_json(Map::new())).collect()
-    } else {
-        let texts: Vec<_> = judgement.judged.iter().map(shown::decision).collect();
-        texts.join("\n")
-    };
-    Ok(judgement.report(text))
+    let is_json = input.has("json");
+    let show = |judged: &Judged| if is_json { judged.to_json(Map::new()) } else { shown::decision(judged) };
+    Ok(judgement.report(is_json, show))
 }
 
 impl Judgement {
-    /// Good where all requests are let through; a failure where one was refused for want of a file.
-    pub(crate) fn report(self, text: String) -> Report {
-        let decided = || self.judged.iter().map(|judged| &judged.decided);
-        let status = if decided().any(Decided::is_for_want) {
+    /// Each request as it is shown. Good where all are let through; a failure where one was refused for want of a file,
+    /// or was not decided on.
+    pub(crate) fn report(self, is_json: bool, show: impl Fn(&Judged) -> String) -> Report {
+        let one = |judged: &Result<Judged, Unread>| match judged {
+            Ok(judged) => show(judged),
+            Err(unread) if is_json => unread.to_json(),
+            Err(unread) => unread.to_text(),
+        };
+        let texts: Vec<_> = self.judged.iter().map(one).collect();
+        let text = texts.join(if is_json { "" } else { "\n" });
+        let is_failure =
+            |judged: &Result<Judged, Unread>| judged.as_ref().map_or(true, |one| one.decided.is_for_want());
+        let is_good = |judged: &Result<Judged, Unread>| {
+            judged.as_ref().is_ok_and(|one| one.decided.decision.is_allowed())
+        };
+        let status = if self.judged.iter().any(is_failure) {
             Status::Failure
-        } else if decided().all(|decided| decided.decision.is_allowed()) {
+        } else if self.judged.iter().all(is_good) {
             Status::Good
         } else {
             Status::Faults
         };
         Report { notes: self.notes, ..Report::new(text, status) }
+    }
+}
+
+impl Unread {
+    fn to_json(&self) -> String {
+        format!("{}\n", json!({ "entry": self.entry, "error": self.error }))
+    }
+
+    fn to_text(&self) -> String {
+        let name = if self.name.is_empty() { String::new() } else { format!("{}\n", printable(&self.name)) };
+        format!("not decided\n{name}{}\n", printable(&self.error))
     }
 }
 
@@ -146,15 +192,21 @@ pub(crate) fn judge(input: &Input, disclosure: Option<Disclosure>) -> Result<Jud
     Ok(Judgement { gate: std::sync::Arc::clone(host.gate()), judged, notes })
 }
 
-fn decide(host: &mut Host, asked: Asked, client: &Client, index: usize) -> Result<Judged, Failure> {
+fn decide(
+    host: &mut Host,
+    asked: Asked,
+    client: &Client,
+    index: usize,
+) -> Result<Result<Judged, Unread>, Failure> {
     let Asked { name, entry, now, message, answer } = asked;
     let entropy = entropy(&name, index);
     let (view, decided, fault) = match message {
-        Ok((view, content)) => {
+        Message::Unknown(error) => return Ok(Err(Unread { name, entry, error })),
+        Message::Request(view, content) => {
             let view = view.with_client(client.clone());
             (Some(view.clone()), host.decide(view, &content, now, entropy)?, None)
         }
-        Err(fault) => {
+        Message::Refused(fault) => {
             let decision = Session::refuse_unviewable(fault.reason(), now, entropy);
             let decided = Decided { decision, missing: Vec::new(), notes: Vec::new(), reservations: None };
             (None, decided, Some(fault))
@@ -166,7 +218,7 @@ fn decide(host: &mut Host, asked: Asked, client: &Client, index: usize) -> Resul
     }
     let decision = &decided.decision;
     let problem = (!decision.is_allowed()).then(|| decision.problem(host.gate().disclosure()));
-    Ok(Judged { name, entry, now, view, fault, decided, problem })
+    Ok(Ok(Judged { name, entry, now, view, fault, decided, problem }))
 }
 
 /// What makes a decision's identifier unique: of the same request it is the same at each run.
@@ -309,7 +361,7 @@ fn asked_of_file(input: &Input, gate: &Gate, file: &str, now: UnixMillis) -> Res
         Ok(request) => format!("{} {}", request.view.method(), request.view.target()),
         Err(_) => file.to_owned(),
     };
-    let message = message.map(|request| (request.view, request.content));
+    let message = message.map(|request| (request.view, request.content)).into();
     Ok(Asked { name, entry: None, now, message, answer: None })
 }
 
@@ -322,39 +374,47 @@ fn asked_of_archive(
     let failure = |message: &str| Failure::new(format!("{file}: {message}"));
     let text =
         String::from_utf8(input::read_bytes(file, har::MAX_BYTES)?).map_err(|_| failure("is not UTF-8"))?;
-    let mut entries = har::read(&text).map_err(|message| failure(&message))?;
-    let all = entries.len();
-    if let Some(wanted) = input.value("entry") {
-        let wanted: usize = wanted
-            .parse()
-            .map_err(|_| Failure::new(format!("--entry is a number from 0 on, not {wanted:?}")))?;
-        entries.retain(|entry| entry.index == wanted);
-        if entries.is_empty() {
-            return Err(failure(&format!("has no log.entries[{wanted}]; it has {all}, counted from 0")));
-        }
-    } else {
-        // A page loads from everywhere; what the gate does not guard says nothing about it.
-        let is_guarded = |entry: &har::Entry| match &entry.request {
-            Ok((view, _)) => gate.public_origin(view.target()).is_some(),
-            Err(_) => true,
-        };
-        entries.retain(is_guarded);
-        if entries.is_empty() {
-            return Err(failure(&format!(
-                "none of its {all} requests is for a public origin of the configuration; --entry N decides on one all the same"
-            )));
-        }
-    }
-    let passed_over = if input.has("entry") { 0 } else { all - entries.len() };
-    let notes = (passed_over > 0)
-        .then(|| format!("{passed_over} of {all} requests are for other origins, and were passed over"));
-    let clock = exchange::clock()?;
-    let asked = entries.into_iter().map(|entry| Asked {
-        now: now.or(entry.started).unwrap_or(clock),
-        answer: entry.status.map(|status| (status, entry.budget)),
-        entry: Some(entry.index),
-        name: entry.name,
-        message: entry.request,
+    let is_guarded = |target: &Target| gate.public_origin(target).is_some();
+    let one = input.value("entry").map(|given| {
+        given.parse().map_err(|_| Failure::new(format!("--entry is a number from 0 on, not {given:?}")))
     });
-    Ok((asked.collect(), notes.into_iter().collect()))
+    let one: Option<usize> = one.transpose()?;
+    // A page loads from everywhere; what the gate does not guard says nothing about it.
+    let wanted = one.map_or(Wanted::Guarded(&is_guarded), Wanted::One);
+    let Archive { entries, all } = har::read(&text, &wanted).map_err(|message| failure(&message))?;
+    if entries.is_empty() {
+        return Err(failure(&match one {
+            Some(one) => format!("has no log.entries[{one}]; it has {all}, counted from 0"),
+            None => format!(
+                "none of its {all} requests is for a public origin of the configuration; --entry N decides on one all the same"
+            ),
+        }));
+    }
+    let passed_over = if one.is_some() { 0 } else { all - entries.len() };
+    let passed_over = (passed_over > 0)
+        .then(|| format!("{passed_over} of {all} requests are for other origins, and were passed over"));
+    let redacted = entries.iter().all(is_without_proofs).then(|| WITHOUT_PROOFS.to_owned());
+    let clock = exchange::clock()?;
+    let asked = entries.into_iter().map(|har::Entry { index, name, sent }| match sent {
+        Ok(sent) => Asked {
+            name,
+            entry: Some(index),
+            now: now.or(sent.started).unwrap_or(clock),
+            answer: sent.status.map(|status| (status, sent.budget)),
+            message: sent.request.into(),
+        },
+        Err(error) => {
+            Asked { name, entry: Some(index), now: clock, answer: None, message: Message::Unknown(error) }
+        }
+    });
+    Ok((asked.collect(), passed_over.into_iter().chain(redacted).collect()))
+}
+
+const WITHOUT_PROOFS: &str = "no request of the archive has Authorization, DPoP or Signature: exporters leave them out \
+    unless they are told to keep them (in Chrome: \"Export HAR (with sensitive data)\")";
+
+/// Whether nothing in a request proves who sent it.
+fn is_without_proofs(entry: &har::Entry) -> bool {
+    let Ok(har::Sent { request: Ok((view, _)), .. }) = &entry.sent else { return false };
+    ["authorization", "dpop", "signature"].iter().all(|name| !view.fields().contains(name))
 }

@@ -24,21 +24,17 @@ pub(crate) fn run(input: &Input) -> Result<Report, Failure> {
     let judgement = decide::judge(input, Some(Disclosure::Explain))?;
     let gate = std::sync::Arc::clone(&judgement.gate);
     let paint = Paint::of_stdout();
-    let texts: Vec<_> = judgement
-        .judged
-        .iter()
-        .map(|judged| {
-            let explained = Explained::of(judged, &gate, signer.as_deref());
-            if input.has("json") {
-                let more =
-                    Map::from_iter([("explanation".to_owned(), explained.as_json(judged.now.seconds()))]);
-                judged.to_json(more)
-            } else {
-                explained.as_text(judged, paint)
-            }
-        })
-        .collect();
-    Ok(judgement.report(texts.join(if input.has("json") { "" } else { "\n" })))
+    let is_json = input.has("json");
+    let show = |judged: &Judged| {
+        let explained = Explained::of(judged, &gate, signer.as_deref());
+        if is_json {
+            let more = Map::from_iter([("explanation".to_owned(), explained.as_json(judged.now.seconds()))]);
+            judged.to_json(more)
+        } else {
+            explained.as_text(judged, paint)
+        }
+    };
+    Ok(judgement.report(is_json, show))
 }
 
 /// The base that a signer says it has signed, without the line end that an editor puts after it.

@@ -100,3 +100,48 @@ fn content_counts_as_it_was_sent() {
         assert_eq!(codes(&judged), [(0, code.into())]);
     }
 }
+
+#[test]
+fn one_entry_that_cannot_be_read_does_not_hide_the_others() {
+    let gate = gate("har-unread");
+    let sound = entry("GET /near HTTP/1.1\nAccept: */*\n\n", "2026-09-21T14:13:21Z");
+    let mut cut = entry(&checkout("har-unread"), "2026-09-21T14:13:21Z");
+    cut["request"]["postData"]["text"] = json!("{\"tot");
+    cut["request"]["bodySize"] = json!(BODY.len());
+    let mut left_out = cut.clone();
+    left_out["request"].as_object_mut().unwrap().remove("postData");
+    let mut other = sound.clone();
+    other["request"] = json!({ "method": "GET", "url": "wss://api.example/socket" });
+    let file = archive("unread.har", &[other, cut, left_out, sound]);
+    let judged = run(&with("verify", &gate, &["--har", &file, "--json"]));
+    let lines: Vec<Value> = judged.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((lines.len(), judged.code), (3, Some(2)));
+    for (line, index) in lines.iter().zip([1, 2]) {
+        assert_eq!((line["entry"].as_u64(), line.get("outcome")), (Some(index), None));
+        assert!(line["error"].as_str().unwrap().ends_with("the archive does not have the body"), "{line}");
+    }
+    assert_eq!((&lines[2]["entry"], &lines[2]["code"]), (&json!(3), &json!("ok")));
+    for command in ["verify", "explain"] {
+        let shown = run(&with(command, &gate, &["--har", &file])).stdout;
+        assert!(
+            shown.starts_with("not decided\nPOST https://api.example/checkout\nlog.entries[1]"),
+            "{shown}"
+        );
+    }
+    let alone = run(&with("verify", &gate, &["--har", &file, "--entry", "3", "--json"]));
+    assert_eq!(alone.code, Some(0), "{}", alone.stdout);
+}
+
+#[test]
+fn an_archive_without_any_proof_says_what_exporters_leave_out() {
+    let gate = gate("har-redacted");
+    let file = archive(
+        "redacted.har",
+        &[entry("GET /orders?a=b c HTTP/1.1\nAccept: */*\n\n", "2026-09-21T14:13:21Z")],
+    );
+    let text = std::fs::read_to_string(&file).unwrap().replace("a=b\"", "a=ä b|c\"");
+    std::fs::write(&file, text).unwrap();
+    let judged = run(&with("verify", &gate, &["--har", &file, "--json"]));
+    assert_eq!((codes(&judged), judged.code), (vec![(0, "token.missing".into())], Some(1)));
+    assert!(judged.stderr.contains("with sensitive data"), "{}", judged.stderr);
+}
