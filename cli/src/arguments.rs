@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use lexopt::Arg;
 
-use crate::{Failure, Report};
+use crate::{Failure, Report, input};
 
 /// A command of the program.
 pub(crate) struct Command {
@@ -154,7 +154,7 @@ impl Command {
             let others = commands.iter().map(|command| command.name).filter(|name| *name != self.name);
             let meant = did_you_mean(&format!("{} {extra}", self.name), others, "");
             if !meant.is_empty() {
-                return misused(format!("{} does not take {extra:?}{meant}", self.name));
+                return misused(format!("{} does not take {}{meant}", self.name, input::name(extra)));
             }
         }
         let mut taken: Vec<(&'static str, String)> = Vec::new();
@@ -177,7 +177,7 @@ impl Command {
             return misused(format!("{} needs {missing}", self.name));
         }
         if let Some(extra) = extra {
-            return misused(format!("{} does not take {extra:?}", self.name));
+            return misused(format!("{} does not take {}", self.name, input::name(extra)));
         }
         Ok(Input { operands: operands.to_vec(), options: taken })
     }
@@ -221,7 +221,8 @@ impl<'a> Arguments<'a> {
         let words = words.join(" ");
         if !commands.iter().any(|command| command.is_in(&words)) {
             let meant = did_you_mean(&words, commands.iter().map(|command| command.name), "");
-            return Err(Failure::new(format!("no command {words:?}{meant}; countersign --help lists them")));
+            let name = input::name(&words);
+            return Err(Failure::new(format!("no command {name}{meant}; countersign --help lists them")));
         }
         if help {
             return Ok(Self::Help(words));

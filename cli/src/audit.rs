@@ -90,7 +90,7 @@ fn read_lines(
     most: usize,
     mut take: impl FnMut(&[u8], u64) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let unreadable = |error: io::Error| Failure::new(format!("cannot read {file}: {error}"));
+    let unreadable = |error: io::Error| Failure::new(format!("cannot read {}: {error}", input::name(file)));
     let mut reader: Box<dyn BufRead> = if file == "-" {
         Box::new(io::stdin().lock())
     } else {

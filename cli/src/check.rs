@@ -70,7 +70,7 @@ fn load(config: Result<Config, ConfigError>) -> Result<Gate, Vec<ConfigError>> {
 }
 
 /// The core knows what is wrong, not where: a configuration may come from anywhere. Here it is a file.
-fn syntax_error(text: &str, error: &toml::de::Error) -> ConfigError {
+pub(crate) fn syntax_error(text: &str, error: &toml::de::Error) -> ConfigError {
     let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
     let line = before.matches('\n').count() + 1;
     let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;

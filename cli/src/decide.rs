@@ -239,14 +239,14 @@ fn gate(input: &Input, disclosure: Option<Disclosure>) -> Result<Gate, Failure> 
         gate = Gate::new(&config).map_err(|_| Failure::new(format!("{file} is no configuration")))?;
     }
     if let Some(secret) = input.value("shared-keys") {
-        gate = gate.with_shared_keys(&input::read(secret)?).map_err(failure)?;
+        gate = gate.with_shared_keys(&input::read_secret("shared-keys", secret)?).map_err(failure)?;
     } else if gate.needs_shared_keys() {
         return Err(Failure::new(format!(
             "{file}: a profile accepts hmac-sha256; give its keys with --shared-keys FILE (GATE_SHARED_KEYS of the Worker)"
         )));
     }
     if let Some(secret) = input.value("nonce-secrets") {
-        let secrets = input::read(secret)?;
+        let secrets = input::read_secret("nonce-secrets", secret)?;
         gate = gate.with_nonce_secrets(secrets.trim_end_matches(['\r', '\n'])).map_err(failure)?;
     } else if gate.needs_nonce_secrets() {
         return Err(Failure::new(format!(

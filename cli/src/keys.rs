@@ -133,8 +133,9 @@ pub(crate) fn thumbprint(input: &Input) -> Result<Report, Failure> {
             named.push(Named { file: file.clone(), kid: None, kind: "x5t#S256", thumbprint });
             continue;
         }
+        let text = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes);
         let document =
-            json::parse(bytes.trim_ascii(), MAX_BYTES).map_err(|error| unusable(error.to_string()))?;
+            json::parse(text.trim_ascii(), MAX_BYTES).map_err(|error| unusable(error.to_string()))?;
         for (i, key) in keys_of(&document).map_err(|what| unusable(what.to_owned()))?.into_iter().enumerate()
         {
             let thumbprint = jwk_thumbprint(key).map_err(|why| unusable(format!("key {i} {why}")))?;

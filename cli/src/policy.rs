@@ -73,7 +73,8 @@ fn try_cases(input: &Input) -> Result<Vec<Tried>, Failure> {
         json::parse(text.as_bytes(), text.len()).map_err(|error| failure(error.to_string()))?;
         serde_json::from_str(&text).map_err(|error| failure(error.to_string()))?
     } else {
-        toml::from_str(&text).map_err(|error| failure(error.to_string()))?
+        // Where it is, and not the line itself: a case may have a token.
+        toml::from_str(&text).map_err(|error| failure(check::syntax_error(&text, &error).message))?
     };
     let document = Value::Object(document);
     let members = Members::of(&document, "", &["cases"]).map_err(failure)?;
