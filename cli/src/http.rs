@@ -171,10 +171,24 @@ pub(crate) fn read_response(message: &[u8], request_method: Option<&str>) -> Res
     Ok(Response { view, content: body.content, trailers: body.trailers })
 }
 
-/// Reads a response as a client has saved it (`curl -i`): of any version, its content what follows the fields.
+/// Reads a response as a client has saved it (`curl -i`): of any version, its content what follows the fields. Interim
+/// responses and the answer of a proxy to CONNECT are saved before it, and passed over.
 pub(crate) fn read_saved_response(message: &[u8]) -> Result<Saved, Fault> {
     let mut lines = Lines::of(message);
-    let line = lines.start_line()?;
+    let mut line = lines.start_line()?;
+    let is_before = |line: &str| {
+        let status = line.split_once(' ').map_or("", |(_, status)| status).to_ascii_lowercase();
+        status.starts_with('1') || status.starts_with("200 connection established")
+    };
+    while is_before(line) {
+        let mut fields = Lines::of(lines.rest());
+        fields.pairs()?;
+        if !fields.rest().starts_with(b"HTTP/") {
+            break;
+        }
+        lines = Lines::of(fields.rest());
+        line = lines.start_line()?;
+    }
     let (version, status) = line.split_once(' ').ok_or(Fault::StatusLine)?;
     if !["HTTP/1.0", "HTTP/1.1", "HTTP/2", "HTTP/3"].contains(&version) {
         return Err(Fault::StatusLine);

@@ -143,6 +143,24 @@ mod tests {
     }
 
     #[test]
+    fn of_several_responses_the_last_one_counts() {
+        let last = "HTTP/2 200 \r\ncontent-type: a/b\r\n\r\n{}";
+        for before in [
+            "HTTP/1.1 200 Connection established\r\n\r\n",
+            "HTTP/1.1 100 Continue\r\n\r\n",
+            "HTTP/1.0 200 Connection Established\r\nproxy-agent: p\r\n\r\nHTTP/2 103 \r\nlink: </x>\r\n\r\n",
+        ] {
+            let source = Source::new("https://a.example/", format!("{before}{last}").into_bytes()).unwrap();
+            assert_eq!((source.status(), source.body(9)), (200, Some(&b"{}"[..])), "{before}");
+            assert_eq!(source.fields("x/y"), [("content-type", "a/b")]);
+        }
+        // What follows another response is its content, whatever it looks like.
+        let text = format!("HTTP/1.1 200 OK\r\n\r\n{last}");
+        let source = Source::new("https://a.example/", text.into_bytes()).unwrap();
+        assert_eq!(source.body(99), Some(last.as_bytes()));
+    }
+
+    #[test]
     fn a_url_is_found_in_any_spelling() {
         let mut sources = Sources::default();
         sources.push(Source::new("https://A.example:443/x", Vec::new()).unwrap());
