@@ -44,7 +44,7 @@ fn verify_jwt(input: &Input) -> Result<Value, Failure> {
     let expected = expected_token(input)?;
     let now = exchange::seconds(input, "now")?;
     let keys = keys(input.value("keys").unwrap_or_default())?;
-    let token = compact(input.value("token").unwrap_or_default())?;
+    let token = compact("token", input.value("token").unwrap_or_default(), is_jws)?;
     let report = tokens::inspect(&token, &expected, &keys, now).conclude_here();
     titled(serde_json::to_value(&report), report.reason)
 }
@@ -60,10 +60,10 @@ fn verify_dpop(input: &Input) -> Result<Value, Failure> {
         max_age: length(input, "max-age")?.unwrap_or(MAX_AGE),
         clock_skew: clock_skew(input)?,
         nonce: input.value("nonce").map(str::to_owned),
-        token: input.value("token").map(compact).transpose()?,
+        token: input.value("token").map(|given| compact("token", given, is_access_token)).transpose()?,
     };
     let now = exchange::seconds(input, "now")?;
-    let proof = compact(input.value("proof").unwrap_or_default())?;
+    let proof = compact("proof", input.value("proof").unwrap_or_default(), is_jws)?;
     let report = proofs::inspect(&proof, &expected, now).conclude_here();
     titled(serde_json::to_value(&report), report.reason)
 }
@@ -140,12 +140,74 @@ fn keys(given: &str) -> Result<JwkSet, Failure> {
     JwkSet::parse_directory(text.trim().as_bytes()).map_err(|error| Failure::new(format!("{name}: {error}")))
 }
 
-/// A token or a proof: what stdin or a file has, without the end of its line, else the text itself. No token is the
-/// name of a file, as it is longer than one may be.
-fn compact(given: &str) -> Result<String, Failure> {
-    if given != "-" && !Path::new(given).is_file() {
-        return Ok(given.to_owned());
+/// A token or a proof: what stdin or a file has, without the end of its line, else the text itself. What is neither a
+/// file nor, by its form, what it should be is taken for the name of a file that is not there.
+fn compact(option: &str, given: &str, is_literal: fn(&str) -> bool) -> Result<String, Failure> {
+    let text = if given == "-" || Path::new(given).exists() {
+        input::read(given)?.trim_end_matches(['\r', '\n']).to_owned()
+    } else if is_literal(given) || has_scheme(given) {
+        given.to_owned()
+    } else {
+        return Err(Failure::new(format!(
+            "--{option} {}: no such file, and no {option} by its form",
+            input::name(given)
+        )));
+    };
+    if has_scheme(&text) {
+        let message =
+            format!("--{option}: begins with the scheme of Authorization; leave out Bearer or DPoP");
+        return Err(Failure::new(message));
     }
-    let text = input::read(given)?;
-    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+    Ok(text)
+}
+
+fn has_scheme(text: &str) -> bool {
+    let scheme = text.split_once(' ').map(|(scheme, _)| scheme.to_ascii_lowercase());
+    matches!(scheme.as_deref(), Some("bearer" | "dpop"))
+}
+
+/// Whether a text that names no file is meant as a JWS, also as a broken one: its parts are told by dots, and it has no
+/// name as files have.
+fn is_jws(text: &str) -> bool {
+    let is_name = text.contains(['/', '\\']) || has_file_ending(text);
+    cannot_be_path(text) || text.starts_with("eyJ") || (text.matches('.').count() >= 2 && !is_name)
+}
+
+/// The same of an access token, which may be any text (RFC 6750 §2.1).
+fn is_access_token(text: &str) -> bool {
+    let is_name = text.starts_with(['/', '.', '~']) || text.contains('\\') || has_file_ending(text);
+    is_jws(text) || !is_name
+}
+
+fn has_file_ending(text: &str) -> bool {
+    let ending = Path::new(text).extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+    ["jwt", "jws", "txt", "json", "token", "proof", "http"]
+        .iter()
+        .any(|known| ending.eq_ignore_ascii_case(known))
+}
+
+/// Longer names, and such of control characters, are no files' (NAME_MAX); nor does anybody name one like JSON.
+fn cannot_be_path(text: &str) -> bool {
+    text.is_empty()
+        || text.starts_with(['{', '[', '"'])
+        || text.chars().any(char::is_control)
+        || text.split('/').any(|name| name.len() > 255)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_told_from_the_name_of_a_file() {
+        for token in ["a.b.c", "eyJ", "eyJh/x.e30.", "..", "", "a\n", &"x".repeat(256), "a.b.c.d"] {
+            assert!(is_jws(token), "{token:?}");
+        }
+        for name in ["tokn.jwt", "my.agent.jwt", "./x", "/dev/fd/99", "../a.b.c", "token.txt"] {
+            assert!(!is_jws(name) && !is_access_token(name), "{name:?}");
+        }
+        for opaque in ["2YotnFZFEjr1zCsicMWpAA", "mF_9.B5f-4/1JqM+=", "opaque"] {
+            assert!(is_access_token(opaque) && !is_jws(opaque), "{opaque:?}");
+        }
+    }
 }

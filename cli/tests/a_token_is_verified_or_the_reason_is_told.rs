@@ -112,7 +112,7 @@ fn tokens_and_keys_come_literally_from_files_or_from_stdin() {
 
 #[test]
 fn what_is_no_token_is_judged_and_not_read_as_a_file() {
-    for text in ["", "a", "a.b.c", "no-such-file.jwt", "/no/such/file", "{}", "--json", "..", "/"] {
+    for text in ["", "a.b.c", "{}", "eyJ", "...", "a.b.c.d", "a..", "-.-.-"] {
         is(&judged(text, &[]), "invalid", "token.malformed");
     }
     is(&judged(&"a".repeat(10_000), &[]), "invalid", "token.too_large");
@@ -217,7 +217,7 @@ fn people_get_the_same_in_lines() {
     assert_eq!(verified.code, Some(0));
     assert!(verified.stdout.starts_with("verified: ok\n"), "{}", verified.stdout);
     assert!(!verified.stdout.contains(['\u{1b}', '\u{9b}']), "nothing of a stranger moves a cursor");
-    let refused = line("x");
+    let refused = line("x.y.z");
     assert_eq!(refused.code, Some(1));
     let title = "The token is not a compact JWS with a strict JSON header and claims.";
     assert!(refused.stdout.starts_with(&format!("invalid: token.malformed\n{title}\n")));
@@ -264,4 +264,51 @@ fn a_proof_is_compared_with_request_token_and_nonce() {
     assert_eq!((&opaque["code"], &opaque["bound"]), (&json!("ok"), &json!(false)));
     is(&dpop(&proof(&json!({"nonce": "n"})), &["--nonce", "n"]), "verified", "ok");
     is(&dpop(&proof(&json!({"iat": NOW - 300})), &["--max-age", "5m"]), "verified", "ok");
+}
+
+#[test]
+fn a_token_is_read_from_wherever_it_lies() {
+    let keys = json!({ "keys": [jwk()] }).to_string();
+    let judge = |token: &str| {
+        run(&["verify", "jwt", "--profile", "jws", "--now", "1", "--keys", &keys, "--json", "--token", token])
+    };
+    for (missing, says) in [
+        ("tokn.jwt", "no such file"),
+        ("/dev/fd/99", "no such file"),
+        ("no/a.b.c", "no such file"),
+        ("a", "no such file"),
+        (env!("CARGO_TARGET_TMPDIR"), "cannot read"),
+        ("Bearer a.b.c", "leave out Bearer or DPoP"),
+        ("DPoP a.b.c", "leave out Bearer or DPoP"),
+    ] {
+        let refused = judge(missing);
+        assert_eq!(refused.code, Some(2), "{}", refused.stdout);
+        assert!(refused.stderr.contains(says), "{}", refused.stderr);
+    }
+    // Malformed as it is, it is judged.
+    for token in ["a.b.c", "a.b.c.d", "eyJ"] {
+        let judged = judge(token);
+        assert_eq!(judged.code, Some(1), "{}", judged.stderr);
+        assert!(judged.stdout.contains("token.malformed"), "{}", judged.stdout);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_token_is_read_from_a_process_substitution() {
+    let keys = json!({ "keys": [jwk()] }).to_string();
+    let binary = env!("CARGO_BIN_EXE_countersign");
+    let script = format!("{binary} verify jwt --profile jws --now 1 --keys \"$0\" --json --token /dev/stdin");
+    let mut child = std::process::Command::new("sh")
+        .args(["-c", &format!("printf a.b.c | {script}"), &keys])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = String::new();
+    std::io::Read::read_to_string(&mut child.stdout.take().unwrap(), &mut said).unwrap();
+    child.wait().unwrap();
+    // Of the path itself nothing can be made: what is told is about what lies there.
+    assert!(said.contains("token.malformed"), "{said}");
+    let directory = run(&["verify", "jwt", "--profile", "jws", "--keys", &keys, "--token", "/dev/fd"]);
+    assert_eq!(directory.code, Some(2));
 }
