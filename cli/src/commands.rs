@@ -46,7 +46,8 @@ requests are decided on in turn with one memory, so that the second copy of a pr
   --client-certificate-status STATUS
                      verified, unverified or revoked; default: verified
   --agents FILE      the registry of agents, and
-  --deny-list FILE   the deny list, where the configuration has [admin]: as GET of the admin API exports them
+  --deny-list FILE   the deny list, where the configuration has [admin]: the documents that the Worker publishes,
+                     `wrangler kv key get agents --binding COUNTERSIGN_KV --remote`, and of denials
   --shared-keys FILE, --nonce-secrets FILE
                      what the Worker has as GATE_SHARED_KEYS and GATE_NONCE_SECRET, where they are needed
   --json             the decision in one line, as the gate logs it, with \"problem\" (what the client sees),
@@ -259,8 +260,8 @@ code that says why. Only verified exits with 0; whether a nonce was seen before 
         summary: "verify a JWT access token, or a JWS, with keys that you have (RFC 7519, RFC 9068)",
         details: "\
 T is the token itself, or a file with it; JWKS is the JSON itself, or a file with it. - reads stdin. What
-is neither - nor the name of a file is taken for the token. Others can see arguments: a token that is
-still good goes into a file, or to stdin.
+is no file is taken for the token where it has the form of one: parts with dots between them, and no
+slash. Others can see arguments: a token that is still good goes into a file, to stdin, or into <(…).
 
   --token T            in compact serialisation
   --keys JWKS          a JWK Set or one JWK, public; keys that cannot verify are passed over
@@ -302,8 +303,8 @@ not asked.",
         ],
         summary: "verify a DPoP proof for a request (RFC 9449)",
         details: "\
-P and T are the proof and the token themselves, or files with them; - reads stdin. What is neither - nor
-the name of a file is taken for the proof or the token.
+P and T are the proof and the token themselves, or files with them; - reads stdin. What is no file is taken
+for the proof or the token where it has the form of one.
 
   --proof P          in compact serialisation
   --method M         what `htm` must be, exactly

@@ -8,7 +8,11 @@ use countersign::client::{Client, ClientCertificate, MAX_CERTIFICATE_BYTES, addr
 use countersign::config::{AuthenticationConfig, Config, Disclosure, Gate};
 use countersign::crypto::sha256;
 use countersign::engine::Session;
+use countersign::memory::AGENTS_NAME;
+use countersign::reason::Reason;
+use countersign::registry::Registry;
 use countersign::request::{RequestView, Scheme, Target};
+use countersign::revocation::deny_list::{self, DENIALS_NAME};
 use countersign::state::budget::OriginAnswer;
 use countersign::time::UnixMillis;
 use serde_json::{Map, Value, json};
@@ -179,9 +183,9 @@ pub(crate) fn judge(input: &Input, disclosure: Option<Disclosure>) -> Result<Jud
         return Err(Failure::new("stdin can be read once; give - once"));
     }
     let gate = gate(input, disclosure)?;
-    let published = |option| published(input, option);
-    let mut host =
-        Host::new(gate, Sources::read(input)?).with_published(published("agents")?, published("deny-list")?);
+    let agents = published(input, "agents", AGENTS_NAME)?;
+    let denials = published(input, "deny-list", DENIALS_NAME)?;
+    let mut host = Host::new(gate, Sources::read(input)?).with_published(agents, denials);
     let client = client(input)?;
     let (asked, mut notes) = asked(input, host.gate())?;
     let mut judged = Vec::new();
@@ -276,11 +280,24 @@ fn stand_ins(config: &Config) -> String {
     Value::Object(config.issuers.iter().filter_map(member).collect()).to_string()
 }
 
-fn published(input: &Input, option: &str) -> Result<Option<String>, Failure> {
+/// A document that the Worker publishes in KV, under this name.
+fn published(input: &Input, option: &str, name: &str) -> Result<Option<String>, Failure> {
     let Some(file) = input.value(option) else { return Ok(None) };
-    let text = String::from_utf8(input::read_bytes(file, MAX_PUBLISHED_BYTES)?).ok();
-    let text = text.filter(|text| serde_json::from_str::<Map<String, Value>>(text).is_ok());
-    text.map(Some).ok_or_else(|| Failure::new(format!("--{option} {file}: is no JSON object")))
+    let text = input::read_text(file, MAX_PUBLISHED_BYTES)?;
+    let unusable = |what: &str| Failure::new(format!("--{option} {}: {what}", input::name(file)));
+    let document: Map<String, Value> =
+        serde_json::from_str(&text).map_err(|_| unusable("is no JSON object"))?;
+    let is_sound = if option == "agents" {
+        Registry::from_json(&text).is_ok()
+    } else {
+        deny_list::parse(&text).is_some()
+    };
+    if is_sound {
+        return Ok(Some(Value::Object(document).to_string()));
+    }
+    Err(unusable(&format!(
+        "is not what a Worker publishes as {name:?}; get that with `wrangler kv key get {name} --binding COUNTERSIGN_KV --remote` (answers of the admin API are none)"
+    )))
 }
 
 /// What is known of the connection.

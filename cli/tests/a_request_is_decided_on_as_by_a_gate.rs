@@ -147,3 +147,26 @@ fn a_source_that_nobody_asks_for_is_told() {
     assert_eq!(told.code, Some(0), "{}", told.stdout);
     assert!(told.stderr.contains(&format!("nobody asked for {DIRECTORY}")), "{}", told.stderr);
 }
+
+#[test]
+fn a_registry_or_a_deny_list_that_is_none_is_refused() {
+    let gate = gate("verify-published");
+    let request = file("published.http", "GET /near HTTP/1.1\nHost: api.example\n\n");
+    let sound = [
+        ("--agents", r#"{"version":1,"revision":3,"published_at":5,"agents":[]}"#),
+        ("--deny-list", "\u{feff}{\"version\":1,\"revision\":0,\"denied\":\"\"}"),
+    ];
+    for (option, document) in sound {
+        let decided =
+            run(&with("verify", &gate, &["--request", &request, option, &file("published.json", document)]));
+        assert_eq!(decided.code, Some(0), "{}", decided.stderr);
+        for none in
+            ["{}", r#"{"agents":[]}"#, r#"{"denied":[]}"#, r#"{"revision":0,"denied":"*","version":1}"#]
+        {
+            let none = file("published-none.json", none);
+            let refused = run(&with("verify", &gate, &["--request", &request, option, &none]));
+            assert_eq!(refused.code, Some(2), "{}", refused.stdout);
+            assert!(refused.stderr.contains("wrangler kv key get"), "{}", refused.stderr);
+        }
+    }
+}
