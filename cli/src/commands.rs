@@ -49,7 +49,8 @@ requests are decided on in turn with one memory, so that the second copy of a pr
   --deny-list FILE   the deny list, where the configuration has [admin]: the documents that the Worker publishes,
                      `wrangler kv key get agents --binding COUNTERSIGN_KV --remote`, and of denials
   --shared-keys FILE, --nonce-secrets FILE
-                     what the Worker has as GATE_SHARED_KEYS and GATE_NONCE_SECRET, where they are needed
+                     what the Worker has as GATE_SHARED_KEYS and GATE_NONCE_SECRET; needed where a signature by a
+                     shared key, or the nonce of a proof, is judged
   --json             the decision in one line, as the gate logs it, with \"problem\" (what the client sees),
                      \"entry\", \"missing\": [{\"what\", \"option\", \"how\"}], \"notes\" and \"detail\" where there are any;
                      a line for each request

@@ -19,7 +19,7 @@ use serde_json::{Map, Value, json};
 
 use crate::arguments::{Input, Opt, flag, optional, repeated, required};
 use crate::har::{Archive, Wanted};
-use crate::host::{Decided, Host};
+use crate::host::{Decided, Host, Missing};
 use crate::http::{self, Fault};
 use crate::shown::printable;
 use crate::source::Sources;
@@ -190,13 +190,14 @@ pub(crate) fn judge(input: &Input, disclosure: Option<Disclosure>) -> Result<Jud
     let (asked, mut notes) = asked(input, host.gate())?;
     let mut judged = Vec::new();
     for (index, asked) in asked.into_iter().enumerate() {
-        judged.push(decide(&mut host, asked, &client, index)?);
+        judged.push(decide(input, &mut host, asked, &client, index)?);
     }
     notes.extend(host.sources().unused().map(|url| format!("nobody asked for {url}")));
     Ok(Judgement { gate: std::sync::Arc::clone(host.gate()), judged, notes })
 }
 
 fn decide(
+    input: &Input,
     host: &mut Host,
     asked: Asked,
     client: &Client,
@@ -208,12 +209,16 @@ fn decide(
         Message::Unknown(error) => return Ok(Err(Unread { name, entry, error })),
         Message::Request(view, content) => {
             let view = view.with_client(client.clone());
-            (Some(view.clone()), host.decide(view, &content, now, entropy)?, None)
+            let mut decided = host.decide(view.clone(), &content, now, entropy)?;
+            if let Some(missing) = missing_secret(input, host.gate(), &view, decided.decision.reason) {
+                decided.missing.push(missing);
+                decided.lacks_secret = true;
+            }
+            (Some(view), decided, None)
         }
         Message::Refused(fault) => {
             let decision = Session::refuse_unviewable(fault.reason(), now, entropy);
-            let decided = Decided { decision, missing: Vec::new(), notes: Vec::new(), reservations: None };
-            (None, decided, Some(fault))
+            (None, Decided::of(decision), Some(fault))
         }
     };
     if let (Some(reservations), Some((status, field))) = (&decided.reservations, &answer) {
@@ -244,23 +249,40 @@ fn gate(input: &Input, disclosure: Option<Disclosure>) -> Result<Gate, Failure> 
     }
     if let Some(secret) = input.value("shared-keys") {
         gate = gate.with_shared_keys(&input::read_secret("shared-keys", secret)?).map_err(failure)?;
-    } else if gate.needs_shared_keys() {
-        return Err(Failure::new(format!(
-            "{file}: a profile accepts hmac-sha256; give its keys with --shared-keys FILE (GATE_SHARED_KEYS of the Worker)"
-        )));
     }
     if let Some(secret) = input.value("nonce-secrets") {
         let secrets = input::read_secret("nonce-secrets", secret)?;
         gate = gate.with_nonce_secrets(secrets.trim_end_matches(['\r', '\n'])).map_err(failure)?;
     } else if gate.needs_nonce_secrets() {
-        return Err(Failure::new(format!(
-            "{file}: a route has dpop_nonce; give what makes nonces with --nonce-secrets FILE (GATE_NONCE_SECRET of the Worker)"
-        )));
+        gate = gate.with_nonce_secrets(STAND_IN_SECRET).map_err(failure)?;
     }
     if gate.needs_issuer_credentials() {
         gate = gate.with_issuer_credentials(&stand_ins(&config)).map_err(failure)?;
     }
     Ok(gate)
+}
+
+/// What makes nonces where nothing is given: of no worth, and no nonce of a gate is judged with it.
+const STAND_IN_SECRET: &str = "stand-in for GATE_NONCE_SECRET, known to all";
+
+/// What the request was refused for want of, beside what would be fetched: secrets that were not given.
+fn missing_secret(input: &Input, gate: &Gate, view: &RequestView, reason: Option<Reason>) -> Option<Missing> {
+    let missing = |what: &str, option: &str| {
+        (!input.has(option)).then(|| Missing {
+            what: what.to_owned(),
+            option: format!("--{option} FILE"),
+            how: None,
+        })
+    };
+    match reason? {
+        Reason::DpopNonceInvalid => missing("what made the nonce (GATE_NONCE_SECRET)", "nonce-secrets"),
+        Reason::SignatureKeyUnknown | Reason::SignatureAgentMissing
+            if gate.needs_shared_keys() && !view.fields().contains("signature-agent") =>
+        {
+            missing("the keys that are shared with clients (GATE_SHARED_KEYS)", "shared-keys")
+        }
+        _ => None,
+    }
 }
 
 /// Credentials of no worth for the issuers that would be asked about tokens: nobody is asked here.

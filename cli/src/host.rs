@@ -47,13 +47,20 @@ pub(crate) struct Decided {
     pub(crate) notes: Vec<String>,
     /// What is reserved of budgets.
     pub(crate) reservations: Option<Reservations>,
+    /// Whether a secret that was not given could have changed the decision.
+    pub(crate) lacks_secret: bool,
 }
 
 impl Decided {
+    /// A decision that nothing was asked for.
+    pub(crate) fn of(decision: Decision) -> Self {
+        Self { decision, missing: Vec::new(), notes: Vec::new(), reservations: None, lacks_secret: false }
+    }
+
     /// Whether the decision says nothing of the request, for want of what the gate would have asked for.
     pub(crate) fn is_for_want(&self) -> bool {
         let is_unavailable = self.decision.reason.is_some_and(|reason| reason.blame() == Blame::Unavailable);
-        !self.missing.is_empty() && is_unavailable && !self.decision.is_allowed()
+        !self.missing.is_empty() && (is_unavailable || self.lacks_secret) && !self.decision.is_allowed()
     }
 }
 
@@ -118,7 +125,7 @@ impl Host {
         let decision = self.finish(conclusion, now);
         // What only later requests need is asked for again by them.
         self.missing.clear();
-        Ok(Decided { decision, missing, notes, reservations })
+        Ok(Decided { missing, notes, reservations, ..Decided::of(decision) })
     }
 
     fn conclude(
