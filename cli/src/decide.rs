@@ -61,7 +61,7 @@ struct Asked {
 
 /// What was sent.
 enum Message {
-    Request(RequestView, Vec<u8>),
+    Request(Box<RequestView>, Vec<u8>),
     /// What no gate would read.
     Refused(Fault),
     /// Nobody knows: why.
@@ -71,7 +71,7 @@ enum Message {
 impl From<Result<(RequestView, Vec<u8>), Fault>> for Message {
     fn from(read: Result<(RequestView, Vec<u8>), Fault>) -> Self {
         match read {
-            Ok((view, content)) => Self::Request(view, content),
+            Ok((view, content)) => Self::Request(Box::new(view), content),
             Err(fault) => Self::Refused(fault),
         }
     }
@@ -208,7 +208,7 @@ fn decide(
     let (view, decided, fault) = match message {
         Message::Unknown(error) => return Ok(Err(Unread { name, entry, error })),
         Message::Request(view, content) => {
-            let view = view.with_client(client.clone());
+            let view = (*view).with_client(client.clone());
             let mut decided = host.decide(view.clone(), &content, now, entropy)?;
             if let Some(missing) = missing_secret(input, host.gate(), &view, decided.decision.reason) {
                 decided.missing.push(missing);

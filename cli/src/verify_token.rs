@@ -186,7 +186,7 @@ fn has_file_ending(text: &str) -> bool {
         .any(|known| ending.eq_ignore_ascii_case(known))
 }
 
-/// Longer names, and such of control characters, are no files' (NAME_MAX); nor does anybody name one like JSON.
+/// Longer names, and such of control characters, are no files' (`NAME_MAX`); nor does anybody name one like JSON.
 fn cannot_be_path(text: &str) -> bool {
     text.is_empty()
         || text.starts_with(['{', '[', '"'])
