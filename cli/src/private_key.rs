@@ -21,6 +21,9 @@ const MAX_BYTES: usize = 64 * 1024;
 /// What RFC 9421 calls HMAC with SHA-256 (§3.3.3).
 pub(crate) const HMAC: &str = "hmac-sha256";
 
+const NO_NAME: &str =
+    "RFC 9421 has no name for; of RSA keys, those with alg PS512 or RS256 sign HTTP messages";
+
 /// A key that signs, and what others are told of it.
 pub(crate) struct PrivateKey {
     secret: Secret,
@@ -113,7 +116,10 @@ impl PrivateKey {
     /// The algorithm to sign with: the one asked for, the one its JWK names, or the first of its kind.
     pub(crate) fn algorithm(&self, asked: Option<&str>) -> Result<&'static str, String> {
         let own = self.algorithms();
-        let named = self.alg.as_deref().map(|alg| of_jose(alg).unwrap_or("another"));
+        let named = match self.alg.as_deref().map(|alg| (alg, of_jose(alg))) {
+            Some((alg, None)) => return Err(format!("is for {alg:.16} by its alg, which {NO_NAME}")),
+            named => named.and_then(|(_, algorithm)| algorithm),
+        };
         if let Some(asked) = asked {
             let found = own.iter().copied().find(|name| *name == asked);
             let found =

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use countersign::crypto::Algorithm;
 use countersign::encoding::base64url;
+use countersign::request::{Scheme, Target};
 use countersign::signature::digest::{CONTENT_DIGEST, DigestAlgorithm};
+use countersign::signature::profiles::{self, Rules};
 use countersign::signature::{
     Component, Message, SignatureError, SignatureParams, SigningFields, prepare, present,
 };
@@ -117,7 +120,8 @@ impl Added {
                 Ok(None)
             };
         };
-        if !url.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"\\".contains(&byte)) {
+        let is_https = Target::parse(url).is_ok_and(|target| target.scheme() == Scheme::Https);
+        if !is_https || !url.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"\\".contains(&byte)) {
             return Err(Failure::new(format!("--agent is an https URL, not {url:?}")));
         }
         self.add("Signature-Agent", "signature-agent", format!("{label}=\"{url}\""))?;
@@ -176,6 +180,14 @@ fn params(
 ) -> Result<(SignatureParams, &'static str), Failure> {
     let asked = input.value("alg");
     let algorithm = key.algorithm(asked).map_err(|what| Failure::new(format!("the key {what}")))?;
+    // Its own name for PS256 one profile alone has.
+    let knows = |rules: &Rules| rules.algorithms.contains(&Algorithm::RsaPssSha256);
+    if algorithm == "rsa-pss-sha256" && !profiles::rules(preset.name).as_ref().is_some_and(knows) {
+        return Err(Failure::new(format!(
+            "{} does not know rsa-pss-sha256 (PS256); of RSA keys, those with alg PS512 or RS256 sign there",
+            preset.name
+        )));
+    }
     let created = exchange::seconds(input, "created")?;
     let keyid = if preset.has_directory { key.thumbprint() } else { key.keyid() };
     let nonce = match input.value("nonce") {

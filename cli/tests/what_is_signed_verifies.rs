@@ -291,3 +291,32 @@ fn stdin_is_read_once() {
         refused.stderr
     );
 }
+
+#[test]
+fn a_key_that_signs_no_message_says_which_would() {
+    for (alg, profile) in
+        [("PS384", "rfc9421"), ("RS512", "rfc9421"), ("PS256", "rfc9421"), ("PS256", "web-bot-auth")]
+    {
+        let mut key = private_key("rsa");
+        key.as_object_mut().unwrap().insert("alg".to_owned(), alg.into());
+        let key = file(&format!("useless-{alg}-{profile}.json"), key.to_string());
+        let request = file("useless.http", "GET / HTTP/1.1\nHost: a.example\n\n");
+        let options = ["--component", "@method", "--profile", profile, "--agent", "https://a.example"];
+        let refused = run(&[&["sign", "--key", &key, "--request", &request][..], &options].concat());
+        assert_eq!(refused.code, Some(2), "{}", refused.stdout);
+        assert!(refused.stderr.contains("PS512 or RS256"), "{}", refused.stderr);
+    }
+}
+
+#[test]
+fn an_agent_is_named_by_https() {
+    let key = file("agent-key.json", private_key("ed25519").to_string());
+    let request = file("agent.http", "GET / HTTP/1.1\nHost: a.example\n\n");
+    for agent in ["http://agents.example", "agents.example", "https://", "https://a b"] {
+        let arguments =
+            ["sign", "--key", &key, "--request", &request, "--profile", "web-bot-auth", "--agent", agent];
+        let refused = run(&arguments);
+        assert_eq!(refused.code, Some(2), "{}", refused.stdout);
+        assert!(refused.stderr.contains("--agent is an https URL"), "{}", refused.stderr);
+    }
+}
