@@ -42,13 +42,22 @@ fn signatures(reason: Reason) -> Option<&'static str> {
             "Content-Digest is of other bytes: hash exactly what is sent, after it was serialised. In a file, look for a line end that an editor has added."
         }
         Reason::SignatureKeyUnknown => {
-            "Publish the key in the directory, and name it by its thumbprint (`countersign thumbprint`). After a rotation, publish both for a while."
+            "Publish the key in the directory that Signature-Agent names, or register it in [[agents]], and name it by its thumbprint (`countersign thumbprint`). After a rotation, keep both for a while."
         }
         Reason::SignatureDirectoryInvalid => {
             "The directory must answer 200, without redirect, with a JWK Set of its media type (application/http-message-signatures-directory+json)."
         }
         Reason::SignatureAgentUntrusted => {
             "For the operator: add the origin of the directory to signatures.trust. For the client: name a directory that is trusted."
+        }
+        Reason::SignatureParameterMissing => {
+            "State what is missing in Signature-Input: `created`, `expires`, `keyid`, and `nonce` and `tag` where the profile has them (Accept-Signature of the answer)."
+        }
+        Reason::SignatureAgentMissing => {
+            "Name the directory of the key in Signature-Agent, and cover it (`countersign sign --agent`). A key without one must be registered in [[agents]]."
+        }
+        Reason::SignatureAlgorithmNotAllowed => {
+            "Sign with an algorithm that the profile accepts: [signatures.rules] lists them, else ed25519, ecdsa-p256-sha256, ecdsa-p384-sha384, rsa-pss-sha512 and rsa-v1_5-sha256 as far as the profile has them. The key's `alg` must agree."
         }
         Reason::SignatureReplayed => "Sign each request with a nonce of its own; a retry, too.",
         Reason::SignatureKeyForbidden => {
@@ -81,6 +90,18 @@ fn tokens(reason: Reason) -> Option<&'static str> {
         Reason::TokenTypeMismatch => {
             "Send an access token, not an ID token. An issuer that does not follow RFC 9068 needs profile = \"jwt\"."
         }
+        Reason::TokenMalformed => {
+            "It is no JWT of three parts. If it is an opaque token, the issuer needs introspection ([issuers.introspection]); else look whether it was cut, or has a line end in it."
+        }
+        Reason::TokenAlgorithmNotAllowed => {
+            "The token's `alg` is not on the list `algorithms` of its issuer: for the operator to add, or for the issuer to change. `none` and HS256 are never accepted."
+        }
+        Reason::TokenClaimMissing => {
+            "An access token has iss, exp, aud, sub, client_id, iat and jti (RFC 9068 §2.2): ask the issuer for what is missing. An issuer that does not follow RFC 9068 needs profile = \"jwt\"."
+        }
+        Reason::TokenNotYetValid | Reason::TokenIssuedInFuture => {
+            "Wait until it begins to count (`nbf`, `iat`), or set the clocks of issuer and gate. Which time it was, --now says."
+        }
         Reason::TokenBoundUsedAsBearer => {
             "Send it under the scheme DPoP, with a proof by the key that it is bound to."
         }
@@ -112,12 +133,18 @@ fn proofs(reason: Reason) -> Option<&'static str> {
         Reason::DpopExpired | Reason::DpopIssuedInFuture => {
             "Make the proof just before sending. If it was new: set the client's clock, or give the time it was sent at with --now."
         }
+        Reason::DpopKeyPrivate => {
+            "The proof gives away its private key: make a new one, throw this one away, and put the public half alone into `jwk`."
+        }
+        Reason::DpopAlgorithmNotAllowed => {
+            "Make the proof with an asymmetric algorithm: EdDSA, ES256, ES384, PS256, PS384, PS512, RS256, RS384 or RS512, as far as the configuration accepts it."
+        }
         Reason::DpopUrlMismatch => {
             "`htu` is the public URL, as the client sends to it, without query and fragment. The gate knows it by public_origins."
         }
         Reason::DpopMethodMismatch => "`htm` is the method of the request, in its case.",
         Reason::DpopTokenHashMissing | Reason::DpopTokenHashMismatch => {
-            "`ath` is base64url of SHA-256 over the very token that is sent."
+            "`ath` is base64url, without padding, of SHA-256 over the very token that is sent, as ASCII and without its scheme. After a refresh, it is that of the new token."
         }
         Reason::DpopKeyMismatch => "Make the proof with the key that the token is bound to (`cnf.jkt`).",
         Reason::DpopNonceMissing | Reason::DpopNonceInvalid => {

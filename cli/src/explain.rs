@@ -168,7 +168,10 @@ impl<'a> Explained<'a> {
             if let Some(hint) = self.hint {
                 let _ = writeln!(text, "  {}", printable(hint));
             }
-            let _ = writeln!(text, "  {}", advice::about(reason));
+            // Which mistake it was is known: what else it could be is not.
+            if self.hint.is_none() || reason != Reason::SignatureInvalid {
+                let _ = writeln!(text, "  {}", advice::about(reason));
+            }
         }
         text
     }
@@ -255,6 +258,7 @@ fn said(text: &str, members: &[&'static str], times: &[&'static str]) -> Option<
     let claims: Map<String, Value> = serde_json::from_slice(jws.payload()).ok()?;
     let shown = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let mut said: Vec<(&'static str, String)> = vec![("alg", jws.algorithm_name().to_owned())];
+    said.extend(jws.typ().map(|typ| ("typ", typ.to_owned())));
     said.extend(jws.kid().map(|kid| ("kid", kid.to_owned())));
     said.extend(members.iter().filter_map(|name| Some((*name, shown(claims.get(*name)?)))));
     let jkt = claims.get("cnf").and_then(|cnf| cnf.get("jkt")?.as_str());
