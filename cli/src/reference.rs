@@ -42,7 +42,28 @@ countersign config check wrangler.toml
 
 /// The JSON Schema, as text.
 pub(crate) fn schema_text() -> String {
-    format!("{:#}\n", schema())
+    let mut schema = schema();
+    drop_formats_of_rust(&mut schema);
+    format!("{schema:#}\n")
+}
+
+/// Takes away `format` where it names a type of Rust: validators know none of them, and strict ones refuse them.
+fn drop_formats_of_rust(schema: &mut Value) {
+    match schema {
+        Value::Object(members) => {
+            let is_of_rust = |format: &str| {
+                let bits = format.trim_start_matches("uint").trim_start_matches("int");
+                matches!(format, "float" | "double")
+                    || (bits != format && ["", "8", "16", "32", "64", "128"].contains(&bits))
+            };
+            if members.get("format").and_then(Value::as_str).is_some_and(is_of_rust) {
+                members.remove("format");
+            }
+            members.values_mut().for_each(drop_formats_of_rust);
+        }
+        Value::Array(values) => values.iter_mut().for_each(drop_formats_of_rust),
+        _ => {}
+    }
 }
 
 /// `config reference`.

@@ -140,3 +140,13 @@ fn the_schema_describes_the_wrangler_files_configuration() {
         assert!(schema["properties"].get(name).is_some(), "{name}");
     }
 }
+
+#[test]
+fn the_schema_names_no_format_that_validators_do_not_know() {
+    let schema = run(&["config", "schema"]);
+    assert_eq!(schema.code, Some(0));
+    for format in ["int64", "uint", "uint8", "uint16", "uint32", "uint64", "float", "double"] {
+        assert!(!schema.stdout.contains(&format!("\"format\": \"{format}\"")), "{format}");
+    }
+    assert!(schema.stdout.contains("\"minimum\": 0"));
+}
