@@ -34,9 +34,9 @@ fn words_after(commands: &[Command], words: &str) -> Vec<&'static str> {
     let mut next: Vec<&'static str> = Vec::new();
     for command in commands.iter().filter(|command| command.is_in(words)) {
         let rest = command.name.strip_prefix(words).unwrap_or_default().trim_start();
-        next.extend(rest.split(' ').next().filter(|word| !word.is_empty()));
+        let word = rest.split(' ').next().filter(|word| !word.is_empty() && !next.contains(word));
+        next.extend(word);
     }
-    next.dedup();
     if words == "completions" {
         next.extend(SHELLS);
     }
@@ -64,7 +64,67 @@ fn options_of(commands: &[Command], name: &str) -> Vec<Opt> {
 
 /// Whether the value of an option is, or may be, the name of a file.
 fn takes_file(option: &Opt) -> bool {
-    option.value.is_some_and(|value| ["FILE", "JWKS", "PRIVATE_JWK", "T", "P"].contains(&value))
+    let is_file = |value| ["FILE", "JWKS", "PRIVATE_JWK", "T", "P"].contains(&value);
+    option.value.is_some_and(is_file) && choices(option.name).is_empty()
+}
+
+/// The values that an option may have, of all commands that take it; none where they cannot be listed.
+fn choices(option: &str) -> &'static [&'static str] {
+    match option {
+        "alg" => &[
+            "EdDSA",
+            "Ed25519",
+            "ES256",
+            "ES384",
+            "PS256",
+            "PS384",
+            "PS512",
+            "RS256",
+            "RS384",
+            "RS512",
+            "ed25519",
+            "ecdsa-p256-sha256",
+            "ecdsa-p384-sha384",
+            "rsa-pss-sha512",
+            "rsa-v1_5-sha256",
+            "hmac-sha256",
+        ],
+        "algorithm" => &[
+            "ed25519",
+            "ecdsa-p256-sha256",
+            "ecdsa-p384-sha384",
+            "rsa-pss-sha512",
+            "rsa-v1_5-sha256",
+            "hmac-sha256",
+        ],
+        "bits" => &["2048", "3072", "4096"],
+        "client-certificate-status" => &["verified", "unverified", "revoked"],
+        "digest" => &["sha-256", "sha-512"],
+        "profile" => &[
+            "rfc9421",
+            "web-bot-auth",
+            "tap",
+            "tap-deployed",
+            "agent-headers",
+            "at+jwt",
+            "jwt",
+            "any",
+            "jws",
+        ],
+        "require-param" => &["created", "expires", "keyid", "alg", "nonce", "tag"],
+        "scheme" => &["http", "https"],
+        _ => &[],
+    }
+}
+
+/// The options whose values can be listed, in any command, each as a line of a `case`.
+fn choice_cases(commands: &[Command], line: impl Fn(&str, &str) -> String) -> String {
+    let mut names: Vec<_> =
+        commands.iter().flat_map(|command| command.options).map(|option| option.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    let listed = names.into_iter().filter(|name| !choices(name).is_empty());
+    listed.map(|name| line(name, &choices(name).join(" "))).collect()
 }
 
 /// The options whose value is the name of a file, in any command, and those whose value is another.
@@ -103,7 +163,7 @@ _countersign() {{
   local typed='' word words options skip=''
   COMPREPLY=()
   case $previous in
-    {files}) COMPREPLY=($(compgen -f -- "$current")); return ;;
+{chosen}    {files}) COMPREPLY=($(compgen -f -- "$current")); return ;;
     {others}) return ;;
   esac
   for word in "${{COMP_WORDS[@]:1:COMP_CWORD-1}}"; do
@@ -130,6 +190,9 @@ _countersign() {{
 }}
 complete -o filenames -F _countersign countersign
 "#,
+        chosen = choice_cases(commands, |name, words| format!(
+            "    --{name}) COMPREPLY=($(compgen -W '{words}' -- \"$current\")); return ;;\n"
+        )),
         files = dashed(&files, "|"),
         others = dashed(&others, "|"),
     )
@@ -161,7 +224,7 @@ _countersign() {{
   local typed='' word skip=''
   local -a words_next options
   case ${{words[CURRENT-1]}} in
-    {files}) _files; return ;;
+{chosen}    {files}) _files; return ;;
     {others}) return ;;
   esac
   for word in "${{(@)words[2,CURRENT-1]}}"; do
@@ -187,6 +250,8 @@ _countersign() {{
 }}
 if [[ $funcstack[1] == _countersign ]]; then _countersign "$@"; else compdef _countersign countersign; fi
 "#,
+        chosen =
+            choice_cases(commands, |name, words| format!("    --{name}) compadd -- {words}; return ;;\n")),
         files = dashed(&files, "|"),
         others = dashed(&others, "|"),
     )
@@ -217,10 +282,11 @@ fn fish(commands: &[Command]) -> String {
     for command in commands {
         let condition = fish_quoted(&format!("__countersign_is {}", fish_quoted(command.name)));
         for option in command.options {
-            let value = match option.value {
-                None => "",
-                Some(_) if takes_file(option) => " -r -F",
-                Some(_) => " -x",
+            let value = match (option.value, choices(option.name)) {
+                (None, _) => String::new(),
+                (_, words @ [_, ..]) => format!(" -x -a {}", fish_quoted(&words.join(" "))),
+                _ if takes_file(option) => " -r -F".to_owned(),
+                _ => " -x".to_owned(),
             };
             let _ = writeln!(text, "complete -c countersign -n {condition} -l {}{value}", option.name);
         }

@@ -54,6 +54,20 @@ fn bash_completes_words_options_and_files() {
         "a value is no command"
     );
     assert!(offered(&["countersign", "completions", "z"], "zsh"));
+    for (option, value) in [
+        ("--profile", "web-bot-auth"),
+        ("--alg", "ES256"),
+        ("--scheme", "http"),
+        ("--digest", "sha-256"),
+        ("--client-certificate-status", "revoked"),
+    ] {
+        let values = bash(&["countersign", "verify", option, ""]);
+        assert!(
+            values.iter().any(|word| word == value) && !values.iter().any(|word| word == "etc"),
+            "{values:?}"
+        );
+    }
+    assert_eq!(bash(&["countersign", "veri"]).iter().filter(|word| *word == "verify").count(), 1);
     assert!(bash(&["countersign", "nonsense", "x", "--q"]).iter().all(String::is_empty), "and it ends");
 }
 
