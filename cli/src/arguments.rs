@@ -206,6 +206,12 @@ impl<'a> Arguments<'a> {
                 Arg::Short(_) => return Err(unusable(argument.unexpected())),
             }
         }
+        if words.first().is_some_and(|word| word == "help") {
+            (words, help) = (words.split_off(1), true);
+            if words.is_empty() {
+                return Ok(Self::Help(String::new()));
+            }
+        }
         // The longest name: `verify` is a command, and so is `verify jwt`.
         let named = commands.iter().filter_map(|command| Some((command, command.operands_in(&words)?)));
         let named = named.max_by_key(|(command, _)| command.name.len());
@@ -340,6 +346,16 @@ mod tests {
         assert!(refusal("a x").contains("did you mean a b?"));
         assert!(!refusal("c --something-else").contains("did you mean"));
         assert!(!refusal("zzz").contains("did you mean"));
+    }
+
+    #[test]
+    fn help_is_asked_for_before_a_command_or_after_it() {
+        for (line, about) in
+            [("help a b", "a b"), ("a b --help", "a b"), ("help a", "a"), ("help", ""), ("--help", "")]
+        {
+            assert!(matches!(parse(line), Ok(Arguments::Help(words)) if words == about), "{line}");
+        }
+        assert!(refusal("help f").starts_with("no command \"f\""));
     }
 
     #[test]

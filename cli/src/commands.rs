@@ -83,7 +83,8 @@ pub(crate) const ALL: &[Command] = &[
         summary: "check a configuration, and print every fault with what to write instead",
         details: "\
 FILE is the configuration as TOML or JSON, or a wrangler.toml, in which [vars.COUNTERSIGN_CONFIG] is
-checked, also that of each environment; - reads stdin.
+checked, also that of each environment; - reads stdin. A field that is not known, or of another type, is
+told alone, as nothing can be read before it is mended; all other faults are told at once.
 
   --json  one object: {\"file\", \"good\", \"faults\": [{\"path\", \"message\"}]}",
         run: check::run,

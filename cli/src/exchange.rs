@@ -128,8 +128,16 @@ pub(crate) fn seconds(input: &Input, option: &str) -> Result<UnixSeconds, Failur
     of_option(option, text).map(UnixMillis::seconds)
 }
 
+/// As seconds, the year 5138; as milliseconds, 1973.
+const MILLIS_FROM: u64 = 100_000_000_000;
+
 /// The time that an option gives.
 pub(crate) fn of_option(option: &str, text: &str) -> Result<UnixMillis, Failure> {
+    if text.parse::<u64>().is_ok_and(|number| number >= MILLIS_FROM) {
+        return Err(Failure::new(format!(
+            "--{option} counts seconds since 1970, and {text} are milliseconds"
+        )));
+    }
     time::of_argument(text).ok_or_else(|| {
         Failure::new(format!(
             "--{option} is seconds since 1970, or a time such as 2026-11-22T17:30:00Z, not {text:?}"

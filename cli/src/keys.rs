@@ -38,6 +38,9 @@ pub(crate) fn generate(input: &Input) -> Result<Report, Failure> {
 }
 
 fn make(input: &Input, alg: &str, bits: usize) -> Result<Report, Failure> {
+    if input.value("out") == Some("-") {
+        return Err(Failure::new("--out is the name of a file; without it, the key is printed"));
+    }
     let key = PrivateKey::generate(alg, bits).map_err(Failure::new)?;
     let Some(file) = input.value("out") else { return Ok(Report::good(key + "\n")) };
     write_secret(file, &key)?;

@@ -68,6 +68,9 @@ fn try_cases(input: &Input) -> Result<Vec<Tried>, Failure> {
     let file = input.value("cases").unwrap_or_default();
     let failure = |message: String| Failure::new(format!("{file}: {message}"));
     let text = input::read(file)?;
+    if text.trim_start().starts_with('[') && json::parse(text.as_bytes(), text.len()).is_ok() {
+        return Err(failure("is a list; write {\"cases\": [...]}".to_owned()));
+    }
     let document: Map<String, Value> = if text.trim_start().starts_with('{') {
         // Strict first: a member that is there twice would be the last one silently.
         json::parse(text.as_bytes(), text.len()).map_err(|error| failure(error.to_string()))?;

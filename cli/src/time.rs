@@ -17,12 +17,24 @@ pub(crate) fn parse(text: &str) -> Option<UnixMillis> {
     else {
         return None;
     };
+    if *day > days_of(*year, *month) {
+        return None;
+    }
     // Years begin in March, so that the leap day ends them: days before a month are then 153 in every five.
     let (year, month) = if *month > 2 { (*year, month - 3) } else { (year - 1, month + 9) };
     let days = year * 365 + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 719_469;
     let seconds = days * 86_400 + hour * 3600 + minute * 60 + second - offset_seconds(offset)?;
     let millis = seconds.checked_mul(1000)?.checked_add(fraction.map_or(Some(0), milliseconds)?)?;
     u64::try_from(millis).ok().map(UnixMillis)
+}
+
+fn days_of(year: i64, month: i64) -> i64 {
+    match month {
+        2 if (year % 4 == 0 && year % 100 != 0) || year % 400 == 0 => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
 }
 
 /// Whole numbers between separators.
@@ -98,6 +110,16 @@ fn parts(large: u64, unit: &str, small: u64, small_unit: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_day_that_no_calendar_has_is_no_time() {
+        for day in ["2026-02-30", "2026-02-29", "1900-02-29", "2026-04-31", "2026-01-32", "2026-01-00"] {
+            assert_eq!(parse(&format!("{day}T00:00:00Z")), None, "{day}");
+        }
+        for day in ["2024-02-29", "2000-02-29", "2026-12-31"] {
+            assert!(parse(&format!("{day}T00:00:00Z")).is_some(), "{day}");
+        }
+    }
 
     #[test]
     fn what_is_no_time_is_none() {

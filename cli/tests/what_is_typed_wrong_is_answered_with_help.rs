@@ -68,3 +68,29 @@ fn the_version_is_told_in_both_forms() {
     let version: Value = serde_json::from_str(&run(&["--version", "--json"]).stdout).unwrap();
     assert_eq!(run(&["-V"]).stdout, format!("countersign {}\n", version["version"].as_str().unwrap()));
 }
+
+#[test]
+fn help_is_a_word_too() {
+    for (word, option) in
+        [(&["help"][..], &["--help"][..]), (&["help", "verify", "jwt"], &["verify", "jwt", "--help"])]
+    {
+        let (word, option) = (run(word), run(option));
+        assert_eq!((word.code, word.stdout), (Some(0), option.stdout));
+    }
+}
+
+#[test]
+fn a_time_that_is_none_is_refused() {
+    for (now, says) in [
+        ("2026-02-30T00:00:00Z", "--now is seconds since 1970"),
+        ("1790000000000", "1790000000000 are milliseconds"),
+    ] {
+        let refused =
+            run(&["verify", "jwt", "--token", "a.b.c", "--keys", "{}", "--profile", "jws", "--now", now]);
+        assert_eq!(refused.code, Some(2));
+        assert!(refused.stderr.contains(says), "{}", refused.stderr);
+    }
+    let refused = run(&["keygen", "--out", "-"]);
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.stderr.contains("--out is the name of a file"), "{}", refused.stderr);
+}
