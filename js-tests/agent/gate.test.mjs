@@ -83,7 +83,7 @@ for (const [name, options] of /** @type {[string, () => Partial<AgentOptions>][]
   ["web-bot-auth, by the URL of the key set", () => ({ signatureAgent: `${AGENT}/jwks.json` })],
   ["tap, to browse", () => ({ profile: "tap", key: keys.tap, signatureAgent: undefined })],
   ["tap, to pay", () => ({ profile: "tap", key: keys.tap, signatureAgent: undefined, tag: "agent-payer-auth" })],
-  ["agent-headers", () => ({ profile: "agent-headers", key: keys.plain, agentId: "plain", signatureAgent: undefined })],
+  ["agent-headers", () => ({ profile: "agent-headers", key: keys.plain, agentId: "plain", signatureAgent: undefined, signedOrigins: [world.url] })],
   ["rfc9421", () => ({ profile: "rfc9421", key: keys.other, signatureAgent: undefined, alg: true, components: ["@target-uri", "@method"] })],
 ])) {
   test(`the gate lets a request through that is signed as ${name}`, async () => {

@@ -48,7 +48,7 @@ test("a stream that somebody else reads is refused", async () => {
 test("a stream is refused where it is to be, and what plain headers cannot sign is", async () => {
   const init = () => ({ method: "POST", body: stream(new Uint8Array(1)) });
   await assert.rejects(world({ streams: "refuse" }).agent.fetch(API, init()), refusal("agent.body_refused"));
-  const plain = world({ profile: "agent-headers", agentId: "a", streams: "unsigned" });
+  const plain = world({ profile: "agent-headers", agentId: "a", streams: "unsigned", signedOrigins: [API] });
   await assert.rejects(plain.agent.fetch(API, init()), refusal("agent.body_refused"));
 });
 
@@ -100,7 +100,7 @@ test("a form is sent with the boundary that was digested", async () => {
     const form = new FormData();
     form.set("a", "b");
     form.set("file", new Blob(["contents"]), "name.txt");
-    await createAgent({ key, components: ["content-type", "content-digest"] }).fetch(wire.url, { method: "POST", body: form });
+    await createAgent({ key, components: ["@authority", "content-type", "content-digest"] }).fetch(wire.url, { method: "POST", body: form });
     const [received] = wire.received;
     assert.ok(received);
     assert.equal((await verifySignature(received, { keys: key.publicJwk, require: ["content-type", "content-digest"] })).code, "ok");
@@ -144,7 +144,7 @@ test("what only one platform knows is passed on", async () => {
 });
 
 test("methods are spelt as fetch spells them", async () => {
-  const { agent, sent } = world({ components: ["@method"] });
+  const { agent, sent } = world({ components: ["@method", "@authority"] });
   for (const method of ["get", "Post", "patch", "PATCH", "query"]) await agent.fetch(API, { method });
   assert.deepEqual(sent.map(({ init }) => init.method), ["GET", "POST", "patch", "PATCH", "query"]);
   for (const { init, url, headers } of sent) {
@@ -219,7 +219,7 @@ test("what a browser keeps to itself is not signed", async () => {
     const { agent, sent } = world();
     await agent.fetch(API, { headers: { Cookie: "a=b" } });
     assert.equal(sent[0]?.headers.get("cookie"), null);
-    const covering = world({ components: ["cookie"] });
+    const covering = world({ components: ["@authority", "cookie"] });
     await assert.rejects(covering.agent.fetch(API, { headers: { Cookie: "a=b" } }), refusal("agent.unsignable"));
   } finally {
     globalThis.Request = own;

@@ -161,7 +161,7 @@ test("what gives tokens may fail, and the request fails so", async () => {
 test("debugging shows no token, no proof and no cookie", async () => {
   /** @type {any[]} */
   const shown = [];
-  const { agent, sent } = world(() => reply(200), { onExchange: (/** @type {any} */ one) => shown.push(one), components: ["cookie", "authorization", "dpop", "@path"] });
+  const { agent, sent } = world(() => reply(200), { onExchange: (/** @type {any} */ one) => shown.push(one), components: ["cookie", "authorization", "dpop", "@path", "@authority"] });
   await agent.fetch(`${API}/`, { headers: { cookie: "session=secret-cookie" } });
   const text = JSON.stringify(shown);
   for (const secret of [TOKEN, "secret-cookie", sent[0]?.headers.get("dpop") ?? "?"]) assert.ok(!text.includes(secret));
