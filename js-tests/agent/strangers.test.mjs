@@ -29,3 +29,26 @@ for (const [what, options] of /** @type {[string, AgentOptions][]} */ ([
     assert.ok(!(await agent.sign(EVIL)).has("signature"));
   });
 }
+
+for (const [what, options] of /** @type {[string, AgentOptions & {profile: "web-bot-auth" | "tap" | "rfc9421"}][]} */ ([
+  ["Web Bot Auth", { profile: "web-bot-auth", signatureAgent: "https://agents.example" }],
+  ["TAP", { profile: "tap" }],
+  ["no profile", { profile: "rfc9421", components: ["@authority"] }],
+])) {
+  test(`a signature under ${what} that went in the clear does not hold over TLS`, async () => {
+    const { agent, sent } = world(() => reply(200), options);
+    for (const scheme of ["http", "https"]) await agent.fetch(`${scheme}://api.shop.example/orders/7`, { method: "DELETE" });
+    const [clear, kept] = sent.map(({ headers }) => [...headers]);
+    const at = async (/** @type {string} */ scheme, /** @type {[string, string][]} */ headers = []) => {
+      const message = { method: "DELETE", url: `${scheme}://api.shop.example/orders/7`, headers };
+      return (await verifySignature(message, { keys: key.publicJwk, profile: options.profile })).code;
+    };
+    assert.deepEqual([await at("https", clear), await at("http", clear), await at("https", kept)], ["signature.invalid", "ok", "ok"]);
+  });
+}
+
+test("what does not leave this machine is not in the clear", async () => {
+  const { agent, sent } = world(() => reply(200));
+  await agent.fetch("http://localhost:8080/");
+  assert.doesNotMatch(sent[0]?.headers.get("signature-input") ?? "", /@scheme/);
+});

@@ -7,6 +7,7 @@ import type { Proof, Proofs } from "./dpop.js";
 import { base64, random, utf8 } from "./encoding.js";
 import { fail } from "./fail.js";
 import type { Settings, Signing } from "./options.js";
+import { isSecure } from "./origins.js";
 import type { Outgoing } from "./outgoing.js";
 import { ALGORITHMS, isSignature } from "./profiles.js";
 import { addSignature, append, freeLabel, prepare, type SignatureParams } from "./signature.js";
@@ -41,6 +42,12 @@ export interface Wanted {
 
 /** What is covered where it is there, and no mistake where it is not. */
 const WHERE_THERE = ["content-digest", "authorization", "dpop"];
+
+/**
+ * Covered besides where a request goes in the clear: whoever reads it there could else send it on over TLS, as `@authority` is
+ * one for both.
+ */
+const SCHEME = parseComponent("@scheme");
 
 /** How a `Signature-Agent` that is a String is covered: it has no members. */
 const WHOLE_AGENT = parseComponent("signature-agent");
@@ -113,8 +120,9 @@ function covered(
     return !WHERE_THERE.includes(component.name) || valueOf(component, message) !== undefined;
   };
   const components: Component[] = [];
-  for (const component of [...(accepted?.components ?? []), ...signing.components.filter(isThere), ...(ofAgent ? [ofAgent] : [])]) {
-    if (!components.some((other) => isSame(other, component))) components.push(component);
+  const more = [isSecure(message.url) ? undefined : SCHEME, ofAgent];
+  for (const component of [...(accepted?.components ?? []), ...signing.components.filter(isThere), ...more]) {
+    if (component && !components.some((other) => isSame(other, component))) components.push(component);
   }
   return components;
 }
