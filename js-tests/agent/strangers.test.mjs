@@ -52,3 +52,44 @@ test("what does not leave this machine is not in the clear", async () => {
   await agent.fetch("http://localhost:8080/");
   assert.doesNotMatch(sent[0]?.headers.get("signature-input") ?? "", /@scheme/);
 });
+
+/** As of a platform that has followed a redirect to this URL. @param {Response} response @param {string} url */
+const followed = (response, url) => Object.defineProperties(response, { redirected: { value: true }, url: { value: url } });
+
+const WISHES = {
+  "dpop-nonce": "of-evil",
+  "www-authenticate": 'DPoP error="use_dpop_nonce", DPoP error="insufficient_scope", scope="admin"',
+  "accept-signature": 'x=("@target-uri");nonce="of-evil"',
+  "retry-after": "1",
+  location: "/elsewhere",
+};
+
+for (const options of /** @type {AgentOptions[]} */ ([{ redirects: "platform" }, { redirects: "sign" }])) {
+  for (const url of [`${EVIL}/steal`, ""]) {
+    test(`what ${url || "an unknown URL"} answers after the platform followed there is not the origin's own (${options.redirects})`, async () => {
+      for (const status of [401, 403, 429, 503, 307]) {
+        /** @type {unknown[]} */
+        const scopes = [];
+        const { agent, sent } = world(() => followed(reply(status, WISHES), url), {
+          ...options,
+          token: ({ scopes: wanted }) => (scopes.push(wanted), "token"),
+          tokenOrigins: [API],
+          pause: () => assert.fail("nobody is waited for"),
+        });
+        for (const _ of [1, 2]) assert.equal((await agent.fetch(`${API}/list`)).status, status);
+        assert.deepEqual([sent.length, scopes], [2, [undefined, undefined]]);
+        assert.doesNotMatch(Buffer.from(sent[1]?.headers.get("dpop")?.split(".")[1] ?? "", "base64url").toString(), /nonce/);
+      }
+    });
+  }
+}
+
+test("what the origin itself answers after the platform followed within it is answered", async () => {
+  const { agent, sent } = world((/** @type {unknown} */ _, /** @type {number} */ index) => followed(reply(index === 0 ? 401 : 200, WISHES), `${API}/moved`), {
+    redirects: "platform",
+    token: "token",
+    tokenOrigins: [API],
+  });
+  assert.equal((await agent.fetch(`${API}/list`)).status, 200);
+  assert.match(Buffer.from(sent[1]?.headers.get("dpop")?.split(".")[1] ?? "", "base64url").toString(), /"nonce":"of-evil"/);
+});

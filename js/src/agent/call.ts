@@ -113,7 +113,7 @@ export class Call {
     } as RequestInit;
     try {
       const response = await settings.fetch(url.href, init);
-      proofs?.remember(url, response.headers);
+      if (isOwn(response, url)) proofs?.remember(url, response.headers);
       return response;
     } catch (error) {
       this.#tell(authored, undefined, []);
@@ -124,6 +124,10 @@ export class Call {
   /** Prepares what comes next; says whether anything does. */
   async #next(response: Response, authored: Authored): Promise<boolean> {
     const { settings } = this.#house;
+    if (!isOwn(response, this.#outgoing.url)) {
+      this.#tell(authored, response, []);
+      return false;
+    }
     const follows = this.#outgoing.redirect === "follow" && settings.redirects !== "platform";
     if (follows && isRedirect(response)) return this.#redirect(response, authored);
     const delay = this.#delay(response);
@@ -232,6 +236,11 @@ export class Call {
       // Whoever only looks on does not stop a request.
     }
   }
+}
+
+/** Whether the origin that was asked has answered, and not one that the platform has followed a redirect to. */
+function isOwn({ redirected: wasRedirected, url }: Response, { origin }: URL): boolean {
+  return !wasRedirected || (URL.canParse(url) && new URL(url).origin === origin);
 }
 
 /** Frees the connection of a response that nobody reads. */
