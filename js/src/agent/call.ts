@@ -41,6 +41,8 @@ export class Call {
   #isAtHome = true;
   /** Whether an origin that is on no list has sent the call to another: then whatever it is sent to gets no proof from us. */
   #isSteered = false;
+  /** The same for the token, by an origin that would not get it itself. */
+  #isTokenSteered = false;
 
   constructor(house: Household, outgoing: Outgoing) {
     this.#house = house;
@@ -86,7 +88,7 @@ export class Call {
   /** Whether the agent has a say in what token goes out: not where the caller sends one. */
   get #givesToken(): boolean {
     const { url, headers } = this.#outgoing;
-    return this.#house.settings.tokenOrigins.has(url.origin) && !this.#isSteered && !headers.has("authorization");
+    return this.#house.settings.tokenOrigins.has(url.origin) && !this.#isTokenSteered && !headers.has("authorization");
   }
 
   async #token(): Promise<Credential | undefined> {
@@ -152,6 +154,7 @@ export class Call {
     const leaves = this.#outgoing.url.origin !== from;
     this.#isAtHome &&= !leaves;
     this.#isSteered ||= leaves && !this.#isListed(from);
+    this.#isTokenSteered ||= leaves && !this.#house.settings.tokenOrigins.has(from);
     this.#accepted = undefined;
     this.#answered = new Set();
     this.#credential = await this.#token();

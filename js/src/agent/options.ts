@@ -63,7 +63,10 @@ export interface AgentOptions {
   readonly maxBufferedBytes?: number;
   /** An access token, or who gives one. Nothing of it goes to origins other than `tokenOrigins`. */
   readonly token?: TokenSource;
-  /** The origins that get the token: `https`, or loopback. Needed where there is a token. */
+  /**
+   * The origins that get the token: `https`, or loopback; after a redirect from another origin, if that is one of them, too.
+   * Needed where there is a token.
+   */
   readonly tokenOrigins?: readonly string[];
   /**
    * The origins for which requests are signed. Default: whichever one a caller asks for, and of those that are redirected
