@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { verifySignature } from "countersign";
-import { createAgent, generateKey } from "countersign/agent";
+import { createAgent, CountersignError, generateKey } from "countersign/agent";
 import { internet, reply } from "../lib/internet.mjs";
 
 const key = await generateKey();
@@ -93,3 +93,20 @@ test("what the origin itself answers after the platform followed within it is an
   assert.equal((await agent.fetch(`${API}/list`)).status, 200);
   assert.match(Buffer.from(sent[1]?.headers.get("dpop")?.split(".")[1] ?? "", "base64url").toString(), /"nonce":"of-evil"/);
 });
+
+const PARAMS = '"@signature-params": ("@method");created=';
+for (const [what, body, isRefused] of /** @type {[string, string | Uint8Array<ArrayBuffer>, boolean][]} */ ([
+  ["a signature base", `"@method": POST\n"@authority": shop.example\n${PARAMS}`, true],
+  ["a signature base over nothing", '"@signature-params": ();created=', true],
+  ["a signature base, as bytes", Buffer.from(`"x": \xe9\n${PARAMS}`, "latin1"), true],
+  ["a line of one that is not the last", `${PARAMS}\n`, false],
+  ["a line of one that does not begin there", `x${PARAMS}`, false],
+  ["less than a line of one", '"@signature-params"', false],
+  ["nothing", "", false],
+])) {
+  test(`plain headers over content that is ${what} are ${isRefused ? "refused" : "made"}`, async () => {
+    const { agent, sent } = world(() => reply(200), { profile: "agent-headers", agentId: "a", signedOrigins: [API] });
+    const code = await agent.fetch(API, { method: "POST", body }).then(() => undefined, (error) => error instanceof CountersignError && error.code);
+    assert.deepEqual([code, sent.length], isRefused ? ["agent.unsignable", 0] : [undefined, 1]);
+  });
+}

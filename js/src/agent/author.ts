@@ -155,6 +155,7 @@ async function signPlainly(headers: Headers, { body, signal }: Outgoing, signing
   }
   const timestamp = String(Math.floor(now / 1000));
   const content = body.kind === "bytes" ? body.bytes : new Uint8Array();
+  if (isSignatureBase(content)) throw fail("agent.unsignable", "with the time after it, the content is what another signature would sign");
   const time = utf8(timestamp);
   const signed = new Uint8Array(content.byteLength + time.byteLength);
   signed.set(content);
@@ -163,6 +164,15 @@ async function signPlainly(headers: Headers, { body, signal }: Outgoing, signing
   headers.set(names.agent, agentId);
   headers.set(names.timestamp, timestamp);
   headers.set(names.signature, base64(signature));
+}
+
+/** The beginning of a signature base's last line (RFC 9421 §2.5). */
+const LAST_LINE = utf8('"@signature-params": ');
+
+/** Whether content with a time after it may be a signature base, so that a signature of it would be one of RFC 9421, too. */
+function isSignatureBase(content: Uint8Array): boolean {
+  const last = content.lastIndexOf(0x0a) + 1;
+  return LAST_LINE.every((byte, index) => content[last + index] === byte);
 }
 
 async function signedBy({ key }: Signing, data: Uint8Array, signal: AbortSignal | undefined): Promise<Uint8Array> {
