@@ -38,15 +38,43 @@ for (const [what, accept, options] of /** @type {[string, string, object?][]} */
   ["with a nonce that is very long", `sig1=("@target-uri");nonce="${"a".repeat(600)}"`],
   ["with a time of the server's", 'sig1=("@target-uri");created=1'],
   ["that is too long", `sig1=("@target-uri" "x-${"a".repeat(9000)}")`],
+  ["over what it is itself", 'sig2=("@method" "signature";key="sig2")'],
+  ["over the one before, which is not sent again", 'sig2=("@method" "signature";key="sig1")'],
+  ["over all signatures", 'sig2=("@target-uri" "signature")'],
+  ["over all parameters of signatures", 'sig2=("signature-input")'],
+  ["over an agent under a label of the one before", 'sig2=("@target-uri" "signature-agent";key="sig1")', { signatureAgent: AGENT }],
+  ["over content that is not digested", 'sig2=("content-digest")', { contentDigest: false }],
+  [
+    "over more than fits, with what the agent covers",
+    `sig2=(${Array.from({ length: 64 }, (_, n) => `"@query-param";name="q${n}"`).join(" ")})`,
+  ],
   ["over more than is read", `sig1=(${Array.from({ length: 65 }, (_, n) => `"x${n}"`).join(" ")})`],
   ["that was given already", 'sig1=("@method" "@authority");created;keyid'],
 ])) {
   test(`a signature ${what} is not made`, async () => {
     const { agent, sent } = world(asking(accept, 9), options);
-    assert.equal((await agent.fetch(`${API}/a`)).status, 401);
+    assert.equal((await agent.fetch(`${API}/a?${Array.from({ length: 64 }, (_, n) => `q${n}=1`).join("&")}`)).status, 401);
     assert.equal(sent.length, 1);
   });
 }
+
+test("a signature over the whole Signature-Agent is made where that is a String", async () => {
+  const { agent, sent } = world(asking('sig2=("@authority" "signature-agent" "@target-uri")'), { signatureAgent: AGENT, signatureAgentForm: "string" });
+  assert.equal((await agent.fetch(`${API}/a`)).status, 200);
+  const [, { url, headers } = { url: "", headers: new Headers() }] = sent;
+  assert.equal((await verifySignature({ method: "GET", url, headers: [...headers] }, { keys: key.publicJwk, profile: "web-bot-auth", require: ["signature-agent"] })).code, "ok");
+});
+
+test("a signature over a proof is not made where the token that came meanwhile needs none", async () => {
+  const challenge = { "accept-signature": 'sig2=("dpop" "@target-uri")', "www-authenticate": 'DPoP error="invalid_token"' };
+  const answer = (/** @type {unknown} */ _, /** @type {number} */ index) => (index === 0 ? reply(401, challenge) : reply(200));
+  const { agent, sent } = world(answer, {
+    token: (/** @type {{error?: string}} */ { error }) => ({ access_token: "token", token_type: error ? "Bearer" : "DPoP" }),
+    tokenOrigins: [API],
+  });
+  assert.equal((await agent.fetch(`${API}/a`)).status, 200);
+  assert.match(sent[1]?.headers.get("signature-input") ?? "", /^sig1=\("@method" "@authority" "@path" "authorization"\)/);
+});
 
 test("a label that the caller has used already cannot be asked for", async () => {
   const { agent, sent } = world(asking('mine=("@target-uri")', 9));

@@ -82,15 +82,60 @@ async function addDigest(headers: Headers, body: Body, algorithm: Settings["cont
   if (body.kind === "none" && isAsked) headers.set("content-digest", await contentDigest(new Uint8Array(), algorithm));
 }
 
-async function sign(
-  headers: Headers,
-  { method, url, headers: own, signal }: Outgoing,
+/** The fields of a signature. */
+const OF_SIGNATURES = ["signature", "signature-input", "signature-agent"];
+
+/**
+ * Whether a signature that is asked for can be made: the request, as it was sent, has all that it is to cover, and room
+ * for it.
+ */
+export function canSign({ headers }: Authored, outgoing: Outgoing, { signing, accepted }: Wanted, settings: Settings): boolean {
+  if (!signing) return false;
+  const bare = new Headers(headers);
+  for (const name of OF_SIGNATURES) {
+    const own = outgoing.headers.get(name);
+    if (own === null) bare.delete(name);
+    else bare.set(name, own);
+  }
+  // Added where it is asked for, whatever its value.
+  if (settings.contentDigest !== false) bare.set("content-digest", "sha-256=::");
+  return tryToPrepare(bare, outgoing, signing, accepted, settings.now()) !== undefined;
+}
+
+/** A signature that is yet to be made, and the fields among which it will stand. */
+interface Prepared extends AuthoredSignature {
+  readonly headers: Headers;
+  readonly input: string;
+}
+
+async function sign(headers: Headers, outgoing: Outgoing, signing: Signing, accepted: Accepted | undefined, now: number): Promise<AuthoredSignature> {
+  // What was asked for may have become impossible since, by another token: no server makes a request fail by what it asks.
+  const asked = accepted && tryToPrepare(headers, outgoing, signing, accepted, now);
+  const { headers: named, input, ...signature } = asked ?? prepareSignature(headers, outgoing, signing, undefined, now);
+  const agent = named.get("signature-agent");
+  if (agent !== null) headers.set("signature-agent", agent);
+  addSignature(headers, signature.label, input, await signedBy(signing, utf8(signature.base), outgoing.signal));
+  return signature;
+}
+
+function tryToPrepare(...of: Parameters<typeof prepareSignature>): Prepared | undefined {
+  try {
+    return prepareSignature(...of);
+  } catch {
+    return undefined;
+  }
+}
+
+function prepareSignature(
+  others: Headers,
+  { method, url, headers: own }: Outgoing,
   signing: Signing,
   accepted: Accepted | undefined,
   now: number,
-): Promise<AuthoredSignature> {
+): Prepared {
   const { key, agent } = signing;
   const label = freeLabel(own, accepted?.label);
+  const headers = new Headers(others);
   const ofAgent = agent && nameAgent(headers, agent, label);
   const message = { method, url, headers };
   const components = covered(message, signing, ofAgent, accepted);
@@ -103,9 +148,7 @@ async function sign(
     nonce: accepted?.nonce ?? (signing.nonce || accepted?.asksForNonce ? random(24) : undefined),
     tag: accepted ? accepted.tag : signing.tag,
   };
-  const { base, input } = prepare(message, components, params);
-  addSignature(headers, label, input, await signedBy(signing, utf8(base), signal));
-  return { label, components, params, base };
+  return { headers, label, components, params, ...prepare(message, components, params) };
 }
 
 /** What is asked for, in that order, and whatever the agent covers by itself: a server cannot make it cover less. */

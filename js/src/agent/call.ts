@@ -1,7 +1,7 @@
 // One call of `fetch`: sent, and sent again as long as a response asks for something that the agent can give and has not
 // given yet.
-import { type Accepted, canFulfil, chooseAccepted, isFulfilledBy } from "./accept.js";
-import { author, type Authored } from "./author.js";
+import { type Accepted, chooseAccepted, isFulfilledBy } from "./accept.js";
+import { author, type Authored, canSign } from "./author.js";
 import { canRepeat } from "./body.js";
 import { asksForNonce, parseChallenges, tokenChallenge } from "./challenges.js";
 import { nonceOf, type Proofs } from "./dpop.js";
@@ -180,12 +180,13 @@ export class Call {
     return proof !== undefined && asksForNonce(challenges) && nonceOf(response.headers) !== undefined && this.#once("nonce");
   }
 
-  #answersSignature(response: Response, { signature, headers }: Authored): boolean {
+  #answersSignature(response: Response, authored: Authored): boolean {
+    const { signature, credential } = authored;
     const signing = this.#signing;
     const accepted = signing && signature && chooseAccepted(response.headers.get("accept-signature"), signing);
     if (!signing || !accepted || isFulfilledBy(accepted, signature.label, signature.components, signature.params)) return false;
-    const { method, url, headers: ofCaller } = this.#outgoing;
-    if (!canFulfil(accepted, { method, url, headers }, ofCaller, signing) || !this.#once("signature")) return false;
+    const wanted = { credential, signing, accepted };
+    if (!canSign(authored, this.#outgoing, wanted, this.#house.settings) || !this.#once("signature")) return false;
     this.#accepted = accepted;
     return true;
   }
