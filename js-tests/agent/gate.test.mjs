@@ -103,7 +103,7 @@ test("each request has a nonce of its own, so that many at once pass exactly onc
 test("what Accept-Signature asks for is covered besides what the agent covers itself", async () => {
   const { status, answers, exchanges } = await fetched({}, "/asking", { headers: { "x-tenant": "7" } });
   assert.deepEqual([status, answers], [200, ["signature", ""]]);
-  assert.match(exchanges[1]?.base ?? "", /"@target-uri": .*\n(.*\n)*"x-tenant": 7\n(.*\n)*"@method": GET\n/);
+  assert.match(exchanges[1]?.base ?? "", /"@target-uri": .*\n(.*\n)*"x-tenant": \*\*\*\n(.*\n)*"@method": GET\n/);
 });
 
 test("a nonce for proofs is taken once, and remembered for the origin", async () => {

@@ -66,6 +66,13 @@ test("another origin gets neither token nor proof nor signature, nor what the ca
   assert.equal(sent[1]?.body, "x");
 });
 
+test("another origin gets none of the keys that the caller has for the first", async () => {
+  const { agent, sent } = world(to(307, `${OTHER}/b`));
+  const names = ["api-key", "x-api-key", "x-goog-api-key", "private-token", "x-auth-token", "mcp-session-id", "proxy-authorization"];
+  await agent.fetch(`${API}/a`, { headers: Object.fromEntries(names.map((name) => [name, "secret"])) });
+  assert.deepEqual(sent.map(({ headers }) => names.filter((name) => headers.has(name))), [names, []]);
+});
+
 test("who is on no list cannot have a token or a signature sent where it likes", async () => {
   const evil = "https://evil.example";
   for (const path of [[`${API}/transfer?to=evil`], [`${OTHER}/`, `${API}/transfer?to=evil`], [`${evil}/b`, `${API}/transfer?to=evil`, `${API}/again`]]) {

@@ -168,6 +168,18 @@ test("debugging shows no token, no proof and no cookie", async () => {
   assert.match(shown[0].base, /^"cookie": \*\*\*\n"authorization": \*\*\*\n"dpop": \*\*\*\n"@path": \/\n/);
 });
 
+test("debugging shows no field that only a server asks to be signed", async () => {
+  /** @type {any[]} */
+  const shown = [];
+  const ask = 's=("x-tenant" "x-note" "x-note";bs "private-token" "cookie" "content-digest")';
+  const { agent } = world((/** @type {unknown} */ _, /** @type {number} */ index) => (index === 0 ? reply(401, { "accept-signature": ask }) : reply(200)), {
+    onExchange: (/** @type {any} */ one) => shown.push(one),
+    components: ["x-tenant", "@authority"],
+  });
+  await agent.fetch(`${API}/`, { headers: { "x-tenant": "7", "x-note": "a-secret", "private-token": "a-secret", cookie: "a=a-secret" } });
+  assert.match(shown[1].base, /^"x-tenant": 7\n"x-note": \*\*\*\n"x-note";bs: \*\*\*\n"private-token": \*\*\*\n"cookie": \*\*\*\n"content-digest": sha-256=:[^\n]+\n"@authority": api.shop.example\n"@signature-params": \(/);
+});
+
 test("who looks on does not stop a request", async () => {
   const { agent } = world(() => reply(200), { onExchange: () => assert.fail("a bug in the hook") });
   assert.equal((await agent.fetch(`${API}/`)).status, 200);

@@ -219,7 +219,7 @@ export class Call {
   }
 
   #tell({ headers, added, signature, proof }: Authored, response: Response | undefined, answers: readonly Answer[]): void {
-    const { onExchange } = this.#house.settings;
+    const { onExchange, signing } = this.#house.settings;
     if (!onExchange) return;
     const { method, url } = this.#outgoing;
     const shown = (name: string): string => (CREDENTIALS.includes(name) ? "***" : (headers.get(name) ?? ""));
@@ -230,7 +230,7 @@ export class Call {
         method,
         url: url.href,
         fields: Object.fromEntries(added.map((name) => [name, shown(name)])),
-        ...(signature && { base: withoutCredentials(signature.base) }),
+        ...(signature && { base: withoutCredentials(signature.base, signing?.components ?? []) }),
         ...(proof && { proof: proof.claims }),
         ...(response && { status: response.status }),
         ...(decision && { decision }),
