@@ -34,6 +34,18 @@ test("a body that is longer than may be kept is refused, and its stream cancelle
   assert.equal(sent.length, 0);
 });
 
+test("a stream in chunks of all lengths is sent as it is, up to the last byte that may be kept", async () => {
+  const lengths = [0, 1, 4094, 1, 1, 0, 9000, 0, 3, 70_000, 1];
+  const chunks = lengths.map((length, index) => new Uint8Array(length).fill(97 + index));
+  const most = lengths.reduce((sum, length) => sum + length, 0);
+  const text = Buffer.concat(chunks).toString();
+  const { agent, sent } = world({ maxBufferedBytes: most });
+  await agent.fetch(API, { method: "POST", body: stream(...chunks) });
+  assert.ok(sent[0]?.body === text);
+  assert.equal(sent[0]?.headers.get("content-digest"), contentDigest(text));
+  await assert.rejects(world({ maxBufferedBytes: most - 1 }).agent.fetch(API, { method: "POST", body: stream(...chunks) }), refusal("agent.body_too_large"));
+});
+
 test("a stream of something else than bytes is refused", async () => {
   const body = new ReadableStream({ start: (controller) => controller.enqueue("text") });
   await assert.rejects(world().agent.fetch(API, { method: "POST", body }), refusal("agent.body_refused"));
