@@ -130,6 +130,49 @@ test("many requests that lack the same scope ask for it once", async () => {
   assert.equal(asked, 1);
 });
 
+const soon = () => new Promise((resolve) => setImmediate(resolve));
+
+test("a question whose asker has gone is still that of the others", async () => {
+  const scope = 'DPoP error="insufficient_scope", scope="pay"';
+  /** @type {((token: unknown) => void)[]} */
+  const asked = [];
+  const { agent, sent } = world((/** @type {any} */ { headers }) => (headers.get("authorization") === `DPoP ${TOKEN}` ? reply(403, { "www-authenticate": scope }) : reply(200)), {
+    token: (/** @type {any} */ { scopes }) => (scopes ? new Promise((resolve) => asked.push(resolve)) : TOKEN),
+  });
+  const gone = new AbortController();
+  const call = (/** @type {AbortSignal | undefined} */ signal) => agent.fetch(`${API}/`, { signal: signal ?? null }).then(({ status }) => status, ({ name }) => name);
+  const [first, second] = [call(gone.signal), call(undefined)];
+  while (sent.length < 2 || asked.length < 1) await soon();
+  gone.abort();
+  assert.equal(await first, "AbortError");
+  const third = call(undefined);
+  while (sent.length < 3) await soon();
+  await soon();
+  assert.equal(asked.length, 1);
+  asked[0]?.({ access_token: "answer" });
+  assert.deepEqual(await Promise.all([second, third]), [200, 200]);
+});
+
+test("a question that is never answered is asked anew when all who waited for it have gone", async () => {
+  /** @type {((token: unknown) => void)[]} */
+  const asked = [];
+  const { agent, sent } = world(() => reply(200), { token: () => new Promise((resolve) => asked.push(resolve)) });
+  const gone = new AbortController();
+  const first = agent.fetch(`${API}/`, { signal: gone.signal }).catch(({ name }) => name);
+  while (asked.length < 1) await soon();
+  gone.abort();
+  assert.equal(await first, "AbortError");
+  const second = agent.fetch(`${API}/`);
+  for (let turn = 0; turn < 9 && asked.length < 2; turn += 1) await soon();
+  assert.equal(asked.length, 2);
+  asked[1]?.({ access_token: "answer" });
+  await second;
+  asked[0]?.({ access_token: "late-answer" });
+  await soon();
+  await agent.fetch(`${API}/`);
+  assert.deepEqual(sent.map(({ headers }) => headers.get("authorization")), ["DPoP answer", "DPoP answer"]);
+});
+
 test("a request that was refused with a token that was replaced meanwhile takes the new one", async () => {
   let asked = 0;
   /** @type {((response: Response) => void)[]} */
