@@ -154,6 +154,45 @@ for (const [what, challenge] of [
   });
 }
 
+/** What is left for the callback of a challenge. @param {string} params */
+async function needOf(params) {
+  /** @type {any[]} */
+  const needs = [];
+  const { agent } = world((/** @type {unknown} */ _, /** @type {number} */ index) => (index === 0 ? reply(403, { "www-authenticate": `Bearer error="insufficient_scope", ${params}` }) : reply(200)), {
+    token: (/** @type {any} */ need) => (needs.push(need), "token"),
+    tokenOrigins: [API],
+  });
+  assert.equal((await agent.fetch(API)).status, 200);
+  const { url: _, method: __, dpop_jkt: ___, error: ____, ...rest } = needs[1];
+  return rest;
+}
+
+for (const [what, params] of [
+  ["a scope with a quote", String.raw`scope="a\"b c"`],
+  ["a scope with a backslash", String.raw`scope="a\\b"`],
+  ["a scope that is not ASCII", 'scope="a \u00e9"'],
+  ["a scope with a tab", 'scope="a\tb"'],
+  ["more scopes than are read", `scope="${"a ".repeat(65)}"`],
+  ["a scope that is very long", `scope="${"a".repeat(2049)}"`],
+  ["a class of authentication with a quote", String.raw`acr_values="a\"b"`],
+  ["metadata in a file", 'resource_metadata="file:///etc/passwd"'],
+  ["metadata in the clear", 'resource_metadata="http://169.254.169.254/latest"'],
+  ["metadata of a user", 'resource_metadata="https://u:p@api.shop.example/"'],
+  ["metadata at no URL", 'resource_metadata="/metadata"'],
+  ["metadata at a very long URL", `resource_metadata="https://api.shop.example/${"a".repeat(2048)}"`],
+  ["an age that is no number", 'max_age="-1"'],
+]) {
+  test(`${what} is not passed on`, async () => assert.deepEqual(await needOf(params ?? ""), {}));
+}
+
+test("what a challenge says well is passed on", async () => {
+  const metadata = "https://api.shop.example/.well-known/oauth-protected-resource";
+  const params = `scope="order:write https://api.shop.example/pay", acr_values="urn:a b", max_age=0, resource_metadata="${metadata}"`;
+  const expected = { scopes: ["order:write", "https://api.shop.example/pay"], acr_values: ["urn:a", "b"], max_age: 0, resource_metadata: metadata };
+  assert.deepEqual(await needOf(params), expected);
+  assert.deepEqual(await needOf('resource_metadata="http://127.0.0.1:8080/m"'), { resource_metadata: "http://127.0.0.1:8080/m" });
+});
+
 test("challenges are read as the grammar has them, several in one field", async () => {
   /** @type {any[]} */
   const needs = [];
