@@ -136,7 +136,7 @@ async function bytesOf(converted: Response): Promise<Uint8Array<ArrayBuffer>> {
   return new Uint8Array(await converted.arrayBuffer());
 }
 
-function isStream(content: unknown): content is Streamed {
+export function isStream(content: unknown): content is Streamed {
   if (content instanceof ReadableStream) return true;
   return typeof content === "object" && content !== null && Symbol.asyncIterator in content;
 }
