@@ -31,6 +31,8 @@ export class Call {
   #attempt = 0;
   #redirects = 0;
   #answers = 0;
+  /** Milliseconds. */
+  #waited = 0;
   /** What was answered since the last redirect: each kind once. */
   #answered = new Set<Answer>();
   #accepted: Accepted | undefined;
@@ -138,6 +140,7 @@ export class Call {
     if (answers.length === 0) return false;
     this.#answers += 1;
     discard(response);
+    this.#waited += delay ?? 0;
     if (delay !== undefined) await settings.pause(delay, this.#outgoing.signal);
     return true;
   }
@@ -209,7 +212,8 @@ export class Call {
     const isRefusal = response.status === 429 || (response.status === 503 && SAFE.includes(this.#outgoing.method));
     if (!isRefusal || maxDelay === undefined || !this.#mayRepeat) return undefined;
     const delay = retryAfter(response.headers.get("retry-after"), now());
-    return delay !== undefined && delay <= maxDelay && this.#once("wait") ? delay : undefined;
+    const isShort = delay !== undefined && delay <= maxDelay && this.#waited + delay <= 2 * maxDelay;
+    return isShort && this.#once("wait") ? delay : undefined;
   }
 
   #once(answer: Answer): boolean {

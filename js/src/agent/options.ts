@@ -87,8 +87,8 @@ export interface AgentOptions {
    */
   readonly redirects?: "sign" | "refuse" | "platform";
   /**
-   * Whether a `Retry-After` (429, and 503 for GET, HEAD and OPTIONS) is waited for, once, and for how many seconds at most.
-   * Default: 30.
+   * Whether a `Retry-After` (429, and 503 for GET, HEAD and OPTIONS) is waited for, once, and for how many seconds at most;
+   * in one call, with all its redirects, for twice that. Default: 30.
    */
   readonly retry?: false | { readonly maxDelay?: number };
   /** Sends requests. Default: the platform's. */
