@@ -103,3 +103,20 @@ pub(crate) fn missing_as_json(missing: &Missing) -> Value {
 pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
+
+/// A text as one word of a POSIX shell.
+pub(crate) fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_is_in_a_text_it_is_one_word_of_a_shell() {
+        assert_eq!(quoted("A: sig1=(\"x\");nonce=\"it's\""), r#"'A: sig1=("x");nonce="it'\''s"'"#);
+        assert_eq!(quoted("'"), r"''\'''");
+        assert_eq!(quoted(r"$(a) `b` \ ; & !"), r"'$(a) `b` \ ; & !'");
+    }
+}
