@@ -1,6 +1,6 @@
 //! [`Served`]: what a gate answers itself instead of deciding.
 //!
-//! The metadata of protected resources (RFC 9728 §3), which anyone may read, and preflights ([`crate::cors`]). Neither costs
+//! The metadata of protected resources (RFC 9728 §3), which anyone may read, and preflights (`src/cors.rs`). Neither costs
 //! any state. A host asks [`Gate::serve`] first, and makes a session ([`crate::engine::Session`]) where that has no answer.
 
 use alloc::borrow::ToOwned;
