@@ -9,6 +9,7 @@ import type { GuardingGate, MiddlewareOptions } from "./options.js";
 import { PublicOrigins } from "./origins.js";
 import { isOver, onAnswer, type Outgoing, writeAnswer } from "./outgoing.js";
 import { PeekedBody } from "./peek.js";
+import { urlOf } from "./target.js";
 
 /** Let in, to be answered with this, or nobody is there any more. */
 export type Verdict = { readonly decision: Decision } | { readonly answer: Served } | "over";
@@ -70,7 +71,7 @@ export class Door<Request> {
     const forwarded = this.#forwarded(request);
     const named = forwarded?.authority ?? authority;
     const scheme = forwarded?.scheme ?? this.#origins.schemeOf(named, own);
-    return { method: request.method ?? "", url: `${scheme}://${named}${path}`, headers: fieldLines(request) };
+    return { method: request.method ?? "", url: urlOf(scheme, named, path), headers: fieldLines(request) };
   }
 
   #forwarded(request: Incoming): Forwarded | undefined {

@@ -7,6 +7,7 @@ import { bodyConsumed } from "./fault.js";
 import type { Forwarded, Proxies } from "./forwarded.js";
 import { fieldLines, fieldOf, hasBody, type Incoming, stripOwnFields, type Target, targetOf } from "./incoming.js";
 import type { PublicOrigins } from "./origins.js";
+import { urlOf } from "./target.js";
 
 /** What a gate must know of a `Request`. */
 export class SeenRequest {
@@ -41,7 +42,7 @@ export class SeenRequest {
   #url(request: Request, forwarded: Forwarded | undefined, origins: PublicOrigins): string {
     const { authority, path, own } = this.#incoming === undefined ? fetchedTarget(request) : targetOf(this.#incoming);
     const named = forwarded?.authority ?? authority;
-    return `${forwarded?.scheme ?? origins.schemeOf(named, own)}://${named}${path}`;
+    return urlOf(forwarded?.scheme ?? origins.schemeOf(named, own), named, path);
   }
 
   #field(request: Request, name: string): string | undefined {
