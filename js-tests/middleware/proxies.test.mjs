@@ -21,7 +21,7 @@ const cities = {};
 /** Which addresses the gates were told of. @type {(string | undefined)[]} */
 const addresses = [];
 /** @type {Record<string, any>} */
-const TRUST = { nobody: undefined, "the nearest": 1, loopback: ["127.0.0.0/8", "::1"], others: ["192.0.2.0/24"], forwarded: { proxies: 1, fields: "forwarded" } };
+const TRUST = { nobody: undefined, "the nearest": 1, loopback: ["127.0.0.0/8", "::1"], others: ["192.0.2.0/24"], forwarded: { proxies: 1, fields: "forwarded" }, "loopback, forwarded": { proxies: ["127.0.0.0/8", "::1"], fields: "forwarded" } };
 before(async () => {
   const client = (/** @type {any} */ _request, /** @type {any} */ known) => (addresses.push(known.address), known);
   for (const [name, trustProxy] of Object.entries(TRUST)) {
@@ -79,6 +79,25 @@ for (const host of Object.keys(HOSTS)) {
     }
     assert.deepEqual(await ask("the nearest", host, NONE), { code: "ok", address: undefined });
   });
+
+  test(`${host}: a proxy that does not say who asked it is not the client`, async () => {
+    for (const trust of ["loopback", "loopback, forwarded"]) {
+      assert.deepEqual(await ask(trust, host, NONE), { code: "ok", address: undefined }, trust);
+      assert.deepEqual(await ask(trust, host, [["Forwarded", ""], ["X-Forwarded-For", ""]]), { code: "ok", address: undefined }, trust);
+    }
+    assert.deepEqual(await ask("loopback, forwarded", host, [["Forwarded", "for=127.0.0.1"]]), { code: "ok", address: "127.0.0.1" });
+    assert.deepEqual(await ask("loopback, forwarded", host, [["Forwarded", "proto=https"]]), { code: "ok", address: undefined });
+  });
+
+  test(`${host}: of a Forwarded that is malformed nothing is believed, and no other field instead`, async () => {
+    for (const trust of ["forwarded", "loopback, forwarded"]) {
+      for (const client of ["@", 'for="', "for=192.0.2.1;for=192.0.2.2"]) {
+        const forwarded = /** @type {[string, string]} */ (["Forwarded", `${client}, for=198.51.100.1;host=api.example;proto=https`]);
+        const refused = await ask(trust, host, [forwarded]);
+        assert.equal(refused.code, "request.malformed", `${trust} ${client}`);
+      }
+    }
+  });
 }
 
 test("the client is as many proxies away as are trusted, and no further", () => {
@@ -93,6 +112,23 @@ test("the client is as many proxies away as are trusted, and no further", () => 
   assert.equal(client(["10.0.0.0/8"], "1.1.1.1, nonsense, 10.0.0.2"), undefined);
   assert.equal(client(["10.0.0.0/8"], "1.1.1.1", "::ffff:10.0.0.1"), "1.1.1.1");
   assert.equal(client(["10.0.0.0/8"], "1.1.1.1", "::ffff:11.0.0.1"), undefined);
+});
+
+test("the other end of the connection is nobody's client where it is a proxy", () => {
+  /** @param {"x-forwarded" | "forwarded"} fields @param {string} [value] */
+  const said = (fields, value) => {
+    const proxies = new Proxies({ proxies: ["10.0.0.0/8"], fields });
+    return proxies.forwarded("10.0.0.1", (name) => (name === (fields === "forwarded" ? fields : "x-forwarded-for") ? value : undefined));
+  };
+  for (const value of [undefined, "", " , "]) {
+    assert.deepEqual(said("x-forwarded", value), { address: undefined, authority: undefined, scheme: undefined });
+    assert.deepEqual(said("forwarded", value), { address: undefined, authority: undefined, scheme: undefined });
+  }
+  for (const value of ["@", 'for="', "for=1.1.1.1;host=a.example;proto=https, @"]) {
+    // An authority that is empty, and not one that is missing: nobody looks at `Host` instead.
+    assert.deepEqual(said("forwarded", value), { address: undefined, authority: "", scheme: undefined });
+  }
+  assert.equal(said("forwarded", "for=10.0.0.2")?.address, "10.0.0.2");
 });
 
 test("a Forwarded that is malformed anywhere says nothing", () => {

@@ -23,6 +23,7 @@ export interface ProxyTrust {
 export interface Forwarded {
   /** Where it came from; `undefined` where that cannot be told. */
   readonly address: string | undefined;
+  /** `undefined` where nothing was said of it; empty where something was, but not what it is: no gate has such an authority. */
   readonly authority: string | undefined;
   readonly scheme: "http" | "https" | undefined;
 }
@@ -66,8 +67,8 @@ export class Proxies {
   #howFar(addresses: readonly (string | undefined)[]): number {
     if (typeof this.#proxies === "number") return this.#proxies;
     const client = addresses.findIndex((address) => !this.#isTrusted(address));
-    // A proxy that asks for itself is the client.
-    return client === -1 ? addresses.length - 1 : client;
+    // A proxy that asks for itself is the client, where the next one says so: one that says nothing could hide anybody.
+    return client === -1 ? Math.max(addresses.length - 1, 1) : client;
   }
 
   #isTrusted(address: string | undefined): boolean {
@@ -93,7 +94,9 @@ function xForwardedHops(field: FieldReader): Chain {
 }
 
 function forwardedHops(field: FieldReader): Chain {
-  const hops = parseForwarded(field("forwarded") ?? "")?.reverse() ?? [];
+  const value = field("forwarded");
+  const hops = value === undefined ? [] : parseForwarded(value)?.reverse();
+  if (hops === undefined) return { addresses: [], said: () => ({ authority: "", scheme: undefined }) };
   const said = (far: number) => {
     const known = hops.slice(0, far).reverse();
     return {
