@@ -53,7 +53,7 @@ for (const host of Object.keys(HOSTS)) {
 
   test(`${host}: a proxy that is trusted says where the client is, and what it asked for`, async () => {
     /** @type {[string, string][]} */
-    const said = [["X-Forwarded-For", "203.0.113.7, 198.51.100.1"], ["X-Forwarded-Host", "evil.example, api.example"], ["X-Forwarded-Proto", "https"]];
+    const said = [["X-Forwarded-For", "203.0.113.7, 198.51.100.1"], ["X-Forwarded-Host", "api.example"], ["X-Forwarded-Proto", "https"]];
     for (const trust of ["the nearest", "loopback"]) {
       assert.deepEqual(await ask(trust, host, said, "internal:8080"), { code: "ok", address: "198.51.100.1" });
       assert.deepEqual(await ask(trust, host, [["X-Forwarded-For", "a"], ["X-Forwarded-For", "[2001:db8::1]:443"]]), { code: "ok", address: "2001:db8::1" });
@@ -78,6 +78,15 @@ for (const host of Object.keys(HOSTS)) {
       assert.deepEqual(await ask("the nearest", host, [["X-Forwarded-For", value]]), { code: "ok", address: undefined }, value);
     }
     assert.deepEqual(await ask("the nearest", host, NONE), { code: "ok", address: undefined });
+  });
+
+  test(`${host}: a list of authorities that is longer than there are proxies is refused, and Host is not asked instead`, async () => {
+    for (const trust of ["the nearest", "loopback"]) {
+      for (const authorities of ["evil.example, api.example", "api.example, evil.example", "api.example, api.example"]) {
+        const said = /** @type {[string, string][]} */ ([["X-Forwarded-For", "198.51.100.1"], ["X-Forwarded-Host", authorities]]);
+        assert.equal((await ask(trust, host, said)).code, "request.malformed", `${trust} ${authorities}`);
+      }
+    }
   });
 
   test(`${host}: a proxy that does not say who asked it is not the client`, async () => {
@@ -112,6 +121,24 @@ test("the client is as many proxies away as are trusted, and no further", () => 
   assert.equal(client(["10.0.0.0/8"], "1.1.1.1, nonsense, 10.0.0.2"), undefined);
   assert.equal(client(["10.0.0.0/8"], "1.1.1.1", "::ffff:10.0.0.1"), "1.1.1.1");
   assert.equal(client(["10.0.0.0/8"], "1.1.1.1", "::ffff:11.0.0.1"), undefined);
+});
+
+test("a list counts where it has one member, or one for each proxy", () => {
+  /** @param {any} trust @param {string} value */
+  const said = (trust, value) => {
+    const fields = /** @type {Record<string, string>} */ ({ "x-forwarded-for": "1.1.1.1, 10.0.0.2", "x-forwarded-host": value, "x-forwarded-proto": value });
+    const { authority, scheme } = new Proxies(trust).forwarded("10.0.0.1", (name) => fields[name]) ?? {};
+    return [authority, scheme];
+  };
+  for (const trust of [2, ["10.0.0.0/8"]]) {
+    assert.deepEqual(said(trust, ""), [undefined, undefined]);
+    assert.deepEqual(said(trust, "https"), ["https", "https"]);
+    assert.deepEqual(said(trust, "https, http"), ["https", "https"]);
+    // Nobody's authority, so that nobody looks at `Host` instead.
+    assert.deepEqual(said(trust, "https, http, http"), ["", undefined]);
+  }
+  assert.deepEqual(said(1, "https, http"), ["", undefined]);
+  assert.deepEqual(said(3, "https, http"), ["", undefined]);
 });
 
 test("the other end of the connection is nobody's client where it is a proxy", () => {

@@ -88,9 +88,16 @@ interface Chain {
 function xForwardedHops(field: FieldReader): Chain {
   const list = (name: string) => (field(name) ?? "").split(",").map((value) => value.trim()).filter((value) => value !== "").reverse();
   const [addresses, schemes, authorities] = [list("x-forwarded-for"), list("x-forwarded-proto"), list("x-forwarded-host")];
-  // Most proxies set these two, and some add to them: there the client's words are before the proxies'.
-  const of = (values: readonly string[], far: number) => values[Math.min(far, values.length) - 1];
-  return { addresses, said: (far) => ({ authority: of(authorities, far), scheme: scheme(of(schemes, far)) }) };
+  return { addresses, said: (far) => ({ authority: at(authorities, far), scheme: scheme(at(schemes, far)) }) };
+}
+
+/**
+ * What stands in a list that either the nearest proxy has set, or each has added to. Of one that has another length nobody
+ * knows which words are whose: it is empty text then, which is nobody's authority and no scheme.
+ */
+function at(values: readonly string[], far: number): string | undefined {
+  if (values.length === 0) return undefined;
+  return values.length === 1 || values.length === far ? values.at(-1) : "";
 }
 
 function forwardedHops(field: FieldReader): Chain {
