@@ -9,7 +9,8 @@ import { make } from "../lib/recipe.mjs";
 import { redirect, startCity } from "./city.mjs";
 import { HOSTS } from "./hosts.mjs";
 import { AddressSet, parseAddress } from "../../js/dist/middleware/address.js";
-import { parseForwarded, Proxies } from "../../js/dist/middleware/forwarded.js";
+import { parseForwarded } from "../../js/dist/middleware/elements.js";
+import { Proxies } from "../../js/dist/middleware/forwarded.js";
 
 const ROUTES = [{ match: "GET /public/**", require: [] }, { match: "GET /api/v1/signed", require: ["signature"], components: ["@method", "@target-uri"], replay: "none" }];
 const PUBLIC = "https://api.example";
@@ -166,6 +167,29 @@ test("a Forwarded that is malformed anywhere says nothing", () => {
     ["[::1]:1", undefined, "http"],
     [undefined, 'a"b', undefined],
   ]);
+});
+
+test("a Forwarded is read in as many steps as it has characters, and not at all where it is too long", () => {
+  /** A text that counts how often somebody looks at a character of it. @param {string} text */
+  const counting = (text) => {
+    const seen = { steps: 0, length: text.length, slice: text.slice.bind(text), charAt: (/** @type {number} */ at) => ((seen.steps += 1), text.charAt(at)) };
+    return seen;
+  };
+  const most = 4096;
+  const worst = [" ", "\t", ";", ",", " ;", " ,", "a", '"', "\\", "=", "a=b;", "for=a ,", "a=\"", "a=\"\\"].flatMap((part) => [part.repeat(most), `a=b${part.repeat(most)}`, `a="${part.repeat(most)}`]);
+  for (const value of worst) {
+    const text = counting(value.slice(0, most));
+    parseForwarded(/** @type {any} */ (text));
+    // At each place it asks for one of a few things.
+    assert.ok(text.steps <= 8 * most, `${value.slice(0, 12)}: ${text.steps}`);
+    const long = counting(value.padEnd(most + 1, value.at(-1)).slice(0, most + 1));
+    assert.equal(parseForwarded(/** @type {any} */ (long)), undefined);
+    assert.equal(long.steps, 0);
+  }
+  assert.equal(parseForwarded(" ".repeat(60_000)), undefined);
+  assert.deepEqual(parseForwarded("".padEnd(most)), []);
+  assert.equal(parseForwarded(Array(64).fill("for=_a").join(","))?.length, 64);
+  assert.equal(parseForwarded(Array(65).fill("for=_a").join(",")), undefined);
 });
 
 test("addresses and ranges are those of Node", () => {

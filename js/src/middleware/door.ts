@@ -43,12 +43,13 @@ export class Door<Request> {
     const earlier = decisions.get(request)?.get(this.#gate);
     // Mounted twice: the second time each proof would be a replay.
     if (earlier !== undefined) return { decision: earlier };
-    const descriptor = this.#describe(request);
+    const forwarded = this.#forwarded(request);
+    const descriptor = this.#describe(request, forwarded);
     const served = this.#gate.serve(descriptor);
     if (served !== undefined) return { answer: served };
     const goOn = goOnce(request, response);
     const body = hasBody(request) ? new PeekedBody(request, this.#gate.maxBodyBytes, goOn) : null;
-    const client = await this.#client(request, outer);
+    const client = await this.#client(request, forwarded, outer);
     const decision = await this.#gate.check({ ...descriptor, body }, { client });
     if (body?.fault !== undefined) throw body.fault;
     this.#options.onDecision?.(decision, outer);
@@ -66,9 +67,8 @@ export class Door<Request> {
     return { decision };
   }
 
-  #describe(request: Incoming): { method: string; url: string; headers: [string, string][] } {
+  #describe(request: Incoming, forwarded: Forwarded | undefined): { method: string; url: string; headers: [string, string][] } {
     const { authority, path, own } = targetOf(request);
-    const forwarded = this.#forwarded(request);
     const named = forwarded?.authority ?? authority;
     const scheme = forwarded?.scheme ?? this.#origins.schemeOf(named, own);
     return { method: request.method ?? "", url: urlOf(scheme, named, path), headers: fieldLines(request) };
@@ -78,9 +78,8 @@ export class Door<Request> {
     return this.#proxies?.forwarded(request.socket.remoteAddress, (name) => fieldOf(request, name));
   }
 
-  async #client(request: Incoming, outer: Request): Promise<ClientDescriptor> {
+  async #client(request: Incoming, forwarded: Forwarded | undefined, outer: Request): Promise<ClientDescriptor> {
     const { address, ...known } = clientOf(request.socket);
-    const forwarded = this.#forwarded(request);
     // A certificate behind a proxy is the proxy's.
     const client = forwarded === undefined ? { address, ...known } : { address: forwarded.address };
     return this.#options.client === undefined ? client : this.#options.client(outer, client);

@@ -2,6 +2,7 @@
 // client can send, so that only proxies that are known are believed, and only as far back as they are.
 import { CountersignError } from "../error.js";
 import { AddressSet, parseAddress } from "./address.js";
+import { parseForwarded } from "./elements.js";
 
 /**
  * Which proxies are in front of the server: how many, or their addresses and ranges of them (CIDR). Every one of them must
@@ -30,13 +31,6 @@ export interface Forwarded {
 
 /** All lines of a field, joined; `undefined` where there are none. */
 export type FieldReader = (name: string) => string | undefined;
-
-/** One proxy's word: whom it was asked by, and how. */
-interface Hop {
-  readonly address: string | undefined;
-  readonly authority?: string | undefined;
-  readonly scheme?: string | undefined;
-}
 
 /** The proxies in front of a server. */
 export class Proxies {
@@ -112,27 +106,6 @@ function forwardedHops(field: FieldReader): Chain {
     };
   };
   return { addresses: hops.map(({ address }) => address), said };
-}
-
-/** The elements of a `Forwarded`, in order; `undefined` where any of it is malformed, as its parts could be anybody's. */
-export function parseForwarded(value: string): Hop[] | undefined {
-  const pair = /[ \t]*(?:([!#$%&'*+\-.^_`|~0-9a-z]+)=(?:([!#$%&'*+\-.^_`|~0-9a-z]+)|"((?:[^"\\]|\\.)*)"))?[ \t]*(;|,|$)/iy;
-  const hops: Hop[] = [];
-  let params = new Map<string, string>();
-  while (pair.lastIndex < value.length) {
-    const [, name, token, quoted, end] = pair.exec(value) ?? [];
-    if (end === undefined) return undefined;
-    if (name !== undefined) {
-      if (params.has(name.toLowerCase())) return undefined;
-      params.set(name.toLowerCase(), token ?? (quoted ?? "").replace(/\\(.)/g, "$1"));
-    }
-    if (end === ";") continue;
-    if (params.size > 0) hops.push({ address: params.get("for"), authority: params.get("host"), scheme: params.get("proto") });
-    params = new Map();
-  }
-  // It ended within an element.
-  if (params.size > 0) hops.push({ address: params.get("for"), authority: params.get("host"), scheme: params.get("proto") });
-  return hops;
 }
 
 function scheme(text: string | undefined): Forwarded["scheme"] {
