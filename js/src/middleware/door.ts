@@ -7,7 +7,7 @@ import { type Forwarded, Proxies } from "./forwarded.js";
 import { awaitsContinue, fieldLines, fieldOf, hasBody, type Incoming, stripOwnFields, targetOf } from "./incoming.js";
 import type { GuardingGate, MiddlewareOptions } from "./options.js";
 import { PublicOrigins } from "./origins.js";
-import { isOver, onAnswer, type Outgoing, writeAnswer } from "./outgoing.js";
+import { isOver, onAnswer, type Outgoing, stripCorsFields, writeAnswer } from "./outgoing.js";
 import { PeekedBody } from "./peek.js";
 import { urlOf } from "./target.js";
 
@@ -46,14 +46,14 @@ export class Door<Request> {
     const forwarded = this.#forwarded(request);
     const descriptor = this.#describe(request, forwarded);
     const served = this.#gate.serve(descriptor);
-    if (served !== undefined) return { answer: served };
+    if (served !== undefined) return this.#answer(response, served);
     const goOn = goOnce(request, response);
     const body = hasBody(request) ? new PeekedBody(request, this.#gate.maxBodyBytes, goOn) : null;
     const client = await this.#client(request, forwarded, outer);
     const decision = await this.#gate.check({ ...descriptor, body }, { client });
     if (body?.fault !== undefined) throw body.fault;
     this.#options.onDecision?.(decision, outer);
-    if (decision.outcome !== "allow") return isOver(response) ? "over" : { answer: answerOf(decision) };
+    if (decision.outcome !== "allow") return isOver(response) ? "over" : this.#answer(response, answerOf(decision));
     if (isOver(response)) {
       await this.#gate.settle(decision, "not sent");
       return "over";
@@ -61,10 +61,16 @@ export class Door<Request> {
     goOn();
     stripOwnFields(request);
     decisions.set(request, (decisions.get(request) ?? new Map<object, Decision>()).set(this.#gate, decision));
-    onAnswer(response, decision.headers, (answer) => {
+    onAnswer(response, { fields: decision.headers, hasCors: this.#gate.hasCors }, (answer) => {
       void this.#gate.settle(decision, answer ?? "lost").catch(this.#options.onError ?? console.error);
     });
     return { decision };
+  }
+
+  /** An answer of the gate's own, on a response that others may have put fields on before it was asked. */
+  #answer(response: Outgoing, answer: Served): Verdict {
+    if (this.#gate.hasCors) stripCorsFields(response);
+    return { answer };
   }
 
   #describe(request: Incoming, forwarded: Forwarded | undefined): { method: string; url: string; headers: [string, string][] } {
