@@ -5,7 +5,7 @@ import type { RequestDescriptor } from "../request.js";
 import { cloudflareClient } from "./cloudflare.js";
 import { bodyConsumed } from "./fault.js";
 import type { Forwarded, Proxies } from "./forwarded.js";
-import { fieldLines, fieldOf, hasBody, type Incoming, stripOwnFields, type Target, targetOf } from "./incoming.js";
+import { fieldLines, fieldOf, hasBody, type Incoming, stripOwnFields, type Target, targetOf, withoutOrigin } from "./incoming.js";
 import type { PublicOrigins } from "./origins.js";
 import { urlOf } from "./target.js";
 
@@ -94,9 +94,8 @@ function fetchedTarget({ url }: Pick<Request, "url">): Target {
 
 /** Whether handlers that look at `request` see the method and the target that were sent: `Request` normalises them. */
 function isOf(request: Request, { method, url = "" }: Incoming): boolean {
-  const path = url.startsWith("/") ? url : url.replace(/^https?:\/\/[^/?#]*/i, "");
   // A host of ours, so that nothing of the path can be taken for one.
-  const sent = `http://host${path}`;
+  const sent = `http://host${withoutOrigin(url)}`;
   return request.method === method && URL.canParse(sent) && fetchedTarget({ url: sent }).path === fetchedTarget(request).path;
 }
 
