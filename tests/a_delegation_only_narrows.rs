@@ -328,7 +328,12 @@ fn a_task_is_read_from_content_that_is_called_json() {
     let token = world.token(|claims| claims["task_id"] = json!("t1"));
     let polyglot = r#"{"params":{"task_id":"t1","x":"&task_id=t2&"}}"#;
     let post = || Draft::new("POST", "/task").bearer(&token).body(polyglot);
-    for kind in ["application/x-www-form-urlencoded", "text/plain", "application/json; charset=utf-16"] {
+    for kind in [
+        "application/x-www-form-urlencoded",
+        "text/plain",
+        "application/json; charset=utf-16",
+        "application/json; charset =utf-7",
+    ] {
         refused(&world, &post().field("content-type", kind), "delegation.task_missing");
     }
     refused(&world, &post(), "delegation.task_missing");

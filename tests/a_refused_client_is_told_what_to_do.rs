@@ -168,13 +168,25 @@ fn what_header_and_body_of_an_mcp_request_say_must_agree() {
     let decision = world.decide(&lie.bearer(&token));
     assert_eq!((decision.status, decision.code), (400, "mcp.header_mismatch"));
     assert!(challenges(&decision).is_empty());
-    let form = call("balance").bearer(&token);
-    let as_form = |(name, value): (String, String)| match name.as_str() {
-        "content-type" => (name, "application/x-www-form-urlencoded".to_owned()),
-        _ => (name, value),
+    let called = |media_type: &str| {
+        let draft = call("balance").bearer(&token);
+        let as_called = |(name, value): (String, String)| match name.as_str() {
+            "content-type" => (name, media_type.to_owned()),
+            _ => (name, value),
+        };
+        let fields = draft.fields.iter().cloned().map(as_called).collect();
+        world.code(&Draft { fields, ..draft })
     };
-    let form = Draft { fields: form.fields.iter().cloned().map(as_form).collect(), ..form };
-    assert_eq!(world.code(&form), "mcp.body_malformed");
+    for media_type in [
+        "application/x-www-form-urlencoded",
+        "application/json; charset=utf-7",
+        "application/json; charset =utf-7",
+        "application/json; charset=utf-8; charset=utf-7",
+        "application/json; charset=utf-8; version=1",
+    ] {
+        assert_eq!(called(media_type), "mcp.body_malformed", "{media_type}");
+    }
+    assert_eq!(called("application/json; charset=\"UTF-8\""), "ok");
     let broken = call("balance").bearer(&token);
     let broken = Draft { body: Some(b"[]".to_vec()), ..broken };
     assert_eq!(world.code(&broken), "mcp.body_malformed");

@@ -379,6 +379,13 @@ fn amounts_that_cannot_be_read_are_refused() {
     let good = "{\"payment\":{\"amount\":1,\"currency\":\"EUR\"}}";
     assert_eq!(send("application/json", good), "ok");
     assert_eq!(send("text/plain", good), "policy.amount_invalid");
+    // In UTF-7, which some handlers read where they find the parameter, the amount is another.
+    let two =
+        "{\"payment\":{\"amount\":1,\"currency\":\"EUR\"},\"+AHAAYQB5AG0AZQBuAHQ-\":{\"amount\":9000000}}";
+    assert_eq!(send("application/json; charset=utf-8", two), "ok");
+    for parameters in ["charset=utf-7", "charset =utf-7", "charset= utf-7", "charset=utf-8; charset=utf-7"] {
+        assert_eq!(send(&format!("application/json; {parameters}"), two), "policy.amount_invalid");
+    }
     assert_eq!(send("application/json", &good.replace(":1", ":1,\"amount\":2")), "policy.amount_invalid");
 
     let world = gate("amount = { field = \"X-Amount\", currency = \"EUR\", decimals = 2 }\n");

@@ -2,8 +2,9 @@
 //!
 //! Signatures are the deterministic ones of RFC 8032 §5.1.6, so that a key signs alike wherever it is. The arithmetic on
 //! secrets takes the same steps whatever they are, as far as an engine that compiles WebAssembly leaves it so: none
-//! promises constant time. What held a seed here is overwritten before it is given back to the allocator; the copies
-//! that JavaScript has are the caller's to forget, and its collector may have moved them.
+//! promises constant time. A seed that comes in is overwritten here, and so is the key that is made of it; a seed that
+//! goes out, and what the arithmetic leaves of either on the stack, stays in the module's memory until something else is
+//! written there. The copies that JavaScript has are the caller's to forget, and its collector may have moved them.
 //!
 //! Nothing here judges other people's signatures: [`verify`] is for the caller's own, whether something that signs in
 //! his name does so.

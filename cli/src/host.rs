@@ -19,6 +19,7 @@ use countersign::state::subject::{MemorySubjects, Reply, SubjectCall};
 use countersign::time::UnixMillis;
 
 use crate::Failure;
+use crate::shown::quoted;
 use crate::source::Sources;
 
 /// Most rows of all subjects together, as in the npm package.
@@ -236,8 +237,7 @@ impl Host {
             self.notes.extend(taken.lines().map(|line| format!("{url}: {line}")));
             return;
         } else {
-            let how = format!("curl -sS -i -H 'Accept: {}' -o FILE '{url}'", source.accept());
-            self.lacks_url(url, Some(how));
+            self.lacks_url(url, Some(saving(url, source.accept())));
         }
         self.memory.keys_failed(source, now);
     }
@@ -246,8 +246,7 @@ impl Host {
         let url = inquiry.url();
         let Some(found) = self.sources.at(url).filter(|_| self.gate.may_fetch(url)) else {
             // What is asked by POST has a token in it, and the gate's own credentials.
-            let how = (inquiry.method() == "GET")
-                .then(|| format!("curl -sS -i -H 'Accept: {}' -o FILE '{url}'", inquiry.accept()));
+            let how = (inquiry.method() == "GET").then(|| saving(url, inquiry.accept()));
             self.lacks_url(url, how);
             self.memory.inquiry_failed(inquiry, now);
             return;
@@ -283,7 +282,8 @@ impl Host {
     }
 
     fn lacks_url(&mut self, url: &str, how: Option<String>) {
-        self.push(Missing { what: url.to_owned(), option: format!("--source '{url}=FILE'"), how });
+        let option = format!("--source {}", quoted(&format!("{url}=FILE")));
+        self.push(Missing { what: url.to_owned(), option, how });
     }
 
     fn lacks(&mut self, what: &str, option: &str) {
@@ -295,6 +295,12 @@ impl Host {
             self.missing.push(missing);
         }
     }
+}
+
+/// What saves an answer when it is pasted into a shell. The URL is a stranger's: it is one word there, and curl takes no
+/// brackets of it for a range.
+fn saving(url: &str, accept: &str) -> String {
+    format!("curl -sS -i -g -H {} -o FILE {}", quoted(&format!("Accept: {accept}")), quoted(url))
 }
 
 fn verify(checks: &[SignatureCheck]) -> Vec<bool> {

@@ -105,17 +105,18 @@ fn main() -> ExitCode {
     let (text, status) = match respond(&words, is_json) {
         Ok(report) => {
             for note in &report.notes {
-                eprintln!("countersign: {note}");
+                eprintln!("countersign: {}", shown::printable_lines(note));
             }
             (report.text, report.status)
         }
         Err(failure) => {
-            eprintln!("countersign: {}", failure.message);
+            eprintln!("countersign: {}", shown::printable_lines(&failure.message));
             let text =
                 if is_json { format!("{}\n", json!({ "error": failure.message })) } else { String::new() };
             (text, failure.status)
         }
     };
+    let text = if is_json { shown::printable_json(&text) } else { text };
     let status = if print(&text).is_ok() { status } else { Status::Failure };
     ExitCode::from(status as u8)
 }

@@ -13,6 +13,7 @@ use countersign::time::UnixMillis;
 use serde_json::{Value, json};
 
 use crate::arguments::Input;
+use crate::shown::printable;
 use crate::{Failure, Report, Status, exchange, input};
 
 /// Longest log in bytes: 256 MiB, some hundred thousand decisions.
@@ -167,7 +168,8 @@ fn as_text(
     for (name, subject) in subjects.iter().filter(|(_, subject)| subject.differing > 0) {
         let _ = writeln!(
             text,
-            "{name}: {} of {} lines differ; highest {} -> {}; last {} ({}) -> {} ({}): {}",
+            "{}: {} of {} lines differ; highest {} -> {}; last {} ({}) -> {} ({}): {}",
+            printable(name),
             subject.differing,
             subject.lines,
             subject.highest_logged,
@@ -180,7 +182,7 @@ fn as_text(
         );
     }
     for Bad { number, why } in bad.iter().take(MAX_NAMED) {
-        let _ = writeln!(text, "line {number}: {why}");
+        let _ = writeln!(text, "line {number}: {}", printable(why));
     }
     if bad.len() > MAX_NAMED {
         let _ = writeln!(text, "and {} more lines that cannot be read", bad.len() - MAX_NAMED);

@@ -101,5 +101,89 @@ pub(crate) fn missing_as_json(missing: &Missing) -> Value {
 
 /// Text of a stranger for a terminal.
 pub(crate) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    text.chars().map(|c| if misleads(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// The same for text of several lines, some with tabs.
+pub(crate) fn printable_lines(text: &str) -> String {
+    let shown = |c| if misleads(c) && !matches!(c, '\n' | '\t') { '\u{fffd}' } else { c };
+    text.chars().map(shown).collect()
+}
+
+/// JSON with what misleads in a terminal escaped: outside of strings it has none of it.
+pub(crate) fn printable_json(json: &str) -> String {
+    json.chars().fold(String::with_capacity(json.len()), |mut shown, c| {
+        match c {
+            '\n' => shown.push(c),
+            // All are of the Basic Multilingual Plane. Writing to a `String` does not fail.
+            c if misleads(c) => drop(write!(shown, "\\u{:04x}", u32::from(c))),
+            c => shown.push(c),
+        }
+        shown
+    })
+}
+
+/// Whether a terminal obeys a character instead of showing it: controls (C0, DEL and C1), those of bidirectional text
+/// (UAX #9), and the line separators of Unicode.
+fn misleads(c: char) -> bool {
+    let is_bidi = matches!(
+        c,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    );
+    c.is_control() || is_bidi || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
+/// A text as one word of a POSIX shell.
+pub(crate) fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_is_in_a_text_it_is_one_word_of_a_shell() {
+        assert_eq!(quoted("A: sig1=(\"x\");nonce=\"it's\""), r#"'A: sig1=("x");nonce="it'\''s"'"#);
+        assert_eq!(quoted("'"), r"''\'''");
+        assert_eq!(quoted(r"$(a) `b` \ ; & !"), r"'$(a) `b` \ ; & !'");
+    }
+
+    const MISLEADING: [char; 19] = [
+        '\u{1b}', '\r', '\u{7f}', '\u{80}', '\u{9b}', '\u{9f}', '\u{61c}', '\u{200e}', '\u{200f}',
+        '\u{2028}', '\u{2029}', '\u{202a}', '\u{202b}', '\u{202c}', '\u{202d}', '\u{202e}', '\u{2066}',
+        '\u{2068}', '\u{2069}',
+    ];
+
+    #[test]
+    fn what_a_terminal_would_obey_is_shown_in_its_place() {
+        for c in MISLEADING.into_iter().chain(['\n', '\t']) {
+            assert_eq!(printable(&format!("a{c}b")), "a\u{fffd}b", "{c:?}");
+        }
+        for c in MISLEADING {
+            assert_eq!(printable_lines(&format!("a\n{c}\tb")), "a\n\u{fffd}\tb", "{c:?}");
+        }
+        for text in [
+            "",
+            "a b",
+            "straße",
+            "שלום",
+            "日本",
+            "👩\u{200d}💻",
+            "\u{a0}\u{200d}\u{2027}\u{202f}\u{2065}\u{206a}",
+        ] {
+            assert_eq!(printable(text), text);
+            assert_eq!(printable_lines(text), text);
+            assert_eq!(printable_json(text), text);
+        }
+    }
+
+    #[test]
+    fn json_says_the_same_with_nothing_that_a_terminal_obeys() {
+        let value = json!({ "a\u{202e}": MISLEADING.iter().collect::<String>() + "\n\t\\u202e\\\u{202e}é" });
+        let shown = printable_json(&format!("{value}\n"));
+        assert!(!shown.trim_end().chars().any(misleads), "{shown}");
+        assert!(shown.contains(r"\u009b") && shown.contains(r"\u202e") && shown.contains('é'), "{shown}");
+        assert_eq!(serde_json::from_str::<Value>(&shown).ok(), Some(value));
+    }
 }

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use crate::arguments::Input;
 use crate::exchange::{self, Exchange, Unread};
 use crate::private_key::PrivateKey;
+use crate::shown::quoted;
 use crate::{Failure, Report, input};
 
 /// How long a signature is good for unless told: long enough to send it by hand.
@@ -237,8 +238,10 @@ fn print(input: &Input, lines: &[(&str, String)], base: &str) -> Result<Report, 
             format!("{}\n", json!({ "fields": fields, "base": base }))
         }
         (false, true) => {
-            let arguments: Vec<_> =
-                lines.iter().map(|(name, value)| format!("-H {}", quoted(name, value))).collect();
+            let arguments: Vec<_> = lines
+                .iter()
+                .map(|(name, value)| format!("-H {}", quoted(&format!("{name}: {value}"))))
+                .collect();
             format!("{}\n", arguments.join(" "))
         }
         (false, false) => {
@@ -247,19 +250,4 @@ fn print(input: &Input, lines: &[(&str, String)], base: &str) -> Result<Report, 
         }
     };
     Ok(Report::good(text))
-}
-
-/// A field line as one word of a POSIX shell.
-fn quoted(name: &str, value: &str) -> String {
-    format!("'{name}: {}'", value.replace('\'', r"'\''"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_field_line_is_one_word_of_a_shell() {
-        assert_eq!(quoted("A", "sig1=(\"x\");nonce=\"it's\""), r#"'A: sig1=("x");nonce="it'\''s"'"#);
-    }
 }

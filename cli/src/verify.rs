@@ -90,7 +90,7 @@ impl Shown {
             }
         }
         if let Some(hint) = &self.verdict.hint {
-            let _ = writeln!(shown, "\nhint ({}): {}", hint.code, hint.text);
+            let _ = writeln!(shown, "\nhint ({}): {}", hint.code, printable(&hint.text));
         }
         Ok(shown)
     }

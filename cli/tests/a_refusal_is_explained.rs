@@ -96,3 +96,24 @@ fn what_a_token_says_of_itself_is_shown_and_the_token_is_not() {
     assert!(text.contains("exp        1789999900 (2026-09-21T14:11:40Z), 100 s ago\n"), "{text}");
     assert!(!text.contains(&token), "{text}");
 }
+
+#[test]
+fn nothing_that_a_stranger_writes_is_obeyed_by_a_terminal() {
+    let gate = gate("explain-terminal");
+    let name = "\u{202e}nimda\u{202c}\u{9b}2J\u{2028}\u{1b}[2J\u{200f}x";
+    let token = unsigned_token(&json!({
+        "iss": "https://auth.example", "aud": "https://api.example", "sub": name, "client_id": "c", "jti": "j",
+        "iat": NOW - 100, "exp": NOW + 100,
+    }));
+    let request = format!("GET /orders HTTP/1.1\nHost: api.example\nAuthorization: Bearer {token}\n");
+    let request = file("explain-terminal.http", request);
+    let arguments = with("explain", &gate, &["--request", &request, "--json"]);
+    let json = run(&arguments);
+    let text = run(&arguments[..arguments.len() - 1]);
+    for shown in [&text.stdout, &text.stderr, &json.stdout, &json.stderr] {
+        assert!(!shown.chars().any(|c| c != '\n' && name.contains(c) && !c.is_ascii_graphic()), "{shown}");
+    }
+    let sub = "sub        \u{fffd}nimda\u{fffd}\u{fffd}2J\u{fffd}\u{fffd}[2J\u{fffd}x\n";
+    assert!(text.stdout.contains(sub), "{}", text.stdout);
+    assert_eq!(explained(&json)["explanation"]["token"]["sub"], name);
+}

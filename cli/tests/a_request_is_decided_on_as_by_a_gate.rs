@@ -5,7 +5,9 @@
 mod scene;
 mod support;
 
-use scene::{DIRECTORY, gate, signed, with};
+use std::process::Command;
+
+use scene::{DIRECTORY, gate, signed, signed_by, with};
 use serde_json::Value;
 use support::{Run, file, run};
 
@@ -57,6 +59,33 @@ fn what_is_missing_is_named_with_the_option_that_brings_it() {
     assert!(decision["missing"][0]["how"].as_str().unwrap().starts_with("curl "));
     let text = run(&arguments[..arguments.len() - 1]).stdout;
     assert!(text.contains(&format!("missing: {DIRECTORY}\n")), "{text}");
+}
+
+#[test]
+fn what_is_printed_to_be_pasted_is_one_word_for_each_argument() {
+    // All of it is allowed in a URL, and an agent may write it.
+    let agent = "https://agents.example/a';echo$IFS'ran';$(echo)'&b=*/k?c=!;'echo$IFS'ran'";
+    let gate = gate("verify-quoting");
+    let request = signed_by(agent, "verify-quoting", SIGNED, "n", &[]);
+    let request = file("verify-quoting.http", request);
+    let arguments = with("verify", &gate[..4], &["--request", &request, "--json"]);
+    let missing = &json(&run(&arguments))["missing"][0];
+    assert_eq!(missing["what"], agent);
+    let text = run(&arguments[..arguments.len() - 1]).stdout;
+    let typed = |line: &Value| {
+        let line = line.as_str().unwrap();
+        assert!(text.contains(&format!(" with {line}\n")), "{text}");
+        // Whatever is run prints its words, a line each.
+        let script = format!("words() {{ printf '%s\\n' \"$@\"; }}; words {line}");
+        let output = Command::new("sh").args(["-c", &script]).output().unwrap();
+        assert_eq!(output.stderr, b"", "{line}");
+        String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(typed(&missing["option"]), ["--source".to_owned(), format!("{agent}=FILE")]);
+    let how = typed(&missing["how"]);
+    assert_eq!(how[..5], ["curl", "-sS", "-i", "-g", "-H"]);
+    assert!(how[5].starts_with("Accept: application/"), "{how:?}");
+    assert_eq!(how[6..], ["-o", "FILE", agent]);
 }
 
 #[test]

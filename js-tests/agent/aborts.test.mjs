@@ -112,3 +112,17 @@ test("the timer that it waits with is no more", async () => {
   await aborted((reached) => ({ onExchange: reached }), {}, () => reply(429, { "retry-after": "30" }));
   assert.equal(process.getActiveResourcesInfo().filter((name) => name === "Timeout").length, before);
 });
+
+test("while a stream gives nothing, over and over, without ever waiting", async () => {
+  let isCancelled = false;
+  let chunks = 0;
+  const give = (/** @type {ReadableStreamDefaultController} */ to) => ((chunks += 1) < 1e6 ? to.enqueue(new Uint8Array()) : to.error(new Error("nobody stops")));
+  const body = new ReadableStream({ pull: give, cancel: () => void (isCancelled = true) });
+  const controller = new AbortController();
+  const reason = new Error("enough");
+  // A timer: it has its turn only if the agent leaves it one.
+  setTimeout(() => controller.abort(reason), 0);
+  const fetched = createAgent({ key, fetch: async () => reply(200) }).fetch(API, { method: "POST", body, signal: controller.signal });
+  await assert.rejects(fetched, (thrown) => thrown === reason);
+  assert.ok(isCancelled);
+});

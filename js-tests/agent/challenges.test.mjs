@@ -38,15 +38,43 @@ for (const [what, accept, options] of /** @type {[string, string, object?][]} */
   ["with a nonce that is very long", `sig1=("@target-uri");nonce="${"a".repeat(600)}"`],
   ["with a time of the server's", 'sig1=("@target-uri");created=1'],
   ["that is too long", `sig1=("@target-uri" "x-${"a".repeat(9000)}")`],
+  ["over what it is itself", 'sig2=("@method" "signature";key="sig2")'],
+  ["over the one before, which is not sent again", 'sig2=("@method" "signature";key="sig1")'],
+  ["over all signatures", 'sig2=("@target-uri" "signature")'],
+  ["over all parameters of signatures", 'sig2=("signature-input")'],
+  ["over an agent under a label of the one before", 'sig2=("@target-uri" "signature-agent";key="sig1")', { signatureAgent: AGENT }],
+  ["over content that is not digested", 'sig2=("content-digest")', { contentDigest: false }],
+  [
+    "over more than fits, with what the agent covers",
+    `sig2=(${Array.from({ length: 64 }, (_, n) => `"@query-param";name="q${n}"`).join(" ")})`,
+  ],
   ["over more than is read", `sig1=(${Array.from({ length: 65 }, (_, n) => `"x${n}"`).join(" ")})`],
   ["that was given already", 'sig1=("@method" "@authority");created;keyid'],
 ])) {
   test(`a signature ${what} is not made`, async () => {
     const { agent, sent } = world(asking(accept, 9), options);
-    assert.equal((await agent.fetch(`${API}/a`)).status, 401);
+    assert.equal((await agent.fetch(`${API}/a?${Array.from({ length: 64 }, (_, n) => `q${n}=1`).join("&")}`)).status, 401);
     assert.equal(sent.length, 1);
   });
 }
+
+test("a signature over the whole Signature-Agent is made where that is a String", async () => {
+  const { agent, sent } = world(asking('sig2=("@authority" "signature-agent" "@target-uri")'), { signatureAgent: AGENT, signatureAgentForm: "string" });
+  assert.equal((await agent.fetch(`${API}/a`)).status, 200);
+  const [, { url, headers } = { url: "", headers: new Headers() }] = sent;
+  assert.equal((await verifySignature({ method: "GET", url, headers: [...headers] }, { keys: key.publicJwk, profile: "web-bot-auth", require: ["signature-agent"] })).code, "ok");
+});
+
+test("a signature over a proof is not made where the token that came meanwhile needs none", async () => {
+  const challenge = { "accept-signature": 'sig2=("dpop" "@target-uri")', "www-authenticate": 'DPoP error="invalid_token"' };
+  const answer = (/** @type {unknown} */ _, /** @type {number} */ index) => (index === 0 ? reply(401, challenge) : reply(200));
+  const { agent, sent } = world(answer, {
+    token: (/** @type {{error?: string}} */ { error }) => ({ access_token: "token", token_type: error ? "Bearer" : "DPoP" }),
+    tokenOrigins: [API],
+  });
+  assert.equal((await agent.fetch(`${API}/a`)).status, 200);
+  assert.match(sent[1]?.headers.get("signature-input") ?? "", /^sig1=\("@method" "@authority" "@path" "authorization"\)/);
+});
 
 test("a label that the caller has used already cannot be asked for", async () => {
   const { agent, sent } = world(asking('mine=("@target-uri")', 9));
@@ -125,6 +153,45 @@ for (const [what, challenge] of [
     assert.deepEqual([sent.length, asked], [1, 1]);
   });
 }
+
+/** What is left for the callback of a challenge. @param {string} params */
+async function needOf(params) {
+  /** @type {any[]} */
+  const needs = [];
+  const { agent } = world((/** @type {unknown} */ _, /** @type {number} */ index) => (index === 0 ? reply(403, { "www-authenticate": `Bearer error="insufficient_scope", ${params}` }) : reply(200)), {
+    token: (/** @type {any} */ need) => (needs.push(need), "token"),
+    tokenOrigins: [API],
+  });
+  assert.equal((await agent.fetch(API)).status, 200);
+  const { url: _, method: __, dpop_jkt: ___, error: ____, ...rest } = needs[1];
+  return rest;
+}
+
+for (const [what, params] of [
+  ["a scope with a quote", String.raw`scope="a\"b c"`],
+  ["a scope with a backslash", String.raw`scope="a\\b"`],
+  ["a scope that is not ASCII", 'scope="a \u00e9"'],
+  ["a scope with a tab", 'scope="a\tb"'],
+  ["more scopes than are read", `scope="${"a ".repeat(65)}"`],
+  ["a scope that is very long", `scope="${"a".repeat(2049)}"`],
+  ["a class of authentication with a quote", String.raw`acr_values="a\"b"`],
+  ["metadata in a file", 'resource_metadata="file:///etc/passwd"'],
+  ["metadata in the clear", 'resource_metadata="http://169.254.169.254/latest"'],
+  ["metadata of a user", 'resource_metadata="https://u:p@api.shop.example/"'],
+  ["metadata at no URL", 'resource_metadata="/metadata"'],
+  ["metadata at a very long URL", `resource_metadata="https://api.shop.example/${"a".repeat(2048)}"`],
+  ["an age that is no number", 'max_age="-1"'],
+]) {
+  test(`${what} is not passed on`, async () => assert.deepEqual(await needOf(params ?? ""), {}));
+}
+
+test("what a challenge says well is passed on", async () => {
+  const metadata = "https://api.shop.example/.well-known/oauth-protected-resource";
+  const params = `scope="order:write https://api.shop.example/pay", acr_values="urn:a b", max_age=0, resource_metadata="${metadata}"`;
+  const expected = { scopes: ["order:write", "https://api.shop.example/pay"], acr_values: ["urn:a", "b"], max_age: 0, resource_metadata: metadata };
+  assert.deepEqual(await needOf(params), expected);
+  assert.deepEqual(await needOf('resource_metadata="http://127.0.0.1:8080/m"'), { resource_metadata: "http://127.0.0.1:8080/m" });
+});
 
 test("challenges are read as the grammar has them, several in one field", async () => {
   /** @type {any[]} */

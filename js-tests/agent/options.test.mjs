@@ -46,11 +46,13 @@ for (const [what, options] of Object.entries({
   "tap with a tag of its own": { key, profile: "tap", tag: "mine" },
   "tap for an hour": { key, profile: "tap", expiresIn: 3600 },
   "tap without nonce": { key, profile: "tap", nonce: false },
+  "plain headers for everybody": { key, profile: "agent-headers", agentId: "a" },
+  "components that name no host, for everybody": { key, components: ["@method", "@path", "@scheme", "content-digest"] },
   "plain headers without a name": { key, profile: "agent-headers" },
-  "plain headers with a comma in the name": { key, profile: "agent-headers", agentId: "a,b" },
-  "plain headers with ECDSA": { key: es256, profile: "agent-headers", agentId: "a" },
-  "plain headers with components": { key, profile: "agent-headers", agentId: "a", components: ["@method"] },
-  "plain headers twice under one name": { key, profile: "agent-headers", agentId: "a", headerNames: { agent: "timestamp" } },
+  "plain headers with a comma in the name": { key, profile: "agent-headers", agentId: "a,b", signedOrigins: ["https://a.example"] },
+  "plain headers with ECDSA": { key: es256, profile: "agent-headers", agentId: "a", signedOrigins: ["https://a.example"] },
+  "plain headers with components": { key, profile: "agent-headers", agentId: "a", components: ["@method", "@authority"], signedOrigins: ["https://a.example"] },
+  "plain headers twice under one name": { key, profile: "agent-headers", agentId: "a", headerNames: { agent: "timestamp" }, signedOrigins: ["https://a.example"] },
   "a name that is not plain headers'": { key, agentId: "a" },
   "a component of responses": { key, components: ["@status"] },
   "a component in capitals": { key, components: ["Content-Type"] },
@@ -111,7 +113,7 @@ for (const [what, components, headers] of /** @type {[string, string[], Record<s
   ["a field that is not ASCII", ["x-a"], { "x-a": "caf\u00e9" }],
 ])) {
   test(`${what} cannot be signed`, async () => {
-    await assert.rejects(agentOf({ components }).fetch(`${URL_}?a=1&a=2`, { headers }), refusal("agent.unsignable"));
+    await assert.rejects(agentOf({ components: ["@authority", ...components] }).fetch(`${URL_}?a=1&a=2`, { headers }), refusal("agent.unsignable"));
   });
 }
 

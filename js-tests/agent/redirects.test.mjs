@@ -66,6 +66,13 @@ test("another origin gets neither token nor proof nor signature, nor what the ca
   assert.equal(sent[1]?.body, "x");
 });
 
+test("another origin gets none of the keys that the caller has for the first", async () => {
+  const { agent, sent } = world(to(307, `${OTHER}/b`));
+  const names = ["api-key", "x-api-key", "x-goog-api-key", "private-token", "x-auth-token", "mcp-session-id", "proxy-authorization"];
+  await agent.fetch(`${API}/a`, { headers: Object.fromEntries(names.map((name) => [name, "secret"])) });
+  assert.deepEqual(sent.map(({ headers }) => names.filter((name) => headers.has(name))), [names, []]);
+});
+
 test("who is on no list cannot have a token or a signature sent where it likes", async () => {
   const evil = "https://evil.example";
   for (const path of [[`${API}/transfer?to=evil`], [`${OTHER}/`, `${API}/transfer?to=evil`], [`${evil}/b`, `${API}/transfer?to=evil`, `${API}/again`]]) {
@@ -80,8 +87,20 @@ test("who is on no list cannot have a token or a signature sent where it likes",
   }
 });
 
-test("who is on a list may", async () => {
-  const { agent, sent } = world(to(307, `${API}/b`), { signedOrigins: [API, OTHER] });
+test("who only gets signatures cannot have a token sent where it likes", async () => {
+  for (const path of [[`${API}/transfer`], [`${API}/transfer`, `${API}/again`]]) {
+    const { agent, sent } = world((/** @type {unknown} */ _, /** @type {number} */ index) => (index < path.length ? reply(307, { location: path[index] ?? "" }) : reply(401, { "www-authenticate": 'DPoP error="invalid_token"' })), {
+      signedOrigins: [API, OTHER],
+      token: () => assert.fail("nobody is asked for a token"),
+    });
+    await agent.fetch(`${OTHER}/a`, { method: "POST", body: "x" });
+    assert.equal(sent.length, path.length + 1);
+    for (const { url, headers } of sent) assert.deepEqual([headers.has("authorization"), headers.has("dpop"), headers.has("signature")], [false, false, true], url);
+  }
+});
+
+test("who gets the token may", async () => {
+  const { agent, sent } = world(to(307, `${API}/b`), { tokenOrigins: [API, OTHER] });
   await agent.fetch(`${OTHER}/a`, { headers: { authorization: "Bearer of-other" } });
   assert.equal(sent[1]?.headers.get("authorization"), `DPoP ${TOKEN}`);
   assert.ok(sent[1]?.headers.has("signature"));

@@ -34,6 +34,18 @@ test("a body that is longer than may be kept is refused, and its stream cancelle
   assert.equal(sent.length, 0);
 });
 
+test("a stream in chunks of all lengths is sent as it is, up to the last byte that may be kept", async () => {
+  const lengths = [0, 1, 4094, 1, 1, 0, 9000, 0, 3, 70_000, 1];
+  const chunks = lengths.map((length, index) => new Uint8Array(length).fill(97 + index));
+  const most = lengths.reduce((sum, length) => sum + length, 0);
+  const text = Buffer.concat(chunks).toString();
+  const { agent, sent } = world({ maxBufferedBytes: most });
+  await agent.fetch(API, { method: "POST", body: stream(...chunks) });
+  assert.ok(sent[0]?.body === text);
+  assert.equal(sent[0]?.headers.get("content-digest"), contentDigest(text));
+  await assert.rejects(world({ maxBufferedBytes: most - 1 }).agent.fetch(API, { method: "POST", body: stream(...chunks) }), refusal("agent.body_too_large"));
+});
+
 test("a stream of something else than bytes is refused", async () => {
   const body = new ReadableStream({ start: (controller) => controller.enqueue("text") });
   await assert.rejects(world().agent.fetch(API, { method: "POST", body }), refusal("agent.body_refused"));
@@ -48,13 +60,16 @@ test("a stream that somebody else reads is refused", async () => {
 test("a stream is refused where it is to be, and what plain headers cannot sign is", async () => {
   const init = () => ({ method: "POST", body: stream(new Uint8Array(1)) });
   await assert.rejects(world({ streams: "refuse" }).agent.fetch(API, init()), refusal("agent.body_refused"));
-  const plain = world({ profile: "agent-headers", agentId: "a", streams: "unsigned" });
+  const plain = world({ profile: "agent-headers", agentId: "a", streams: "unsigned", signedOrigins: [API] });
   await assert.rejects(plain.agent.fetch(API, init()), refusal("agent.body_refused"));
 });
 
 test("fields for others to send are not made of what would be sent otherwise", async () => {
   const { agent } = world();
-  for (const body of [new FormData(), stream(new Uint8Array(1))]) {
+  async function* chunks() {
+    yield assert.fail("it is read");
+  }
+  for (const body of /** @type {any[]} */ ([new FormData(), stream(new Uint8Array(1)), chunks()])) {
     await assert.rejects(agent.sign(API, { method: "POST", body }), refusal("agent.body_refused"));
   }
 });
@@ -100,7 +115,7 @@ test("a form is sent with the boundary that was digested", async () => {
     const form = new FormData();
     form.set("a", "b");
     form.set("file", new Blob(["contents"]), "name.txt");
-    await createAgent({ key, components: ["content-type", "content-digest"] }).fetch(wire.url, { method: "POST", body: form });
+    await createAgent({ key, components: ["@authority", "content-type", "content-digest"] }).fetch(wire.url, { method: "POST", body: form });
     const [received] = wire.received;
     assert.ok(received);
     assert.equal((await verifySignature(received, { keys: key.publicJwk, require: ["content-type", "content-digest"] })).code, "ok");
@@ -144,7 +159,7 @@ test("what only one platform knows is passed on", async () => {
 });
 
 test("methods are spelt as fetch spells them", async () => {
-  const { agent, sent } = world({ components: ["@method"] });
+  const { agent, sent } = world({ components: ["@method", "@authority"] });
   for (const method of ["get", "Post", "patch", "PATCH", "query"]) await agent.fetch(API, { method });
   assert.deepEqual(sent.map(({ init }) => init.method), ["GET", "POST", "patch", "PATCH", "query"]);
   for (const { init, url, headers } of sent) {
@@ -219,7 +234,7 @@ test("what a browser keeps to itself is not signed", async () => {
     const { agent, sent } = world();
     await agent.fetch(API, { headers: { Cookie: "a=b" } });
     assert.equal(sent[0]?.headers.get("cookie"), null);
-    const covering = world({ components: ["cookie"] });
+    const covering = world({ components: ["@authority", "cookie"] });
     await assert.rejects(covering.agent.fetch(API, { headers: { Cookie: "a=b" } }), refusal("agent.unsignable"));
   } finally {
     globalThis.Request = own;

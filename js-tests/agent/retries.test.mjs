@@ -75,6 +75,15 @@ test("503 is waited for where repeating does no harm", async () => {
   }
 });
 
+test("redirects do not make a call wait for longer than twice what is said", async () => {
+  const answer = (/** @type {unknown} */ _, /** @type {number} */ index) => (index % 2 === 0 ? reply(429, { "retry-after": "30" }) : reply(302, { location: `/${index}` }));
+  for (const [options, expected] of /** @type {[object, number[]][]} */ ([[{}, [30_000, 30_000]], [{ retry: { maxDelay: 40 } }, [30_000, 30_000]]])) {
+    const { agent, waited } = world(answer, options);
+    assert.equal((await agent.fetch(API)).status, 429);
+    assert.deepEqual(waited, expected);
+  }
+});
+
 test("a server is waited for once", async () => {
   const { agent, sent } = world(() => reply(429, { "retry-after": "1" }));
   assert.equal((await agent.fetch(API)).status, 429);

@@ -1,7 +1,7 @@
 // Keys that follow one another: at no time is a request signed by a key that verifiers do not know.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { generateKey, introduce, keySet, NO_TURNS, revoke, rotate } from "countersign/agent";
+import { CountersignError, generateKey, introduce, keySet, NO_TURNS, revoke, rotate, rotateStored } from "countersign/agent";
 
 const DAY = 86_400;
 const START = 1_800_000_000;
@@ -106,4 +106,11 @@ test("what is no state, no policy, or private, is refused", async () => {
     assert.throws(() => rotate(NO_TURNS, 0, policy), { code: "options.invalid" });
   }
   await assert.rejects(introduce(NO_TURNS, { kty: "oct" }, 0), { code: "key.invalid" });
+});
+
+test("a rotation has no # in its name, which would make its keys those of another", async () => {
+  const store = /** @type {import("countersign/agent").KeyStore} */ (new Proxy({}, { get: () => () => assert.fail("nothing is looked up") }));
+  for (const name of ["shop#eu", "#", /** @type {any} */ (7)]) {
+    await assert.rejects(rotateStored(store, name), (error) => error instanceof CountersignError && error.code === "options.invalid");
+  }
 });

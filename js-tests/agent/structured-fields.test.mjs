@@ -26,7 +26,7 @@ async function signed({ raw, header_type }) {
   const name = FIELDS[header_type];
   /** @type {string | undefined} */
   let base;
-  const agent = createAgent({ key, fetch: internet(() => reply(200)).fetch, components: [`"${name}";sf`], onExchange: (one) => (base = one.base) });
+  const agent = createAgent({ key, fetch: internet(() => reply(200)).fetch, components: [`"${name}";sf`, "@authority"], onExchange: (one) => (base = one.base) });
   try {
     await agent.fetch("https://a.example/", { headers: [[name, raw.join(", ")]] });
   } catch (error) {

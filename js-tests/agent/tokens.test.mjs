@@ -130,6 +130,49 @@ test("many requests that lack the same scope ask for it once", async () => {
   assert.equal(asked, 1);
 });
 
+const soon = () => new Promise((resolve) => setImmediate(resolve));
+
+test("a question whose asker has gone is still that of the others", async () => {
+  const scope = 'DPoP error="insufficient_scope", scope="pay"';
+  /** @type {((token: unknown) => void)[]} */
+  const asked = [];
+  const { agent, sent } = world((/** @type {any} */ { headers }) => (headers.get("authorization") === `DPoP ${TOKEN}` ? reply(403, { "www-authenticate": scope }) : reply(200)), {
+    token: (/** @type {any} */ { scopes }) => (scopes ? new Promise((resolve) => asked.push(resolve)) : TOKEN),
+  });
+  const gone = new AbortController();
+  const call = (/** @type {AbortSignal | undefined} */ signal) => agent.fetch(`${API}/`, { signal: signal ?? null }).then(({ status }) => status, ({ name }) => name);
+  const [first, second] = [call(gone.signal), call(undefined)];
+  while (sent.length < 2 || asked.length < 1) await soon();
+  gone.abort();
+  assert.equal(await first, "AbortError");
+  const third = call(undefined);
+  while (sent.length < 3) await soon();
+  await soon();
+  assert.equal(asked.length, 1);
+  asked[0]?.({ access_token: "answer" });
+  assert.deepEqual(await Promise.all([second, third]), [200, 200]);
+});
+
+test("a question that is never answered is asked anew when all who waited for it have gone", async () => {
+  /** @type {((token: unknown) => void)[]} */
+  const asked = [];
+  const { agent, sent } = world(() => reply(200), { token: () => new Promise((resolve) => asked.push(resolve)) });
+  const gone = new AbortController();
+  const first = agent.fetch(`${API}/`, { signal: gone.signal }).catch(({ name }) => name);
+  while (asked.length < 1) await soon();
+  gone.abort();
+  assert.equal(await first, "AbortError");
+  const second = agent.fetch(`${API}/`);
+  for (let turn = 0; turn < 9 && asked.length < 2; turn += 1) await soon();
+  assert.equal(asked.length, 2);
+  asked[1]?.({ access_token: "answer" });
+  await second;
+  asked[0]?.({ access_token: "late-answer" });
+  await soon();
+  await agent.fetch(`${API}/`);
+  assert.deepEqual(sent.map(({ headers }) => headers.get("authorization")), ["DPoP answer", "DPoP answer"]);
+});
+
 test("a request that was refused with a token that was replaced meanwhile takes the new one", async () => {
   let asked = 0;
   /** @type {((response: Response) => void)[]} */
@@ -161,11 +204,23 @@ test("what gives tokens may fail, and the request fails so", async () => {
 test("debugging shows no token, no proof and no cookie", async () => {
   /** @type {any[]} */
   const shown = [];
-  const { agent, sent } = world(() => reply(200), { onExchange: (/** @type {any} */ one) => shown.push(one), components: ["cookie", "authorization", "dpop", "@path"] });
+  const { agent, sent } = world(() => reply(200), { onExchange: (/** @type {any} */ one) => shown.push(one), components: ["cookie", "authorization", "dpop", "@path", "@authority"] });
   await agent.fetch(`${API}/`, { headers: { cookie: "session=secret-cookie" } });
   const text = JSON.stringify(shown);
   for (const secret of [TOKEN, "secret-cookie", sent[0]?.headers.get("dpop") ?? "?"]) assert.ok(!text.includes(secret));
   assert.match(shown[0].base, /^"cookie": \*\*\*\n"authorization": \*\*\*\n"dpop": \*\*\*\n"@path": \/\n/);
+});
+
+test("debugging shows no field that only a server asks to be signed", async () => {
+  /** @type {any[]} */
+  const shown = [];
+  const ask = 's=("x-tenant" "x-note" "x-note";bs "private-token" "cookie" "content-digest")';
+  const { agent } = world((/** @type {unknown} */ _, /** @type {number} */ index) => (index === 0 ? reply(401, { "accept-signature": ask }) : reply(200)), {
+    onExchange: (/** @type {any} */ one) => shown.push(one),
+    components: ["x-tenant", "@authority"],
+  });
+  await agent.fetch(`${API}/`, { headers: { "x-tenant": "7", "x-note": "a-secret", "private-token": "a-secret", cookie: "a=a-secret" } });
+  assert.match(shown[1].base, /^"x-tenant": 7\n"x-note": \*\*\*\n"x-note";bs: \*\*\*\n"private-token": \*\*\*\n"cookie": \*\*\*\n"content-digest": sha-256=:[^\n]+\n"@authority": api.shop.example\n"@signature-params": \(/);
 });
 
 test("who looks on does not stop a request", async () => {

@@ -1,6 +1,8 @@
 // The page of the demo, used as people use it, on a phone and on a desk.
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
+import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -92,5 +94,11 @@ test("what serves the page publishes no private key and answers no other page", 
   assert.equal(await post("{"), 400);
   assert.equal(await post(JSON.stringify({ ...jwk, filler: "x".repeat(5000) })), 400);
   assert.equal(await post(JSON.stringify(jwk), { origin: "https://others.example" }), 403);
+  // As of a page whose name was made to lead here.
+  for (const headers of [{ host: "others.example", origin: "http://others.example" }, { host: "others.example" }]) {
+    const asked = request(`${demo.url}/token`, { headers }).end();
+    const [answer] = await once(asked, "response");
+    assert.equal(answer.resume().statusCode, 403);
+  }
   assert.equal(await post(JSON.stringify(jwk)), 201);
 });

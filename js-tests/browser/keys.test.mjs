@@ -361,3 +361,20 @@ test("pages that rotate at once get the same keys, and what has ended is forgott
   assert.ok(!fourth.kept.includes(first.signing));
 });
 
+
+test("a key that is another than the one that is expected is not taken, and none is made in its place", async (t) => {
+  const page = await open(t, servers.vite?.url ?? "");
+  const outcome = await page.evaluate(async () => {
+    const store = await sdk.openKeyStore();
+    const code = (/** @type {any} */ error) => error.code;
+    const expected = await sdk.generateKey({ algorithm: "ES256" });
+    const { thumbprint } = expected;
+    const missing = await store.obtain("agent", { thumbprint }).catch(code);
+    const listed = (await store.list()).length;
+    await store.put("agent", expected);
+    const taken = (await store.obtain("agent", { thumbprint })).thumbprint === thumbprint;
+    await store.put("agent", await sdk.generateKey({ algorithm: "ES256" }));
+    return { missing, listed, taken, other: await store.obtain("agent", { thumbprint }).catch(code) };
+  });
+  assert.deepEqual(outcome, { missing: "key.invalid", listed: 0, taken: true, other: "key.invalid" });
+});

@@ -71,7 +71,7 @@ for (const [expression, code, requests] of /** @type {[string, string, number][]
   ['agent.fetch(API + "/moved")', "agent.redirect_refused", 1],
   ['agentWith({ redirects: "refuse" }).fetch(API + "/moved")', "agent.redirect_refused", 1],
   ['agent.fetch(API + "/a", { mode: "no-cors" })', "agent.request_invalid", 0],
-  ['agentWith({ components: ["cookie"] }).fetch(API + "/a", { headers: { cookie: "a=b" } })', "agent.unsignable", 0],
+  ['agentWith({ components: ["@authority", "cookie"] }).fetch(API + "/a", { headers: { cookie: "a=b" } })', "agent.unsignable", 0],
   ['agent.fetch("data:text/plain,a")', "agent.request_invalid", 0],
 ])) {
   test(`in Chromium ${expression} is refused`, async () => {

@@ -41,7 +41,7 @@ export async function startPage({ page = 8788, folder = BUILT, ...options } = {}
   const policy =
     `default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self'; connect-src 'self' ${world.url}; ` +
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-  const server = await serveFiles(folder, policy, at, (request, response) => answer(world, request, response));
+  const server = await serveFiles(folder, policy, at, (request, response) => answer(world, `127.0.0.1:${at}`, request, response));
   return { url: server.url, world, close: () => Promise.all([server.close(), world.close()]) };
 }
 
@@ -49,16 +49,17 @@ export async function startPage({ page = 8788, folder = BUILT, ...options } = {}
  * What the operator of the agent does. The page may ask for it, and no other.
  *
  * @param {import("../lib/world.mjs").World} world
+ * @param {string} host of the page: under a name of its own that leads here, another page would be asking
  * @param {import("node:http").IncomingMessage} request
  * @param {import("node:http").ServerResponse} response
  * @returns {Promise<boolean>} whether it was asked for
  */
-async function answer(world, request, response) {
+async function answer(world, host, request, response) {
   const { pathname, searchParams } = new URL(request.url ?? "/", "http://localhost");
   const name = `${request.method} ${pathname}`;
   if (!["GET /world.json", "GET /token", "POST /keys"].includes(name)) return false;
-  const { origin, host } = request.headers;
-  if (origin !== undefined && origin !== `http://${host}`) sendJson(response, 403, {});
+  const { origin } = request.headers;
+  if (request.headers.host !== host || (origin !== undefined && origin !== `http://${host}`)) sendJson(response, 403, {});
   else if (name === "GET /world.json") sendJson(response, 200, { gate: world.url, agent: AGENT });
   else if (name === "GET /token") sendJson(response, 200, await token(world, searchParams.get("jkt")));
   else await publish(world, request, response);

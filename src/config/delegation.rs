@@ -134,7 +134,7 @@ pub struct TaskConfig {
     /// The request field, as `Task-Id`. Add it to `components`, so that the agent's signature covers it. Default: none.
     pub field: Option<String>,
     /// Where the body's JSON has it: a JSON Pointer (RFC 6901), as `/task_id` or `/params/task_id`. A body that is not
-    /// called JSON by its `Content-Type` names none. Default: none.
+    /// called JSON by its `Content-Type`, with `charset=utf-8` or no parameter, names none. Default: none.
     pub body: Option<String>,
 }
 

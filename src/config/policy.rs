@@ -51,7 +51,7 @@ pub struct DetailsDemandConfig {
 #[serde(deny_unknown_fields)]
 pub struct AmountConfig {
     /// Where it is in the JSON body: a JSON Pointer (RFC 6901), as `/payment/amount`. The body must be called JSON in
-    /// `Content-Type`. Default: `field` has it.
+    /// `Content-Type`, with `charset=utf-8` or no parameter. Default: `field` has it.
     #[serde(default)]
     pub body: Option<String>,
     /// The header field that has it. Believe one that a signature covers only, or that the origin goes by. Default:

@@ -94,24 +94,32 @@ fn only_line<'a>(fields: &'a Fields, name: &'a str) -> Option<&'a str> {
 }
 
 /// Whether the content is JSON by its own account, in UTF-8 and as it is: an origin that goes by `Content-Type` would
-/// read anything else in another way.
+/// read anything else in another way. Of parameters there is `charset=utf-8` or none: parsers differ about white space
+/// around `=`, about one that is there twice and about what is quoted, and some decode UTF-7 where they find it.
 pub(crate) fn is_json(fields: &Fields) -> bool {
     let Some(media_type) = only_line(fields, "content-type") else { return false };
-    let mut parts = media_type.split(';').map(|part| part.trim_matches([' ', '\t']));
-    let essence = parts.next().unwrap_or_default().to_ascii_lowercase();
+    let white = [' ', '\t'];
+    let (essence, parameter) = match media_type.split_once(';') {
+        Some((essence, parameter)) => {
+            (essence.trim_end_matches(white), Some(parameter.trim_start_matches(white)))
+        }
+        None => (media_type, None),
+    };
+    let essence = essence.to_ascii_lowercase();
     let is_json = essence == "application/json"
         || essence.strip_prefix("application/").is_some_and(|subtype| {
             subtype.ends_with("+json") && subtype.bytes().all(crate::request::is_token_byte)
         });
-    let is_utf8 = parts.all(|parameter| {
-        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-        !name.eq_ignore_ascii_case("charset") || value.trim_matches('"').eq_ignore_ascii_case("utf-8")
-    });
-    is_json && is_utf8 && !fields.contains("content-encoding")
+    let says_utf8 = |parameter: &str| {
+        ["charset=utf-8", "charset=\"utf-8\""].iter().any(|utf8| parameter.eq_ignore_ascii_case(utf8))
+    };
+    is_json && parameter.is_none_or(says_utf8) && !fields.contains("content-encoding")
 }
 
 #[cfg(test)]
 mod tests {
+    use alloc::format;
+
     use super::*;
 
     fn place(amount: &str, currency: &str, decimals: Option<u8>) -> AmountPlace {
@@ -190,21 +198,87 @@ mod tests {
         for good in [
             "application/json",
             "Application/JSON; charset=UTF-8",
+            "application/json \t;\t charset=utf-8",
+            "application/json;CHARSET=\"Utf-8\"",
             "application/vnd.pay+json;charset=\"utf-8\"",
         ] {
             assert!(read(&[("content-type", good)]), "{good}");
         }
         for bad in [
+            "",
             "text/plain",
             "application/x-www-form-urlencoded",
             "application/json, text/plain",
-            "application/json; charset=utf-16",
+            "application/json, application/json",
             "json",
             "application/jsonp",
+            "application /json",
+            "application/json charset=utf-8",
+            "application/json, charset=utf-8",
             "multipart/form-data",
         ] {
             assert!(!read(&[("content-type", bad)]), "{bad}");
         }
+        for parameters in [
+            // Another encoding, by its name.
+            "charset=utf-16",
+            "charset=utf-7",
+            "charset=\"utf-7\"",
+            "charset=utf8",
+            "charset=utf-8x",
+            "charset=",
+            "charset",
+            "charset=\"\"",
+            // Where parsers differ about what the parameter is called, and so about whether it is there.
+            "charset =utf-7",
+            "charset\t=utf-7",
+            "charset= utf-7",
+            "charset=\tutf-7",
+            "charset =utf-8",
+            "charset= utf-8",
+            "charset = utf-8",
+            "charset*=utf-8",
+            "charset*=utf-8''utf-7",
+            "charset*0=utf-8",
+            "\"charset\"=utf-8",
+            "=utf-8",
+            // Where they differ about which one counts.
+            "charset=utf-8; charset=utf-8",
+            "charset=utf-8; charset=utf-7",
+            "charset=utf-7; charset=utf-8",
+            "charset=utf-8, application/json; charset=utf-7",
+            // Where they differ about what is quoted.
+            "charset=\"utf-8",
+            "charset=utf-8\"",
+            "charset=\"\"utf-8\"\"",
+            "charset='utf-8'",
+            "charset=\"utf\\-8\"",
+            "charset=\"utf-8;x=\"",
+            "charset=\"utf-8 \"",
+            "charset=\" utf-8\"",
+            // What nobody knows here.
+            "version=1",
+            "charset=utf-8; version=1",
+            "version=1; charset=utf-8",
+            "profile=\";charset=utf-8\"",
+            "charset=utf-8;",
+            ";charset=utf-8",
+            ";",
+            "",
+            "charset=utf-8 (a comment)",
+            "charset=utf-8\u{a0}",
+            "char\u{17f}et=utf-8",
+        ] {
+            for media_type in ["application/json", "application/vnd.pay+json"] {
+                let bad = format!("{media_type};{parameters}");
+                assert!(!read(&[("content-type", &bad)]), "{bad}");
+                let bad = format!("{media_type}; {parameters}");
+                assert!(!read(&[("content-type", &bad)]), "{bad}");
+            }
+        }
+        let utf7 = "application/json; charset=utf-7";
+        assert!(!read(&[("content-type", "application/json"), ("content-type", utf7)]));
+        assert!(!read(&[("content-type", utf7), ("Content-Type", "application/json")]));
         assert!(!read(&[]));
         assert!(!read(&[("content-type", "application/json"), ("content-type", "application/json")]));
         assert!(!read(&[("content-type", "application/json"), ("content-encoding", "gzip")]));

@@ -53,12 +53,17 @@ pub(crate) fn gate(test: &str) -> Vec<String> {
 
 /// A request, signed for Web Bot Auth with this nonce.
 pub(crate) fn signed(test: &str, request: &str, nonce: &str, more: &[&str]) -> String {
+    signed_by("https://agents.example", test, request, nonce, more)
+}
+
+/// The same by an agent whose keys are at this URL.
+pub(crate) fn signed_by(agent: &str, test: &str, request: &str, nonce: &str, more: &[&str]) -> String {
     let key = file(&format!("{test}-key.json"), private_key("ed25519").to_string());
     let unsigned = file(&format!("{test}-unsigned.http"), request);
     let created = NOW.to_string();
     let arguments = [
         &["sign", "--key", &key, "--request", &unsigned, "--profile", "web-bot-auth", "--nonce", nonce],
-        &["--agent", "https://agents.example", "--created", &created][..],
+        &["--agent", agent, "--created", &created][..],
         more,
     ]
     .concat();

@@ -1,9 +1,9 @@
 // `Accept-Signature` (RFC 9421 §5): a server says which signature it wants. Whoever signs what it is asked to sign is an
 // oracle (§8.3), so that an agent signs only for its own purpose and never covers less than it would by itself.
-import { type Component, isSame, type Message, readComponent, valueOf } from "./components.js";
+import { type Component, isSame, readComponent } from "./components.js";
 import type { Signing } from "./options.js";
 import { ALGORITHMS, RESERVED_TAGS } from "./profiles.js";
-import { freeLabel, MOST_COMPONENTS } from "./signature.js";
+import { MOST_COMPONENTS } from "./signature.js";
 import { type Bare, isInnerList, type InnerList, parseDictionary } from "./structured.js";
 
 /** A signature that is asked for, and that the agent will make. */
@@ -35,18 +35,6 @@ export function chooseAccepted(value: string | null, signing: Signing): Accepted
   return undefined;
 }
 
-/** Whether the request has all that the signature is to cover, and room for it. */
-export function canFulfil(accepted: Accepted, message: Message, ofCaller: Headers, signing: Signing): boolean {
-  try {
-    freeLabel(ofCaller, accepted.label);
-  } catch {
-    return false;
-  }
-  return accepted.components.every(
-    (component) => isOwnMember(component, accepted.label, signing) || isAdded(component) || valueOf(component, message) !== undefined,
-  );
-}
-
 /** Whether a signature that was sent is what is asked for, so that another of the kind would not help. */
 export function isFulfilledBy(accepted: Accepted, label: string, components: readonly Component[], params: SentParams): boolean {
   const covered = accepted.components.every((wanted) =>
@@ -67,6 +55,8 @@ function read(label: string, { items, params }: InnerList, signing: Signing): Ac
   if ([...params.keys()].some((name) => !KNOWN.includes(name)) || items.length > MOST_COMPONENTS) return undefined;
   const components = items.map(readComponent);
   if (!components.every((component) => component !== undefined)) return undefined;
+  // They change with the signature.
+  if (components.some(({ name, member }) => (name === "signature" || name === "signature-input") && member === undefined)) return undefined;
   if (components.some((one, index) => components.slice(0, index).some((other) => isSame(one, other)))) return undefined;
   const asks = (name: string, own: string | undefined): boolean => isOwn(params.get(name), own);
   if (![params.get("created"), params.get("expires")].every(isFlagOrAbsent)) return undefined;
@@ -111,16 +101,6 @@ function isFlag({ kind, text }: Bare): boolean {
 
 function isText({ kind, value }: Bare, most: number): boolean {
   return kind === "string" && value.length > 0 && value.length <= most;
-}
-
-/** The member of `Signature-Agent` that the agent writes under the label of its signature. */
-function isOwnMember({ name, member }: Component, label: string, { agent }: Signing): boolean {
-  return name === "signature-agent" && member === label && agent?.form === "dictionary";
-}
-
-/** What the agent adds where it is asked for. */
-function isAdded({ name, form, member }: Component): boolean {
-  return name === "content-digest" && form === "whole" && member === undefined;
 }
 
 /** The same component under the label that the signature has. */

@@ -1,5 +1,5 @@
 import { Call, type Household } from "./call.js";
-import type { BodyRules } from "./body.js";
+import { type BodyRules, isStream } from "./body.js";
 import { Proofs } from "./dpop.js";
 import { fail } from "./fail.js";
 import { type AgentOptions, parseOptions, type Settings } from "./options.js";
@@ -30,7 +30,7 @@ export function createAgent(options: AgentOptions): Agent {
     fetch: async (input, init) => new Call(house, await read(settings, input, init, false)).run(),
     async sign(input, init) {
       const content = init?.body;
-      if (content instanceof FormData || (content instanceof ReadableStream && settings.streams !== "unsigned")) {
+      if (content instanceof FormData || (isStream(content) && settings.streams !== "unsigned")) {
         throw fail("agent.body_refused", "a form or a stream would be sent as other bytes than are signed here");
       }
       const outgoing = await read(settings, input, init, true);

@@ -7,6 +7,7 @@ import type { Proof, Proofs } from "./dpop.js";
 import { base64, random, utf8 } from "./encoding.js";
 import { fail } from "./fail.js";
 import type { Settings, Signing } from "./options.js";
+import { isSecure } from "./origins.js";
 import type { Outgoing } from "./outgoing.js";
 import { ALGORITHMS, isSignature } from "./profiles.js";
 import { addSignature, append, freeLabel, prepare, type SignatureParams } from "./signature.js";
@@ -42,6 +43,12 @@ export interface Wanted {
 /** What is covered where it is there, and no mistake where it is not. */
 const WHERE_THERE = ["content-digest", "authorization", "dpop"];
 
+/**
+ * Covered besides where a request goes in the clear: whoever reads it there could else send it on over TLS, as `@authority` is
+ * one for both.
+ */
+const SCHEME = parseComponent("@scheme");
+
 /** How a `Signature-Agent` that is a String is covered: it has no members. */
 const WHOLE_AGENT = parseComponent("signature-agent");
 
@@ -75,15 +82,60 @@ async function addDigest(headers: Headers, body: Body, algorithm: Settings["cont
   if (body.kind === "none" && isAsked) headers.set("content-digest", await contentDigest(new Uint8Array(), algorithm));
 }
 
-async function sign(
-  headers: Headers,
-  { method, url, headers: own, signal }: Outgoing,
+/** The fields of a signature. */
+const OF_SIGNATURES = ["signature", "signature-input", "signature-agent"];
+
+/**
+ * Whether a signature that is asked for can be made: the request, as it was sent, has all that it is to cover, and room
+ * for it.
+ */
+export function canSign({ headers }: Authored, outgoing: Outgoing, { signing, accepted }: Wanted, settings: Settings): boolean {
+  if (!signing) return false;
+  const bare = new Headers(headers);
+  for (const name of OF_SIGNATURES) {
+    const own = outgoing.headers.get(name);
+    if (own === null) bare.delete(name);
+    else bare.set(name, own);
+  }
+  // Added where it is asked for, whatever its value.
+  if (settings.contentDigest !== false) bare.set("content-digest", "sha-256=::");
+  return tryToPrepare(bare, outgoing, signing, accepted, settings.now()) !== undefined;
+}
+
+/** A signature that is yet to be made, and the fields among which it will stand. */
+interface Prepared extends AuthoredSignature {
+  readonly headers: Headers;
+  readonly input: string;
+}
+
+async function sign(headers: Headers, outgoing: Outgoing, signing: Signing, accepted: Accepted | undefined, now: number): Promise<AuthoredSignature> {
+  // What was asked for may have become impossible since, by another token: no server makes a request fail by what it asks.
+  const asked = accepted && tryToPrepare(headers, outgoing, signing, accepted, now);
+  const { headers: named, input, ...signature } = asked ?? prepareSignature(headers, outgoing, signing, undefined, now);
+  const agent = named.get("signature-agent");
+  if (agent !== null) headers.set("signature-agent", agent);
+  addSignature(headers, signature.label, input, await signedBy(signing, utf8(signature.base), outgoing.signal));
+  return signature;
+}
+
+function tryToPrepare(...of: Parameters<typeof prepareSignature>): Prepared | undefined {
+  try {
+    return prepareSignature(...of);
+  } catch {
+    return undefined;
+  }
+}
+
+function prepareSignature(
+  others: Headers,
+  { method, url, headers: own }: Outgoing,
   signing: Signing,
   accepted: Accepted | undefined,
   now: number,
-): Promise<AuthoredSignature> {
+): Prepared {
   const { key, agent } = signing;
   const label = freeLabel(own, accepted?.label);
+  const headers = new Headers(others);
   const ofAgent = agent && nameAgent(headers, agent, label);
   const message = { method, url, headers };
   const components = covered(message, signing, ofAgent, accepted);
@@ -96,9 +148,7 @@ async function sign(
     nonce: accepted?.nonce ?? (signing.nonce || accepted?.asksForNonce ? random(24) : undefined),
     tag: accepted ? accepted.tag : signing.tag,
   };
-  const { base, input } = prepare(message, components, params);
-  addSignature(headers, label, input, await signedBy(signing, utf8(base), signal));
-  return { label, components, params, base };
+  return { headers, label, components, params, ...prepare(message, components, params) };
 }
 
 /** What is asked for, in that order, and whatever the agent covers by itself: a server cannot make it cover less. */
@@ -113,8 +163,9 @@ function covered(
     return !WHERE_THERE.includes(component.name) || valueOf(component, message) !== undefined;
   };
   const components: Component[] = [];
-  for (const component of [...(accepted?.components ?? []), ...signing.components.filter(isThere), ...(ofAgent ? [ofAgent] : [])]) {
-    if (!components.some((other) => isSame(other, component))) components.push(component);
+  const more = [isSecure(message.url) ? undefined : SCHEME, ofAgent];
+  for (const component of [...(accepted?.components ?? []), ...signing.components.filter(isThere), ...more]) {
+    if (component && !components.some((other) => isSame(other, component))) components.push(component);
   }
   return components;
 }
@@ -147,6 +198,7 @@ async function signPlainly(headers: Headers, { body, signal }: Outgoing, signing
   }
   const timestamp = String(Math.floor(now / 1000));
   const content = body.kind === "bytes" ? body.bytes : new Uint8Array();
+  if (isSignatureBase(content)) throw fail("agent.unsignable", "with the time after it, the content is what another signature would sign");
   const time = utf8(timestamp);
   const signed = new Uint8Array(content.byteLength + time.byteLength);
   signed.set(content);
@@ -155,6 +207,15 @@ async function signPlainly(headers: Headers, { body, signal }: Outgoing, signing
   headers.set(names.agent, agentId);
   headers.set(names.timestamp, timestamp);
   headers.set(names.signature, base64(signature));
+}
+
+/** The beginning of a signature base's last line (RFC 9421 §2.5). */
+const LAST_LINE = utf8('"@signature-params": ');
+
+/** Whether content with a time after it may be a signature base, so that a signature of it would be one of RFC 9421, too. */
+function isSignatureBase(content: Uint8Array): boolean {
+  const last = content.lastIndexOf(0x0a) + 1;
+  return LAST_LINE.every((byte, index) => content[last + index] === byte);
 }
 
 async function signedBy({ key }: Signing, data: Uint8Array, signal: AbortSignal | undefined): Promise<Uint8Array> {

@@ -1,5 +1,5 @@
 // The content of a request: brought into the bytes that are digested and sent, once, so that both are the same.
-import { unlessAborted } from "./abort.js";
+import { pause, unlessAborted } from "./abort.js";
 import { base64 } from "./encoding.js";
 import { fail } from "./fail.js";
 
@@ -71,31 +71,42 @@ async function takeStream(stream: Streamed, rules: BodyRules, signal: AbortSigna
   return { kind: "bytes", bytes: await collect(stream, rules.maxBufferedBytes, signal) };
 }
 
+/** How many chunks without a byte are read before timers, and so an `AbortSignal`, get their turn. */
+const EMPTY_CHUNKS = 64;
+
 /** Reads a stream to its end, and no further than allowed. */
 async function collect(stream: Streamed, most: number, signal: AbortSignal | undefined): Promise<Uint8Array<ArrayBuffer>> {
-  const chunks: Uint8Array[] = [];
+  let bytes = new Uint8Array(Math.min(most, 4096));
   let length = 0;
+  let empty = 0;
   const source = readerOf(stream);
   try {
     for (;;) {
       const { done, value } = await unlessAborted(signal, () => source.next());
-      if (done === true) break;
+      if (done === true) return bytes.subarray(0, length);
       if (!(value instanceof Uint8Array)) throw fail("agent.body_refused", "a stream that is sent gives Uint8Arrays");
+      if (value.byteLength === 0) {
+        empty += 1;
+        if (empty % EMPTY_CHUNKS === 0) await pause(0, signal);
+        continue;
+      }
+      if (value.byteLength > most - length) throw tooLarge();
+      bytes = roomFor(bytes, length + value.byteLength, most);
+      bytes.set(value, length);
       length += value.byteLength;
-      if (length > most) throw tooLarge();
-      chunks.push(value);
     }
   } catch (error) {
     source.cancel(error);
     throw error;
   }
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.byteLength;
-  }
-  return bytes;
+}
+
+/** The same bytes, with room for so many: twice as much as before, if that is enough and no more than allowed. */
+function roomFor(bytes: Uint8Array<ArrayBuffer>, length: number, most: number): Uint8Array<ArrayBuffer> {
+  if (length <= bytes.byteLength) return bytes;
+  const larger = new Uint8Array(Math.min(most, Math.max(length, 2 * bytes.byteLength)));
+  larger.set(bytes);
+  return larger;
 }
 
 interface Source {
@@ -125,7 +136,7 @@ async function bytesOf(converted: Response): Promise<Uint8Array<ArrayBuffer>> {
   return new Uint8Array(await converted.arrayBuffer());
 }
 
-function isStream(content: unknown): content is Streamed {
+export function isStream(content: unknown): content is Streamed {
   if (content instanceof ReadableStream) return true;
   return typeof content === "object" && content !== null && Symbol.asyncIterator in content;
 }

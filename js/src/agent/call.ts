@@ -1,7 +1,7 @@
 // One call of `fetch`: sent, and sent again as long as a response asks for something that the agent can give and has not
 // given yet.
-import { type Accepted, canFulfil, chooseAccepted, isFulfilledBy } from "./accept.js";
-import { author, type Authored } from "./author.js";
+import { type Accepted, chooseAccepted, isFulfilledBy } from "./accept.js";
+import { author, type Authored, canSign } from "./author.js";
 import { canRepeat } from "./body.js";
 import { asksForNonce, parseChallenges, tokenChallenge } from "./challenges.js";
 import { nonceOf, type Proofs } from "./dpop.js";
@@ -31,6 +31,8 @@ export class Call {
   #attempt = 0;
   #redirects = 0;
   #answers = 0;
+  /** Milliseconds. */
+  #waited = 0;
   /** What was answered since the last redirect: each kind once. */
   #answered = new Set<Answer>();
   #accepted: Accepted | undefined;
@@ -41,6 +43,8 @@ export class Call {
   #isAtHome = true;
   /** Whether an origin that is on no list has sent the call to another: then whatever it is sent to gets no proof from us. */
   #isSteered = false;
+  /** The same for the token, by an origin that would not get it itself. */
+  #isTokenSteered = false;
 
   constructor(house: Household, outgoing: Outgoing) {
     this.#house = house;
@@ -86,7 +90,7 @@ export class Call {
   /** Whether the agent has a say in what token goes out: not where the caller sends one. */
   get #givesToken(): boolean {
     const { url, headers } = this.#outgoing;
-    return this.#house.settings.tokenOrigins.has(url.origin) && !this.#isSteered && !headers.has("authorization");
+    return this.#house.settings.tokenOrigins.has(url.origin) && !this.#isTokenSteered && !headers.has("authorization");
   }
 
   async #token(): Promise<Credential | undefined> {
@@ -113,7 +117,7 @@ export class Call {
     } as RequestInit;
     try {
       const response = await settings.fetch(url.href, init);
-      proofs?.remember(url, response.headers);
+      if (isOwn(response, url)) proofs?.remember(url, response.headers);
       return response;
     } catch (error) {
       this.#tell(authored, undefined, []);
@@ -124,6 +128,10 @@ export class Call {
   /** Prepares what comes next; says whether anything does. */
   async #next(response: Response, authored: Authored): Promise<boolean> {
     const { settings } = this.#house;
+    if (!isOwn(response, this.#outgoing.url)) {
+      this.#tell(authored, response, []);
+      return false;
+    }
     const follows = this.#outgoing.redirect === "follow" && settings.redirects !== "platform";
     if (follows && isRedirect(response)) return this.#redirect(response, authored);
     const delay = this.#delay(response);
@@ -132,6 +140,7 @@ export class Call {
     if (answers.length === 0) return false;
     this.#answers += 1;
     discard(response);
+    this.#waited += delay ?? 0;
     if (delay !== undefined) await settings.pause(delay, this.#outgoing.signal);
     return true;
   }
@@ -148,6 +157,7 @@ export class Call {
     const leaves = this.#outgoing.url.origin !== from;
     this.#isAtHome &&= !leaves;
     this.#isSteered ||= leaves && !this.#isListed(from);
+    this.#isTokenSteered ||= leaves && !this.#house.settings.tokenOrigins.has(from);
     this.#accepted = undefined;
     this.#answered = new Set();
     this.#credential = await this.#token();
@@ -173,12 +183,13 @@ export class Call {
     return proof !== undefined && asksForNonce(challenges) && nonceOf(response.headers) !== undefined && this.#once("nonce");
   }
 
-  #answersSignature(response: Response, { signature, headers }: Authored): boolean {
+  #answersSignature(response: Response, authored: Authored): boolean {
+    const { signature, credential } = authored;
     const signing = this.#signing;
     const accepted = signing && signature && chooseAccepted(response.headers.get("accept-signature"), signing);
     if (!signing || !accepted || isFulfilledBy(accepted, signature.label, signature.components, signature.params)) return false;
-    const { method, url, headers: ofCaller } = this.#outgoing;
-    if (!canFulfil(accepted, { method, url, headers }, ofCaller, signing) || !this.#once("signature")) return false;
+    const wanted = { credential, signing, accepted };
+    if (!canSign(authored, this.#outgoing, wanted, this.#house.settings) || !this.#once("signature")) return false;
     this.#accepted = accepted;
     return true;
   }
@@ -201,7 +212,8 @@ export class Call {
     const isRefusal = response.status === 429 || (response.status === 503 && SAFE.includes(this.#outgoing.method));
     if (!isRefusal || maxDelay === undefined || !this.#mayRepeat) return undefined;
     const delay = retryAfter(response.headers.get("retry-after"), now());
-    return delay !== undefined && delay <= maxDelay && this.#once("wait") ? delay : undefined;
+    const isShort = delay !== undefined && delay <= maxDelay && this.#waited + delay <= 2 * maxDelay;
+    return isShort && this.#once("wait") ? delay : undefined;
   }
 
   #once(answer: Answer): boolean {
@@ -211,7 +223,7 @@ export class Call {
   }
 
   #tell({ headers, added, signature, proof }: Authored, response: Response | undefined, answers: readonly Answer[]): void {
-    const { onExchange } = this.#house.settings;
+    const { onExchange, signing } = this.#house.settings;
     if (!onExchange) return;
     const { method, url } = this.#outgoing;
     const shown = (name: string): string => (CREDENTIALS.includes(name) ? "***" : (headers.get(name) ?? ""));
@@ -222,7 +234,7 @@ export class Call {
         method,
         url: url.href,
         fields: Object.fromEntries(added.map((name) => [name, shown(name)])),
-        ...(signature && { base: withoutCredentials(signature.base) }),
+        ...(signature && { base: withoutCredentials(signature.base, signing?.components ?? []) }),
         ...(proof && { proof: proof.claims }),
         ...(response && { status: response.status }),
         ...(decision && { decision }),
@@ -232,6 +244,11 @@ export class Call {
       // Whoever only looks on does not stop a request.
     }
   }
+}
+
+/** Whether the origin that was asked has answered, and not one that the platform has followed a redirect to. */
+function isOwn({ redirected: wasRedirected, url }: Response, { origin }: URL): boolean {
+  return !wasRedirected || (URL.canParse(url) && new URL(url).origin === origin);
 }
 
 /** Frees the connection of a response that nobody reads. */

@@ -1,5 +1,6 @@
 // What a refusal asks for: challenges (RFC 9110 §11.6.1) of the Bearer (RFC 6750), DPoP (RFC 9449) and step-up (RFC 9470)
 // kinds, with the metadata of the resource (RFC 9728 §5.1).
+import { isSecure } from "./origins.js";
 
 /** One challenge of a `WWW-Authenticate`. */
 export interface Challenge {
@@ -13,9 +14,12 @@ export interface Challenge {
 export interface TokenChallenge {
   /** `invalid_token`, `insufficient_scope` or `insufficient_user_authentication`; none where no token was sent. */
   readonly error?: string;
-  /** Every scope that the request needs. */
+  /**
+   * Every scope that the request needs, as the server says: not more than 64, of the characters that scopes have, and no more
+   * to be trusted. Ask an issuer for those of them that the agent is to have.
+   */
   readonly scopes?: readonly string[];
-  /** Where the resource says which issuers it trusts (RFC 9728). */
+  /** Where the resource says which issuers it trusts (RFC 9728), by its own account: an `https` URL, or loopback. */
   readonly resource_metadata?: string;
   /** How the person should have authenticated, best first (RFC 9470). */
   readonly acr_values?: readonly string[];
@@ -69,15 +73,33 @@ export function tokenChallenge(challenges: readonly Challenge[], wasSent: boolea
   return found && read(found);
 }
 
+/** Most words of a list of scopes or of classes of authentication, and longest text of such a list or of a URL. */
+const MOST_WORDS = 64;
+const MOST_VALUE = 2048;
+
+/** What a challenge says, without what is malformed in it: it comes from a server, and goes to the agent's own code. */
 function read({ params }: Challenge): TokenChallenge {
-  const words = (name: string): string[] => (params.get(name) ?? "").split(" ").filter((word) => word !== "");
-  const [error, metadata, age] = [params.get("error"), params.get("resource_metadata"), params.get("max_age")];
-  const [scopes, acr_values] = [words("scope"), words("acr_values")];
+  const [error, age] = [params.get("error"), params.get("max_age")];
+  const [scopes, acr_values] = [wordsOf(params.get("scope")), wordsOf(params.get("acr_values"))];
+  const metadata = urlOf(params.get("resource_metadata"));
   return {
     ...(error !== undefined && { error }),
-    ...(scopes.length > 0 && { scopes }),
+    ...(scopes && { scopes }),
     ...(metadata !== undefined && { resource_metadata: metadata }),
-    ...(acr_values.length > 0 && { acr_values }),
+    ...(acr_values && { acr_values }),
     ...(age !== undefined && /^\d{1,9}$/.test(age) && { max_age: Number(age) }),
   };
+}
+
+/** Words of the characters that scopes have (RFC 6749 §3.3); `undefined` where there are none, or other ones. */
+function wordsOf(text = ""): string[] | undefined {
+  if (text.length > MOST_VALUE || !/^[\x20\x21\x23-\x5b\x5d-\x7e]*$/.test(text)) return undefined;
+  const words = text.split(" ").filter((word) => word !== "");
+  return words.length > 0 && words.length <= MOST_WORDS ? words : undefined;
+}
+
+/** A URL that may be fetched: `https`, or loopback, and no user in it. */
+function urlOf(text = ""): string | undefined {
+  const url = text.length <= MOST_VALUE && URL.canParse(text) ? new URL(text) : undefined;
+  return url && isSecure(url) && url.username === "" && url.password === "" ? url.href : undefined;
 }

@@ -1,4 +1,5 @@
 // What an agent shows of its work to those who look for a fault.
+import type { Component } from "./components.js";
 
 /** What an agent does about a response, by itself. */
 export type Answer = "nonce" | "signature" | "token" | "wait" | "redirect";
@@ -11,7 +12,7 @@ export interface Exchange {
   readonly url: string;
   /** The fields that the agent added. */
   readonly fields: Readonly<Record<string, string>>;
-  /** The signature base (RFC 9421 §2.5), where it signed. */
+  /** The signature base (RFC 9421 §2.5), where it signed, with the values of fields that are in `components` and no credentials. */
   readonly base?: string;
   /** The claims of the DPoP proof, where it made one. */
   readonly proof?: Readonly<Record<string, string | number>>;
@@ -23,14 +24,26 @@ export interface Exchange {
   readonly answers: readonly Answer[];
 }
 
-/** Fields whose values are nobody else's. */
-export const CREDENTIALS: readonly string[] = ["authorization", "proxy-authorization", "cookie", "dpop", "x-api-key"];
+/** Fields whose values are nobody else's: never shown, and not sent to another origin that is redirected to. */
+export const CREDENTIALS: readonly string[] = (
+  "authorization proxy-authorization cookie dpop api-key apikey x-api-key x-goog-api-key x-functions-key ocp-apim-subscription-key " +
+  "private-token job-token x-auth-token x-access-token x-amz-security-token x-vault-token x-csrf-token x-xsrf-token mcp-session-id"
+).split(" ");
 
-/** A signature base without credentials. */
-export function withoutCredentials(base: string): string {
+/** What an agent writes itself. */
+const OWN = ["content-digest", "signature-agent"];
+
+/**
+ * A signature base without the values of fields that may be secret: whatever a server asks to be covered, and the agent
+ * would not cover by itself.
+ */
+export function withoutCredentials(base: string, configured: readonly Component[]): string {
+  const isShown = (name: string): boolean => {
+    return name.startsWith("@") || (!CREDENTIALS.includes(name) && (OWN.includes(name) || configured.some((one) => one.name === name)));
+  };
   const lines = base.split("\n").map((line) => {
     const name = /^"([^"]+)"/.exec(line)?.[1];
-    return name !== undefined && CREDENTIALS.includes(name) ? line.replace(/: .*$/, ": ***") : line;
+    return name === undefined || isShown(name) ? line : line.replace(/: .*$/, ": ***");
   });
   return lines.join("\n");
 }

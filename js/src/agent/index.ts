@@ -58,4 +58,4 @@ export {
   type KeySet,
   keySet,
 } from "./directory.js";
-export { type KeyEntry, type KeyStore, openKeyStore } from "./store.js";
+export { type KeyEntry, type KeyStore, type ObtainKeyOptions, openKeyStore } from "./store.js";

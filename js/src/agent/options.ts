@@ -63,11 +63,16 @@ export interface AgentOptions {
   readonly maxBufferedBytes?: number;
   /** An access token, or who gives one. Nothing of it goes to origins other than `tokenOrigins`. */
   readonly token?: TokenSource;
-  /** The origins that get the token: `https`, or loopback. Needed where there is a token. */
+  /**
+   * The origins that get the token: `https`, or loopback; after a redirect from another origin, if that is one of them, too.
+   * Needed where there is a token.
+   */
   readonly tokenOrigins?: readonly string[];
   /**
    * The origins for which requests are signed. Default: whichever one a caller asks for, and of those that are redirected
    * to, the same origin and `tokenOrigins`. A redirect to another origin by one on no list has neither signed nor given a token.
+   * Needed where a signature does not say whom it is for (`agent-headers`, `components` without `@authority` and `@target-uri`):
+   * who gets one can use it at every server that knows the key.
    */
   readonly signedOrigins?: readonly string[];
   /**
@@ -82,8 +87,8 @@ export interface AgentOptions {
    */
   readonly redirects?: "sign" | "refuse" | "platform";
   /**
-   * Whether a `Retry-After` (429, and 503 for GET, HEAD and OPTIONS) is waited for, once, and for how many seconds at most.
-   * Default: 30.
+   * Whether a `Retry-After` (429, and 503 for GET, HEAD and OPTIONS) is waited for, once, and for how many seconds at most;
+   * in one call, with all its redirects, for twice that. Default: 30.
    */
   readonly retry?: false | { readonly maxDelay?: number };
   /** Sends requests. Default: the platform's. */
@@ -153,8 +158,12 @@ export function parseOptions(options: AgentOptions): Settings {
   if (typeof dpop !== "boolean") checkKey(dpop, "dpop");
   if (options.dpop === true && key === undefined) throw invalid("dpop needs a key");
   if (options.retry !== undefined && options.retry !== false) knownMembers(options.retry, ["maxDelay"], "member of retry");
+  const signing = key && parseSigning(key, options);
+  if (signing && !namesHost(signing) && options.signedOrigins === undefined) {
+    throw invalid("signatures that do not cover @authority or @target-uri hold at every server: signedOrigins says who gets them");
+  }
   return {
-    signing: key && parseSigning(key, options),
+    signing,
     token,
     tokenOrigins: token === undefined ? new Set() : parseOrigins(options.tokenOrigins, "tokenOrigins"),
     signedOrigins: options.signedOrigins && parseOrigins(options.signedOrigins, "signedOrigins"),
@@ -205,6 +214,11 @@ function parseSigning(key: AgentKey, options: AgentOptions): Signing {
     agent: signatureAgent === undefined ? undefined : parseAgent(signatureAgent, options.signatureAgentForm),
     plain: agentId === undefined ? undefined : { agentId: parseAgentId(agentId), names: parseHeaderNames(headerNames) },
   };
+}
+
+/** Whether a signature says which server it is for. */
+function namesHost({ plain, components }: Signing): boolean {
+  return !plain && components.some(({ name }) => name === "@authority" || name === "@target-uri");
 }
 
 function parseTag(tag: string | undefined, { name, tags }: Profile): string | undefined {

@@ -132,6 +132,8 @@ export function revoke(state: RotationState, thumbprint: string): RotationState 
  */
 export async function rotateStored(store: KeyStore, name: string, options: StoredRotationOptions = {}): Promise<CurrentKeys> {
   const { now = Math.floor(Date.now() / 1000) } = options;
+  // It parts a rotation's name from its keys': one name could else have the keys of another among its own.
+  if (typeof name !== "string" || name.includes("#")) throw new CountersignError("options.invalid", "the name of a rotation is a text without #");
   const state = await store.revise(name, (kept) => rotate(kept ?? NO_TURNS, now, options).state);
   const { state: current, signing, published, next } = rotate(await withNextKey(store, name, state, now, options), now, options);
   await forgetOthers(store, name, current, now);

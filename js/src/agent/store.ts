@@ -19,8 +19,11 @@ export interface KeyStore {
    * be kept of it is its public half, which is no secret.
    */
   put(name: string, key: AgentKey): Promise<void>;
-  /** The key of this name; where there is none it is made and kept. Pages that ask at once get the same key. */
-  obtain(name: string, options?: GenerateKeyOptions): Promise<AgentKey>;
+  /**
+   * The key of this name; where there is none it is made and kept. Pages that ask at once get the same key. Throws
+   * `key.invalid` where it is not the one that `thumbprint` says.
+   */
+  obtain(name: string, options?: ObtainKeyOptions): Promise<AgentKey>;
   /** Forgets a key, and says whether there was one. */
   delete(name: string): Promise<boolean>;
   /** What there is, by name. */
@@ -32,6 +35,12 @@ export interface KeyStore {
   revise(name: string, change: (state: RotationState | undefined) => RotationState): Promise<RotationState>;
   /** Closes the database, until the next call. */
   close(): void;
+}
+
+/** What kind of key to make, or which one it must be. */
+export interface ObtainKeyOptions extends GenerateKeyOptions {
+  /** The key that is expected: none is made then, as a new one would be another. */
+  readonly thumbprint?: string;
 }
 
 /** What the store has, without the key. */
@@ -103,8 +112,11 @@ class IndexedKeyStore implements KeyStore {
     await this.#database.run(KEYS, "readwrite", (keys) => resultOf(keys.put(stored, named(name))));
   }
 
-  async obtain(name: string, options: GenerateKeyOptions = {}): Promise<AgentKey> {
+  async obtain(name: string, { thumbprint, ...options }: ObtainKeyOptions = {}): Promise<AgentKey> {
     const present = await this.get(name);
+    if (thumbprint !== undefined && present?.thumbprint !== thumbprint) {
+      throw new CountersignError("key.invalid", "the store does not have the key of this thumbprint under this name");
+    }
     if (present !== undefined) return present;
     const key = await generateKey(options);
     const stored = await this.#storable(key);

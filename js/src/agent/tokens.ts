@@ -39,6 +39,15 @@ export interface Credential {
 interface Kept extends Credential {
   /** Milliseconds since 1970. */
   readonly until: number;
+  /** Which of all questions it answers: one that was asked earlier and is answered later changes nothing. */
+  readonly question: number;
+}
+
+/** A question that is not answered yet. */
+interface Asked {
+  readonly answer: Promise<Credential | undefined>;
+  /** How many calls wait for it. */
+  waiting: number;
 }
 
 /** How long before its end a token is not used any more, in milliseconds: a request takes its time. */
@@ -55,7 +64,8 @@ export class Tokens {
   readonly #jkt: string | undefined;
   readonly #now: () => number;
   readonly #kept = new Map<string, Kept>();
-  readonly #asked = new Map<string, Promise<Credential | undefined>>();
+  readonly #asked = new Map<string, Asked>();
+  #questions = 0;
   /** The last answer to each challenge, and which of all answers it was. */
   readonly #answered = new Map<string, { readonly credential: Credential; readonly turn: number }>();
   #turn = 0;
@@ -83,7 +93,7 @@ export class Tokens {
     const kept = this.#kept.get(url.origin);
     if (kept !== undefined && kept.until > this.#now()) return kept;
     const need = this.#need(url, method);
-    return unlessAborted(signal, () => this.#ask(JSON.stringify(need), url.origin, () => source(need)));
+    return this.#ask(JSON.stringify(need), url.origin, signal, () => source(need));
   }
 
   /** Another token than was sent, for a request that began at this turn. */
@@ -101,7 +111,7 @@ export class Tokens {
     const answered = this.#answered.get(question);
     if (answered && answered.turn > since) return answered.credential;
     const need = { ...this.#need(url, method), ...challenge };
-    const credential = await unlessAborted(signal, () => this.#ask(question, url.origin, () => source(need)));
+    const credential = await this.#ask(question, url.origin, signal, () => source(need));
     if (credential && this.#answered.get(question)?.credential !== credential) this.#note(question, credential);
     return credential;
   }
@@ -117,19 +127,38 @@ export class Tokens {
     if (this.#answered.size > MOST_CHALLENGES) this.#answered.delete([...this.#answered.keys()][0] ?? "");
   }
 
-  #ask(question: string, origin: string, give: () => TokenGiven | Promise<TokenGiven>): Promise<Credential | undefined> {
-    const asked = this.#asked.get(question);
-    if (asked) return asked;
-    const answer = (async () => this.#take(origin, await give()))().finally(() => this.#asked.delete(question));
-    // Whoever waits for it may have gone.
-    answer.catch(() => {});
-    this.#asked.set(question, answer);
-    return answer;
+  /** Asks, or waits with those who have asked. What nobody waits for any more is asked anew by the next who needs it. */
+  async #ask(
+    question: string,
+    origin: string,
+    signal: AbortSignal | undefined,
+    give: () => TokenGiven | Promise<TokenGiven>,
+  ): Promise<Credential | undefined> {
+    signal?.throwIfAborted();
+    const asked = this.#asked.get(question) ?? this.#put(question, origin, give);
+    asked.waiting += 1;
+    try {
+      return await unlessAborted(signal, () => asked.answer);
+    } finally {
+      asked.waiting -= 1;
+      if (asked.waiting === 0 && this.#asked.get(question) === asked) this.#asked.delete(question);
+    }
   }
 
-  #take(origin: string, given: TokenGiven): Credential | undefined {
+  #put(question: string, origin: string, give: () => TokenGiven | Promise<TokenGiven>): Asked {
+    this.#questions += 1;
+    const number = this.#questions;
+    const asked: Asked = { answer: (async () => this.#take(origin, number, await give()))(), waiting: 0 };
+    // Whoever waits for it may have gone.
+    asked.answer.catch(() => {});
+    this.#asked.set(question, asked);
+    return asked;
+  }
+
+  #take(origin: string, question: number, given: TokenGiven): Credential | undefined {
+    const isLate = (this.#kept.get(origin)?.question ?? 0) > question;
     if (given === null || given === undefined || typeof given === "string") {
-      this.#kept.delete(origin);
+      if (!isLate) this.#kept.delete(origin);
       return typeof given === "string" ? this.#credential(given, undefined) : undefined;
     }
     if (typeof given !== "object") throw fail("agent.token_invalid", "token gives a text, a token response, or nothing");
@@ -138,7 +167,7 @@ export class Tokens {
     const isLength = typeof expires_in === "number" && expires_in >= 0;
     if (expires_in !== undefined && !isLength) throw fail("agent.token_invalid", "expires_in is a number of seconds");
     const until = expires_in === undefined ? Number.POSITIVE_INFINITY : this.#now() + expires_in * 1000 - MARGIN;
-    this.#kept.set(origin, { ...credential, until });
+    if (!isLate) this.#kept.set(origin, { ...credential, until, question });
     return credential;
   }
 
