@@ -55,9 +55,8 @@ fn configurations(file: &str, text: &str) -> Vec<(String, Result<Config, ConfigE
         return vec![(String::new(), Config::from_json(text))];
     }
     match toml::from_str::<Map<String, Value>>(text) {
-        Err(error) => vec![(String::new(), Err(syntax_error(text, &error)))],
         Ok(document) if OF_WRANGLER.iter().any(|name| document.contains_key(*name)) => of_wrangler(&document),
-        Ok(_) => vec![(String::new(), Config::from_toml(text))],
+        _ => vec![(String::new(), Config::from_toml(text))],
     }
 }
 
@@ -67,14 +66,6 @@ fn has_extension(file: &str, extension: &str) -> bool {
 
 fn load(config: Result<Config, ConfigError>) -> Result<Gate, Vec<ConfigError>> {
     Gate::new(&config.map_err(|fault| vec![fault])?)
-}
-
-/// The core knows what is wrong, not where: a configuration may come from anywhere. Here it is a file.
-fn syntax_error(text: &str, error: &toml::de::Error) -> ConfigError {
-    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-    let line = before.matches('\n').count() + 1;
-    let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
-    ConfigError { path: String::new(), message: format!("line {line}, column {column}: {}", error.message()) }
 }
 
 /// The configuration of the Worker, and of each of its environments, which inherit no variables.
