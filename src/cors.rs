@@ -16,7 +16,6 @@ use crate::config::{Disclosure, Gate};
 use crate::policy::Route;
 use crate::request::{RequestView, is_method};
 use crate::served::Served;
-use crate::signature::profiles::Rules;
 
 const ALLOW_ORIGIN: &str = "Access-Control-Allow-Origin";
 const ALLOW_METHODS: &str = "Access-Control-Allow-Methods";
@@ -174,12 +173,17 @@ impl Gate {
 
     /// What pages may send to a path that has these routes.
     fn fields_of(&self, cors: &Cors, routes: &[&Route]) -> String {
-        let rules = self.signatures.iter().flat_map(|signatures| &signatures.rules);
-        let of_mcp = routes.iter().filter(|route| route.mcp.is_some()).flat_map(|_| MCP_FIELDS);
-        let fields = PROOF_FIELDS.into_iter().chain(rules.flat_map(Rules::request_fields));
-        let fields = fields.chain(self.parent_field());
-        let fields = fields.chain(routes.iter().flat_map(|route| route.request_fields())).chain(of_mcp);
-        joined(fields.chain(cors.headers.iter().map(String::as_str)))
+        let mut fields = PROOF_FIELDS.to_vec();
+        for rules in self.signatures.iter().flat_map(|signatures| &signatures.rules) {
+            fields.extend(rules.request_fields());
+        }
+        fields.extend(self.parent_field());
+        for route in routes {
+            fields.extend(route.request_fields());
+            fields.extend(route.mcp.iter().flat_map(|_| MCP_FIELDS));
+        }
+        fields.extend(cors.headers.iter().map(String::as_str));
+        joined(fields.into_iter())
     }
 
     /// Without any field that allows, and with the status that Fetch §3.3.3 has for it.

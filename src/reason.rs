@@ -73,7 +73,7 @@ reasons! {
     RequestMalformed = "request.malformed", Malformed, 400;
     /// The request has more fields, or a longer target, than the gate takes.
     RequestTooLarge = "request.too_large", Malformed, 431;
-    /// The path has dot segments, empty segments or encoded separators, which servers read differently.
+    /// The path has dot segments, empty segments, or encoded separators or unreserved characters, which servers read differently.
     RequestPathAmbiguous = "request.path_ambiguous", Malformed, 400;
     /// The request is for an authority that this gate does not guard.
     RequestAuthorityUnknown = "request.authority_unknown", Malformed, 421;

@@ -165,11 +165,8 @@ fn the_admin_api_demands_its_scope_on_a_route_of_its_own() {
     let decision = decide("countersign:admin");
     assert!(decision.is_allowed() && countersign::config::Admin::is_asked_by(&decision));
     assert_eq!(world.code(&Draft::new("POST", path)), "token.missing");
-    // Another spelling of the path is the same route, and an ambiguous one is none.
-    assert_eq!(world.code(&Draft::new("GET", "/.well%2Dknown/countersign/admin")), "token.missing");
-    assert_eq!(
-        world.code(&Draft::new("GET", "/x/../.well-known/countersign/admin/agents")),
-        "request.path_ambiguous"
-    );
+    for other in ["/.well%2Dknown/countersign/admin", "/x/../.well-known/countersign/admin/agents"] {
+        assert_eq!(world.code(&Draft::new("GET", other)), "request.path_ambiguous", "{other}");
+    }
     assert_eq!(World::new().code(&Draft::new("POST", path)), "policy.no_route");
 }

@@ -92,7 +92,7 @@ fn an_agent_lives_from_registration_to_revocation() {
     let (answer, registry) = send("PATCH", "/agents/a").with(&nowhere).to(&registry).unwrap();
     assert_eq!(answer.body["jwks_uri"], Value::Null);
 
-    let key = json!({ "kid": "key-2", "jwk": jwk(2), "overlap": 60 });
+    let key = json!({ "kid": "key:2", "jwk": jwk(2), "overlap": 60 });
     let (answer, registry) = send("POST", "/agents/a/keys").with(&key).to(&registry).unwrap();
     assert_eq!(answer.body["keys"][0]["not_after"], 1_790_000_060);
     let added = json!({ "jwk": jwk(3), "rotate": false });
@@ -102,7 +102,7 @@ fn an_agent_lives_from_registration_to_revocation() {
         (&Value::Null, 3)
     );
 
-    let (answer, registry) = send("DELETE", "/agents/a/keys/key%2D2").to(&registry).unwrap();
+    let (answer, registry) = send("DELETE", "/agents/a/keys/key%3A2").to(&registry).unwrap();
     assert_eq!(answer.body["keys"][1]["state"], "agent.key_revoked");
 
     let mut registry = registry;
@@ -136,6 +136,7 @@ fn paths_and_methods_that_are_not_there_are_refused() {
         "/audit/1",
         "/agents//a",
         "/agents/a%2fb",
+        "/agents/%61",
         "/../x",
     ] {
         assert_eq!(send("GET", path).parse(), Err(Kind::PathUnknown), "{path}");

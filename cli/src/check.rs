@@ -55,9 +55,8 @@ fn configurations(file: &str, text: &str) -> Vec<(String, Result<Config, ConfigE
         return vec![(String::new(), Config::from_json(text))];
     }
     match toml::from_str::<Map<String, Value>>(text) {
-        Err(error) => vec![(String::new(), Err(syntax_error(text, &error)))],
         Ok(document) if OF_WRANGLER.iter().any(|name| document.contains_key(*name)) => of_wrangler(&document),
-        Ok(_) => vec![(String::new(), Config::from_toml(text))],
+        _ => vec![(String::new(), Config::from_toml(text))],
     }
 }
 

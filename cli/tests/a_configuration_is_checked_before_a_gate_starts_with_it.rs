@@ -65,6 +65,15 @@ fn a_syntax_error_says_where() {
     let checked = run_with(CHECK_STDIN, "origin = \"https://o.example\"\nroutes = [\n  ,\n]\n");
     assert_eq!(checked.code, Some(1));
     assert!(checked.stdout.starts_with("-: line 3, column 3: "), "{}", checked.stdout);
+    let checked =
+        run_with(CHECK_STDIN, "{\n  \"origin\": \"https://o.example\",\n  \"origin\": \"s3cret\"\n}\n");
+    assert_eq!(checked.code, Some(1));
+    assert!(
+        checked.stdout.starts_with("-: line 1, column 2: json object has a member twice\n"),
+        "{}",
+        checked.stdout
+    );
+    assert!(!checked.stdout.contains("s3cret"), "{}", checked.stdout);
 }
 
 #[test]

@@ -48,6 +48,14 @@ test("a wrong configuration is an Error with every fault and its path", () => {
   );
 });
 
+test("a configuration that is no TOML or JSON is an Error with the line and column, and nothing of what is written there", () => {
+  const wrong = [
+    ['origin = "https://a.example"\n\n  origin = "s3cret"\n', "line 3, column 3: duplicate key"],
+    ['{\n  "origin": "https://a.example",\n  "origin": "s3cret"\n}', "line 1, column 2: json object has a member twice"],
+  ];
+  for (const [config = "", message] of wrong) assert.throws(() => createGate(config), { code: "config.invalid", message });
+});
+
 test("what describes no request is an Error, not a refusal", async () => {
   const gate = gateOf();
   const wrong = [

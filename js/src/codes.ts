@@ -6,7 +6,7 @@ export type ReasonCode =
   | "request.malformed"
   /** 431 The request has more fields, or a longer target, than the gate takes. */
   | "request.too_large"
-  /** 400 The path has dot segments, empty segments or encoded separators, which servers read differently. */
+  /** 400 The path has dot segments, empty segments, or encoded separators or unreserved characters, which servers read differently. */
   | "request.path_ambiguous"
   /** 421 The request is for an authority that this gate does not guard. */
   | "request.authority_unknown"

@@ -95,13 +95,13 @@ impl Faults {
             );
         }
         let has_sessions = routes.iter().any(|route| route.mcp.as_ref().is_some_and(|mcp| mcp.legacy));
-        let mut expose = self.exposed_fields(&config.expose);
+        let mut expose = self.field_names("cors.expose", &config.expose, never_read);
         expose.extend(has_sessions.then(|| MCP_SESSION_ID.to_owned()));
         Some(Cors::new(
             origins,
             config.credentials,
             self.page_methods(&config.methods, routes),
-            self.page_fields(&config.headers),
+            self.field_names("cors.headers", &config.headers, never_sent),
             &expose,
             self.span("cors.max_age", config.max_age, Span::from_secs(0), Span::from_secs(86_400)),
         ))
@@ -124,60 +124,64 @@ impl Faults {
     }
 
     fn page_methods(&mut self, methods: &[String], routes: &[Route]) -> Vec<String> {
-        self.count("cors.methods", methods.len(), 0, MAX_NAMES);
-        for (i, method) in methods.iter().enumerate() {
-            let path = format!("cors.methods[{i}]");
+        self.names("cors.methods", methods, &|method| {
             if method == ANY || !is_method(method) || method.bytes().any(|byte| byte.is_ascii_lowercase()) {
-                self.add(path, "is not a method; write one as in routes, in upper case, as \"PATCH\"");
-            } else if FORBIDDEN_METHODS.contains(&method.as_str()) {
-                self.add(path, "is a method that no page can use; leave it out");
-            } else if !routes.iter().any(|route| route.pattern.takes(method)) {
-                self.add(path, "is the method of no route; leave it out, or add the route");
+                Some("is not a method; write one as in routes, in upper case, as \"PATCH\"")
+            } else if FORBIDDEN_METHODS.contains(&method) {
+                Some("is a method that no page can use; leave it out")
+            } else if routes.iter().any(|route| route.pattern.takes(method)) {
+                None
+            } else {
+                Some("is the method of no route; leave it out, or add the route")
             }
-        }
+        });
         methods.to_vec()
     }
 
-    fn page_fields(&mut self, names: &[String]) -> Vec<String> {
-        let names = self.field_names("cors.headers", names);
-        for (i, name) in names.iter().enumerate() {
-            let is_forbidden = FORBIDDEN_FIELDS.contains(&name.as_str())
-                || ["proxy-", "sec-"].iter().any(|prefix| name.starts_with(prefix));
-            if is_forbidden {
-                self.add(format!("cors.headers[{i}]"), "is a field that no page can set; leave it out");
-            } else if name.starts_with(OWN_FIELD_PREFIX) {
-                self.add(
-                    format!("cors.headers[{i}]"),
-                    "is a field that the gate takes away from requests; leave it out",
-                );
-            }
-        }
-        names
-    }
-
-    fn exposed_fields(&mut self, names: &[String]) -> Vec<String> {
-        let names = self.field_names("cors.expose", names);
-        for (i, name) in names.iter().enumerate() {
-            if matches!(name.as_str(), "set-cookie" | "set-cookie2") {
-                self.add(format!("cors.expose[{i}]"), "is a field that no page can read; leave it out");
-            }
-        }
-        names
-    }
-
     /// Names of fields, in lower case.
-    fn field_names(&mut self, path: &str, names: &[String]) -> Vec<String> {
+    fn field_names(
+        &mut self,
+        path: &str,
+        names: &[String],
+        useless: fn(&str) -> Option<&'static str>,
+    ) -> Vec<String> {
+        let names: Vec<String> = names.iter().map(|name| name.to_ascii_lowercase()).collect();
+        self.names(path, &names, &|name| match name {
+            // A token, but to browsers it stands for all: not for `Authorization`, and for nothing with credentials.
+            ANY => Some("is not the name of a field; write each by its name"),
+            _ if name.is_empty() || !name.bytes().all(is_token_byte) => {
+                Some("is not the name of a field; write one, without a colon")
+            }
+            _ => useless(name),
+        });
+        names
+    }
+
+    /// Adds the fault of each name that has one.
+    fn names(&mut self, path: &str, names: &[String], fault: &dyn Fn(&str) -> Option<&'static str>) {
         self.count(path, names.len(), 0, MAX_NAMES);
         for (i, name) in names.iter().enumerate() {
-            // A token, but to browsers it stands for all: not for `Authorization`, and for nothing with credentials.
-            if name == ANY {
-                self.add(format!("{path}[{i}]"), "is not the name of a field; write each by its name");
-            } else if name.is_empty() || !name.bytes().all(is_token_byte) {
-                self.add(format!("{path}[{i}]"), "is not the name of a field; write one, without a colon");
+            if let Some(fault) = fault(name) {
+                self.add(format!("{path}[{i}]"), fault);
             }
         }
-        names.iter().map(|name| name.to_ascii_lowercase()).collect()
     }
+}
+
+/// Why a page could not send a field, or not to the origin.
+fn never_sent(name: &str) -> Option<&'static str> {
+    if FORBIDDEN_FIELDS.contains(&name) || ["proxy-", "sec-"].iter().any(|prefix| name.starts_with(prefix)) {
+        Some("is a field that no page can set; leave it out")
+    } else if name.starts_with(OWN_FIELD_PREFIX) {
+        Some("is a field that the gate takes away from requests; leave it out")
+    } else {
+        None
+    }
+}
+
+/// Why a page could not read a field.
+fn never_read(name: &str) -> Option<&'static str> {
+    matches!(name, "set-cookie" | "set-cookie2").then_some("is a field that no page can read; leave it out")
 }
 
 /// Refuses what is not an origin as browsers write it (HTML §7.1.1): what is written otherwise would never be equal.

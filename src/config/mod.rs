@@ -74,6 +74,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::encoding::json;
 
@@ -233,25 +234,56 @@ impl core::error::Error for ConfigError {}
 impl Config {
     /// Reads a JSON document. Duplicate members and unknown fields are refused.
     pub fn from_json(text: &str) -> Result<Self, ConfigError> {
-        let value = json::parse(text.as_bytes(), MAX_CONFIG_BYTES)
-            .map_err(|e| ConfigError::new("", e.to_string()))?;
-        Self::from_value(value)
+        read_json(text)
     }
 
     /// Reads a TOML document.
     #[cfg(feature = "toml")]
     pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
-        if text.len() > MAX_CONFIG_BYTES {
-            return Err(ConfigError::new("", "the document is longer than 256 KiB"));
-        }
-        let value: serde_json::Value =
-            toml::from_str(text).map_err(|e| ConfigError::new("", e.message().to_string()))?;
-        Self::from_json(&value.to_string())
+        read_toml(text)
     }
+}
 
-    fn from_value(value: json::Value<'_>) -> Result<Self, ConfigError> {
-        json::from_value(value).map_err(|e| ConfigError::new(e.path, e.message))
+fn read_json<T: DeserializeOwned>(text: &str) -> Result<T, ConfigError> {
+    fits(text)?;
+    let value = json::parse(text.as_bytes(), MAX_CONFIG_BYTES)
+        .map_err(|error| syntax_error(text, error.offset, &error.kind.to_string()))?;
+    from_value(value)
+}
+
+#[cfg(feature = "toml")]
+fn read_toml<T: DeserializeOwned>(text: &str) -> Result<T, ConfigError> {
+    fits(text)?;
+    let value: serde_json::Value = toml::from_str(text).map_err(|error| match error.span() {
+        Some(span) => syntax_error(text, span.start, error.message()),
+        None => ConfigError::new("", error.message()),
+    })?;
+    // A place in this would be none in the document.
+    let text = value.to_string();
+    let value = json::parse(text.as_bytes(), MAX_CONFIG_BYTES)
+        .map_err(|error| ConfigError::new("", error.kind.to_string()))?;
+    from_value(value)
+}
+
+fn fits(text: &str) -> Result<(), ConfigError> {
+    if text.len() <= MAX_CONFIG_BYTES {
+        Ok(())
+    } else {
+        Err(ConfigError::new("", "the document is longer than 256 KiB"))
     }
+}
+
+fn from_value<T: DeserializeOwned>(value: json::Value<'_>) -> Result<T, ConfigError> {
+    json::from_value(value).map_err(|error| ConfigError::new(error.path, error.message))
+}
+
+/// What is wrong at a byte of a document, with its line and column, in characters from 1. Nothing of what is written there,
+/// which may be a secret.
+fn syntax_error(text: &str, offset: usize, what: &str) -> ConfigError {
+    let before = text.get(..text.floor_char_boundary(offset)).unwrap_or_default();
+    let line = before.split('\n').count();
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    ConfigError::new("", alloc::format!("line {line}, column {column}: {what}"))
 }
 
 /// Puts a list of names into a message.

@@ -8,8 +8,7 @@ use alloc::vec::Vec;
 use serde::Deserialize;
 
 use super::gate::Faults;
-use super::{Config, ConfigError, Requirement, RouteConfig, Span, list};
-use crate::encoding::json;
+use super::{Config, ConfigError, Requirement, RouteConfig, Span, list, read_json};
 use crate::policy::RouteRisk;
 use crate::state::risk::{BreakerSettings, Scoring, Signal, Thresholds, Weights};
 
@@ -195,20 +194,13 @@ pub struct WeightConfig {
 impl RiskConfig {
     /// Reads what stands under `[risk]`, as JSON.
     pub fn from_json(text: &str) -> Result<Self, ConfigError> {
-        let value = json::parse(text.as_bytes(), super::MAX_CONFIG_BYTES)
-            .map_err(|e| ConfigError::new("", alloc::string::ToString::to_string(&e)))?;
-        json::from_value(value).map_err(|e| ConfigError::new(e.path, e.message))
+        read_json(text)
     }
 
     /// Reads what stands under `[risk]`, as TOML.
     #[cfg(feature = "toml")]
     pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
-        if text.len() > super::MAX_CONFIG_BYTES {
-            return Err(ConfigError::new("", "the document is longer than 256 KiB"));
-        }
-        let value: serde_json::Value =
-            toml::from_str(text).map_err(|e| ConfigError::new("", String::from(e.message())))?;
-        Self::from_json(&alloc::string::ToString::to_string(&value))
+        super::read_toml(text)
     }
 
     /// How it scores. Gives every fault that it has.

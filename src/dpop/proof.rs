@@ -8,7 +8,7 @@ use crate::crypto::{Algorithm, CheckError, SignatureCheck, constant_time_eq, sha
 use crate::encoding::json::{Object, Value};
 use crate::jose::jwk::{Jwk, JwkError};
 use crate::jose::jws::{Jws, JwsError};
-use crate::policy::RoutePath;
+use crate::policy::normalise_path;
 use crate::request::Target;
 use crate::time::UnixSeconds;
 
@@ -227,13 +227,12 @@ fn text_claim(claims: &Object<'_>, name: &str) -> Result<String, ProofError> {
 pub fn normalise_htu(htu: &str) -> Option<String> {
     let without_fragment = htu.split('#').next().unwrap_or_default();
     let target = Target::parse(without_fragment).ok()?;
-    RoutePath::new(target.path()).ok()?;
+    normalise_path(target.path()).ok()?;
     Some(target_htu(&target))
 }
 
 fn target_htu(target: &Target) -> String {
-    let path = RoutePath::new(target.path()).map(|path| path.as_str().to_string());
-    let path = path.unwrap_or_else(|_| target.path().to_string());
+    let path = normalise_path(target.path()).unwrap_or_else(|_| target.path().to_string());
     alloc::format!("{}://{}{path}", target.scheme().as_str(), target.authority())
 }
 

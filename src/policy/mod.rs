@@ -21,6 +21,7 @@ pub use conditions::{ClaimTest, Condition, Literal, ParameterTest, Truth};
 pub use facts::{Content, Facts};
 pub use network::Network;
 pub use rehearsal::{Rehearsal, Supposed, rehearse};
+pub(crate) use route::normalise_path;
 pub use route::{Ambiguous, Limit, Parameters, Pattern, Route, RoutePath};
 pub(crate) use route::{RouteRisk, StepUp};
 pub(crate) use rules::amount as amount_of;
