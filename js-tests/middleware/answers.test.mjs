@@ -44,6 +44,7 @@ function bank() {
   const settling = {
     publicOrigins: gate.publicOrigins,
     maxBodyBytes: gate.maxBodyBytes,
+    hasCors: gate.hasCors,
     check: gate.check.bind(gate),
     serve: gate.serve.bind(gate),
     async settle(decision, answer, facts) {

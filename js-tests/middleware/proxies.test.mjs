@@ -9,7 +9,8 @@ import { make } from "../lib/recipe.mjs";
 import { redirect, startCity } from "./city.mjs";
 import { HOSTS } from "./hosts.mjs";
 import { AddressSet, parseAddress } from "../../js/dist/middleware/address.js";
-import { parseForwarded, Proxies } from "../../js/dist/middleware/forwarded.js";
+import { parseForwarded } from "../../js/dist/middleware/elements.js";
+import { Proxies } from "../../js/dist/middleware/forwarded.js";
 
 const ROUTES = [{ match: "GET /public/**", require: [] }, { match: "GET /api/v1/signed", require: ["signature"], components: ["@method", "@target-uri"], replay: "none" }];
 const PUBLIC = "https://api.example";
@@ -21,7 +22,7 @@ const cities = {};
 /** Which addresses the gates were told of. @type {(string | undefined)[]} */
 const addresses = [];
 /** @type {Record<string, any>} */
-const TRUST = { nobody: undefined, "the nearest": 1, loopback: ["127.0.0.0/8", "::1"], others: ["192.0.2.0/24"], forwarded: { proxies: 1, fields: "forwarded" } };
+const TRUST = { nobody: undefined, "the nearest": 1, loopback: ["127.0.0.0/8", "::1"], others: ["192.0.2.0/24"], forwarded: { proxies: 1, fields: "forwarded" }, "loopback, forwarded": { proxies: ["127.0.0.0/8", "::1"], fields: "forwarded" } };
 before(async () => {
   const client = (/** @type {any} */ _request, /** @type {any} */ known) => (addresses.push(known.address), known);
   for (const [name, trustProxy] of Object.entries(TRUST)) {
@@ -53,7 +54,7 @@ for (const host of Object.keys(HOSTS)) {
 
   test(`${host}: a proxy that is trusted says where the client is, and what it asked for`, async () => {
     /** @type {[string, string][]} */
-    const said = [["X-Forwarded-For", "203.0.113.7, 198.51.100.1"], ["X-Forwarded-Host", "evil.example, api.example"], ["X-Forwarded-Proto", "https"]];
+    const said = [["X-Forwarded-For", "203.0.113.7, 198.51.100.1"], ["X-Forwarded-Host", "api.example"], ["X-Forwarded-Proto", "https"]];
     for (const trust of ["the nearest", "loopback"]) {
       assert.deepEqual(await ask(trust, host, said, "internal:8080"), { code: "ok", address: "198.51.100.1" });
       assert.deepEqual(await ask(trust, host, [["X-Forwarded-For", "a"], ["X-Forwarded-For", "[2001:db8::1]:443"]]), { code: "ok", address: "2001:db8::1" });
@@ -79,6 +80,34 @@ for (const host of Object.keys(HOSTS)) {
     }
     assert.deepEqual(await ask("the nearest", host, NONE), { code: "ok", address: undefined });
   });
+
+  test(`${host}: a list of authorities that is longer than there are proxies is refused, and Host is not asked instead`, async () => {
+    for (const trust of ["the nearest", "loopback"]) {
+      for (const authorities of ["evil.example, api.example", "api.example, evil.example", "api.example, api.example"]) {
+        const said = /** @type {[string, string][]} */ ([["X-Forwarded-For", "198.51.100.1"], ["X-Forwarded-Host", authorities]]);
+        assert.equal((await ask(trust, host, said)).code, "request.malformed", `${trust} ${authorities}`);
+      }
+    }
+  });
+
+  test(`${host}: a proxy that does not say who asked it is not the client`, async () => {
+    for (const trust of ["loopback", "loopback, forwarded"]) {
+      assert.deepEqual(await ask(trust, host, NONE), { code: "ok", address: undefined }, trust);
+      assert.deepEqual(await ask(trust, host, [["Forwarded", ""], ["X-Forwarded-For", ""]]), { code: "ok", address: undefined }, trust);
+    }
+    assert.deepEqual(await ask("loopback, forwarded", host, [["Forwarded", "for=127.0.0.1"]]), { code: "ok", address: "127.0.0.1" });
+    assert.deepEqual(await ask("loopback, forwarded", host, [["Forwarded", "proto=https"]]), { code: "ok", address: undefined });
+  });
+
+  test(`${host}: of a Forwarded that is malformed nothing is believed, and no other field instead`, async () => {
+    for (const trust of ["forwarded", "loopback, forwarded"]) {
+      for (const client of ["@", 'for="', "for=192.0.2.1;for=192.0.2.2"]) {
+        const forwarded = /** @type {[string, string]} */ (["Forwarded", `${client}, for=198.51.100.1;host=api.example;proto=https`]);
+        const refused = await ask(trust, host, [forwarded]);
+        assert.equal(refused.code, "request.malformed", `${trust} ${client}`);
+      }
+    }
+  });
 }
 
 test("the client is as many proxies away as are trusted, and no further", () => {
@@ -95,6 +124,41 @@ test("the client is as many proxies away as are trusted, and no further", () => 
   assert.equal(client(["10.0.0.0/8"], "1.1.1.1", "::ffff:11.0.0.1"), undefined);
 });
 
+test("a list counts where it has one member, or one for each proxy", () => {
+  /** @param {any} trust @param {string} value */
+  const said = (trust, value) => {
+    const fields = /** @type {Record<string, string>} */ ({ "x-forwarded-for": "1.1.1.1, 10.0.0.2", "x-forwarded-host": value, "x-forwarded-proto": value });
+    const { authority, scheme } = new Proxies(trust).forwarded("10.0.0.1", (name) => fields[name]) ?? {};
+    return [authority, scheme];
+  };
+  for (const trust of [2, ["10.0.0.0/8"]]) {
+    assert.deepEqual(said(trust, ""), [undefined, undefined]);
+    assert.deepEqual(said(trust, "https"), ["https", "https"]);
+    assert.deepEqual(said(trust, "https, http"), ["https", "https"]);
+    // Nobody's authority, so that nobody looks at `Host` instead.
+    assert.deepEqual(said(trust, "https, http, http"), ["", undefined]);
+  }
+  assert.deepEqual(said(1, "https, http"), ["", undefined]);
+  assert.deepEqual(said(3, "https, http"), ["", undefined]);
+});
+
+test("the other end of the connection is nobody's client where it is a proxy", () => {
+  /** @param {"x-forwarded" | "forwarded"} fields @param {string} [value] */
+  const said = (fields, value) => {
+    const proxies = new Proxies({ proxies: ["10.0.0.0/8"], fields });
+    return proxies.forwarded("10.0.0.1", (name) => (name === (fields === "forwarded" ? fields : "x-forwarded-for") ? value : undefined));
+  };
+  for (const value of [undefined, "", " , "]) {
+    assert.deepEqual(said("x-forwarded", value), { address: undefined, authority: undefined, scheme: undefined });
+    assert.deepEqual(said("forwarded", value), { address: undefined, authority: undefined, scheme: undefined });
+  }
+  for (const value of ["@", 'for="', "for=1.1.1.1;host=a.example;proto=https, @"]) {
+    // An authority that is empty, and not one that is missing: nobody looks at `Host` instead.
+    assert.deepEqual(said("forwarded", value), { address: undefined, authority: "", scheme: undefined });
+  }
+  assert.equal(said("forwarded", "for=10.0.0.2")?.address, "10.0.0.2");
+});
+
 test("a Forwarded that is malformed anywhere says nothing", () => {
   for (const value of ['for="', 'for=a b', 'for=", for="[2001:db8::1]"', "for=1.1.1.1;for=2.2.2.2", "=", "for=[::1]", 'for="a"b']) {
     assert.equal(parseForwarded(value), undefined, value);
@@ -103,6 +167,29 @@ test("a Forwarded that is malformed anywhere says nothing", () => {
     ["[::1]:1", undefined, "http"],
     [undefined, 'a"b', undefined],
   ]);
+});
+
+test("a Forwarded is read in as many steps as it has characters, and not at all where it is too long", () => {
+  /** A text that counts how often somebody looks at a character of it. @param {string} text */
+  const counting = (text) => {
+    const seen = { steps: 0, length: text.length, slice: text.slice.bind(text), charAt: (/** @type {number} */ at) => ((seen.steps += 1), text.charAt(at)) };
+    return seen;
+  };
+  const most = 4096;
+  const worst = [" ", "\t", ";", ",", " ;", " ,", "a", '"', "\\", "=", "a=b;", "for=a ,", "a=\"", "a=\"\\"].flatMap((part) => [part.repeat(most), `a=b${part.repeat(most)}`, `a="${part.repeat(most)}`]);
+  for (const value of worst) {
+    const text = counting(value.slice(0, most));
+    parseForwarded(/** @type {any} */ (text));
+    // At each place it asks for one of a few things.
+    assert.ok(text.steps <= 8 * most, `${value.slice(0, 12)}: ${text.steps}`);
+    const long = counting(value.padEnd(most + 1, value.at(-1)).slice(0, most + 1));
+    assert.equal(parseForwarded(/** @type {any} */ (long)), undefined);
+    assert.equal(long.steps, 0);
+  }
+  assert.equal(parseForwarded(" ".repeat(60_000)), undefined);
+  assert.deepEqual(parseForwarded("".padEnd(most)), []);
+  assert.equal(parseForwarded(Array(64).fill("for=_a").join(","))?.length, 64);
+  assert.equal(parseForwarded(Array(65).fill("for=_a").join(",")), undefined);
 });
 
 test("addresses and ranges are those of Node", () => {

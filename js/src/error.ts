@@ -2,7 +2,8 @@
  * What is wrong: the configuration (`config.invalid`), what describes a request or a response (`request.invalid`), keys
  * (`keys.invalid`), an option (`options.invalid`), a field that was to be read (`field.invalid`), or what was to be
  * signed cannot be (`message.unsignable`). Or a store cannot say
- * (`store.unavailable`), or a body was read before the gate was asked (`body.consumed`).
+ * (`store.unavailable`), or before the gate was asked a body was read (`body.consumed`) or a URL rewritten
+ * (`url.rewritten`).
  *
  * Of an agent: its options (`agent.options_invalid`), what it is to send (`agent.request_invalid`), a part of it that is
  * not there or cannot be signed (`agent.unsignable`), a body that cannot be digested (`agent.body_refused`), a body that is
@@ -23,6 +24,7 @@ export type ErrorCode =
   | "message.unsignable"
   | "store.unavailable"
   | "body.consumed"
+  | "url.rewritten"
   | "agent.options_invalid"
   | "agent.request_invalid"
   | "agent.unsignable"

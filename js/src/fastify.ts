@@ -17,6 +17,7 @@ import { Readable } from "node:stream";
 import type { Decision } from "./decision.js";
 import { errorOf } from "./middleware/answer.js";
 import { Door } from "./middleware/door.js";
+import { isCorsField } from "./middleware/fields.js";
 import type { Incoming } from "./middleware/incoming.js";
 import type { GuardingGate, MiddlewareOptions } from "./middleware/options.js";
 import { drained, isLong, type Outgoing } from "./middleware/outgoing.js";
@@ -44,6 +45,8 @@ export interface GuardedReply {
   readonly raw: object;
   code(status: number): unknown;
   header(name: string, value: string | number): unknown;
+  getHeaders(): object;
+  removeHeader(name: string): unknown;
   send(payload: Uint8Array | Readable): unknown;
   hijack(): unknown;
 }
@@ -73,7 +76,10 @@ export function countersign(gate: GuardingGate, options: FastifyOptions = {}): F
       const [incoming, outgoing] = [request.raw as Incoming, reply.raw as Outgoing];
       const verdict = await door.decide(incoming, outgoing, request).catch((thrown: unknown) => Promise.reject(errorOf(thrown)));
       if (verdict === "over") return reply.hijack();
-      if ("answer" in verdict) return answer(incoming, reply, verdict.answer);
+      if ("answer" in verdict) {
+        if (gate.hasCors) stripCorsFields(reply);
+        return answer(incoming, reply, verdict.answer);
+      }
       Object.assign(request, { countersign: verdict.decision });
       return undefined;
     });
@@ -84,6 +90,11 @@ export function countersign(gate: GuardingGate, options: FastifyOptions = {}): F
     [Symbol.for("fastify.display-name")]: "countersign",
     [Symbol.for("plugin-meta")]: { name: "countersign", fastify: ">=4" },
   });
+}
+
+/** Fastify keeps the fields of its own until it writes the head. */
+function stripCorsFields(reply: GuardedReply): void {
+  for (const name of Object.keys(reply.getHeaders()).filter(isCorsField)) reply.removeHeader(name);
 }
 
 function answer(request: Incoming, reply: GuardedReply, { status, headers, body }: Served): unknown {

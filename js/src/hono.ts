@@ -16,7 +16,7 @@
 import type { Decision } from "./decision.js";
 import type { OriginAnswer } from "./gate.js";
 import { answerOf, errorOf } from "./middleware/answer.js";
-import { BUDGET_FIELD, isOwnField, mergeVary } from "./middleware/fields.js";
+import { BUDGET_FIELD, isCorsField, isOwnField, mergeVary } from "./middleware/fields.js";
 import { Proxies } from "./middleware/forwarded.js";
 import { outgoingOf, SeenRequest } from "./middleware/fetched.js";
 import type { GuardingGate, MiddlewareOptions } from "./middleware/options.js";
@@ -81,13 +81,13 @@ class HonoGuard {
     if (passed !== undefined) return next().then(() => undefined);
     const seen = new SeenRequest(context.req.raw, context.env, this.#origins, this.#proxies);
     const served = this.#gate.serve(seen.descriptor);
-    if (served !== undefined) return responseOf(served);
+    if (served !== undefined) return this.#answerWith(context, served);
     const client = this.#options.client === undefined ? seen.client : await this.#options.client(context, seen.client);
     const waitUntil = waitUntilOf(context);
     const decision = await this.#gate.check(seen.descriptor, { client, ...(waitUntil && { waitUntil }) });
     if (seen.fault !== undefined) throw seen.fault;
     this.#options.onDecision?.(decision, context);
-    if (decision.outcome !== "allow") return responseOf(answerOf(decision));
+    if (decision.outcome !== "allow") return this.#answerWith(context, answerOf(decision));
     if (outgoingOf(context.env)?.destroyed === true) {
       await this.#gate.settle(decision, "not sent");
       return new Response(null, { status: 503 });
@@ -97,6 +97,16 @@ class HonoGuard {
     context.set("countersign", decision);
     await this.#handle(context, next, decision, { ...(waitUntil && { waitUntil }) });
     return undefined;
+  }
+
+  /** An answer of the gate's own. Hono puts on it what others have said before: over what it says itself. */
+  #answerWith(context: GuardedContext, served: Served): Response {
+    const response = responseOf(served);
+    if (!this.#gate.hasCors) return response;
+    stripCorsFields(context);
+    const [earlier, vary] = [context.res.headers.get("vary"), response.headers.get("vary")];
+    if (earlier !== null && vary !== null) context.header("vary", mergeVary(earlier, vary));
+    return response;
   }
 
   async #handle(context: GuardedContext, next: () => Promise<void>, decision: Decision, facts: RequestFacts): Promise<void> {
@@ -113,6 +123,7 @@ class HonoGuard {
     // To change one that switches protocols would cut its socket off.
     if (status === 101) return;
     if (headers.has(BUDGET_FIELD)) context.header(BUDGET_FIELD, undefined);
+    if (this.#gate.hasCors) stripCorsFields(context);
     for (const [name, value] of Object.entries(decision.headers)) {
       const present = name.toLowerCase() === "vary" ? headers.get(name) : null;
       context.header(name, present === null ? value : mergeVary(present, value));
@@ -141,6 +152,11 @@ function stripOwnFields({ req }: GuardedContext, seen: SeenRequest): void {
     const kept = [...req.raw.headers].filter(([name]) => !isOwnField(name));
     req.raw = new Request(req.raw, { headers: kept });
   }
+}
+
+/** Takes away what others have said of which pages see the answer. */
+function stripCorsFields(context: GuardedContext): void {
+  for (const name of [...context.res.headers.keys()].filter(isCorsField)) context.header(name, undefined);
 }
 
 /** What keeps work going after the response, where the runtime has such a thing: to ask where there is none throws. */

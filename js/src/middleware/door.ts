@@ -7,8 +7,9 @@ import { type Forwarded, Proxies } from "./forwarded.js";
 import { awaitsContinue, fieldLines, fieldOf, hasBody, type Incoming, stripOwnFields, targetOf } from "./incoming.js";
 import type { GuardingGate, MiddlewareOptions } from "./options.js";
 import { PublicOrigins } from "./origins.js";
-import { isOver, onAnswer, type Outgoing, writeAnswer } from "./outgoing.js";
+import { isOver, onAnswer, type Outgoing, stripCorsFields, writeAnswer } from "./outgoing.js";
 import { PeekedBody } from "./peek.js";
+import { urlOf } from "./target.js";
 
 /** Let in, to be answered with this, or nobody is there any more. */
 export type Verdict = { readonly decision: Decision } | { readonly answer: Served } | "over";
@@ -42,16 +43,17 @@ export class Door<Request> {
     const earlier = decisions.get(request)?.get(this.#gate);
     // Mounted twice: the second time each proof would be a replay.
     if (earlier !== undefined) return { decision: earlier };
-    const descriptor = this.#describe(request);
+    const forwarded = this.#forwarded(request);
+    const descriptor = this.#describe(request, forwarded);
     const served = this.#gate.serve(descriptor);
-    if (served !== undefined) return { answer: served };
+    if (served !== undefined) return this.#answer(response, served);
     const goOn = goOnce(request, response);
     const body = hasBody(request) ? new PeekedBody(request, this.#gate.maxBodyBytes, goOn) : null;
-    const client = await this.#client(request, outer);
+    const client = await this.#client(request, forwarded, outer);
     const decision = await this.#gate.check({ ...descriptor, body }, { client });
     if (body?.fault !== undefined) throw body.fault;
     this.#options.onDecision?.(decision, outer);
-    if (decision.outcome !== "allow") return isOver(response) ? "over" : { answer: answerOf(decision) };
+    if (decision.outcome !== "allow") return isOver(response) ? "over" : this.#answer(response, answerOf(decision));
     if (isOver(response)) {
       await this.#gate.settle(decision, "not sent");
       return "over";
@@ -59,27 +61,31 @@ export class Door<Request> {
     goOn();
     stripOwnFields(request);
     decisions.set(request, (decisions.get(request) ?? new Map<object, Decision>()).set(this.#gate, decision));
-    onAnswer(response, decision.headers, (answer) => {
+    onAnswer(response, { fields: decision.headers, hasCors: this.#gate.hasCors }, (answer) => {
       void this.#gate.settle(decision, answer ?? "lost").catch(this.#options.onError ?? console.error);
     });
     return { decision };
   }
 
-  #describe(request: Incoming): { method: string; url: string; headers: [string, string][] } {
+  /** An answer of the gate's own, on a response that others may have put fields on before it was asked. */
+  #answer(response: Outgoing, answer: Served): Verdict {
+    if (this.#gate.hasCors) stripCorsFields(response);
+    return { answer };
+  }
+
+  #describe(request: Incoming, forwarded: Forwarded | undefined): { method: string; url: string; headers: [string, string][] } {
     const { authority, path, own } = targetOf(request);
-    const forwarded = this.#forwarded(request);
     const named = forwarded?.authority ?? authority;
     const scheme = forwarded?.scheme ?? this.#origins.schemeOf(named, own);
-    return { method: request.method ?? "", url: `${scheme}://${named}${path}`, headers: fieldLines(request) };
+    return { method: request.method ?? "", url: urlOf(scheme, named, path), headers: fieldLines(request) };
   }
 
   #forwarded(request: Incoming): Forwarded | undefined {
     return this.#proxies?.forwarded(request.socket.remoteAddress, (name) => fieldOf(request, name));
   }
 
-  async #client(request: Incoming, outer: Request): Promise<ClientDescriptor> {
+  async #client(request: Incoming, forwarded: Forwarded | undefined, outer: Request): Promise<ClientDescriptor> {
     const { address, ...known } = clientOf(request.socket);
-    const forwarded = this.#forwarded(request);
     // A certificate behind a proxy is the proxy's.
     const client = forwarded === undefined ? { address, ...known } : { address: forwarded.address };
     return this.#options.client === undefined ? client : this.#options.client(outer, client);

@@ -5,8 +5,9 @@ import type { RequestDescriptor } from "../request.js";
 import { cloudflareClient } from "./cloudflare.js";
 import { bodyConsumed } from "./fault.js";
 import type { Forwarded, Proxies } from "./forwarded.js";
-import { fieldLines, fieldOf, hasBody, type Incoming, stripOwnFields, type Target, targetOf } from "./incoming.js";
+import { fieldLines, fieldOf, hasBody, type Incoming, stripOwnFields, type Target, targetOf, withoutOrigin } from "./incoming.js";
 import type { PublicOrigins } from "./origins.js";
+import { urlOf } from "./target.js";
 
 /** What a gate must know of a `Request`. */
 export class SeenRequest {
@@ -14,15 +15,18 @@ export class SeenRequest {
   readonly client: ClientDescriptor;
   /** The request of `node:http` below, on Node: it has the lines as they came. */
   readonly #incoming: Incoming | undefined;
+  /** What was sent, as far as handlers find it in `Request`, which somebody may have put in the place of another. */
+  readonly #sent: Incoming | undefined;
   #fault: CountersignError | undefined;
 
   constructor(request: Request, env: unknown, origins: PublicOrigins, proxies: Proxies | undefined) {
     this.#incoming = incomingOf(env);
+    this.#sent = this.#incoming !== undefined && isOf(request, this.#incoming) ? this.#incoming : undefined;
     const known = (this.#incoming === undefined ? cloudflareClient(request) : clientOf(this.#incoming.socket)) ?? {};
     const forwarded = proxies?.forwarded(known.address, (name) => this.#field(request, name));
     this.client = forwarded === undefined ? known : { address: forwarded.address };
     this.descriptor = {
-      method: this.#incoming?.method ?? request.method,
+      method: request.method,
       url: this.#url(request, forwarded, origins),
       headers: this.#incoming === undefined ? request.headers : fieldLines(this.#incoming),
       body: this.#hasBody(request) ? { [Symbol.asyncIterator]: () => this.#read(request) } : null,
@@ -39,9 +43,16 @@ export class SeenRequest {
   }
 
   #url(request: Request, forwarded: Forwarded | undefined, origins: PublicOrigins): string {
-    const { authority, path, own } = this.#incoming === undefined ? fetchedTarget(request) : targetOf(this.#incoming);
+    const { authority, path, own } = this.#target(request);
     const named = forwarded?.authority ?? authority;
-    return `${forwarded?.scheme ?? origins.schemeOf(named, own)}://${named}${path}`;
+    return urlOf(forwarded?.scheme ?? origins.schemeOf(named, own), named, path);
+  }
+
+  /** The lines say where the client sent it to, and the `Request` what handlers are to do. */
+  #target(request: Request): Target {
+    if (this.#incoming === undefined) return fetchedTarget(request);
+    const target = targetOf(this.#incoming);
+    return this.#sent === undefined ? { ...target, path: fetchedTarget(request).path } : target;
   }
 
   #field(request: Request, name: string): string | undefined {
@@ -49,7 +60,7 @@ export class SeenRequest {
   }
 
   #hasBody(request: Request): boolean {
-    if (this.#incoming !== undefined) return hasBody(this.#incoming);
+    if (this.#sent !== undefined) return hasBody(this.#sent);
     return request.body !== null && request.headers.get("content-length") !== "0";
   }
 
@@ -76,9 +87,16 @@ export class SeenRequest {
   }
 }
 
-function fetchedTarget({ url }: Request): Target {
+function fetchedTarget({ url }: Pick<Request, "url">): Target {
   const { protocol, host, pathname, search } = new URL(url);
   return { authority: host, path: pathname + search, own: protocol === "https:" ? "https" : "http" };
+}
+
+/** Whether handlers that look at `request` see the method and the target that were sent: `Request` normalises them. */
+function isOf(request: Request, { method, url = "" }: Incoming): boolean {
+  // A host of ours, so that nothing of the path can be taken for one.
+  const sent = `http://host${withoutOrigin(url)}`;
+  return request.method === method && URL.canParse(sent) && fetchedTarget({ url: sent }).path === fetchedTarget(request).path;
 }
 
 /** The response of `node:http` below, on Node. */

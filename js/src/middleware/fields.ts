@@ -9,6 +9,11 @@ export function isOwnField(name: string): boolean {
   return name.toLowerCase().replaceAll("_", "-").startsWith(OWN_PREFIX);
 }
 
+/** Whether it says which pages see an answer (Fetch §3.2): with `[cors]` that is the gate's to say, and nobody else's. */
+export function isCorsField(name: string): boolean {
+  return name.toLowerCase().startsWith("access-control-");
+}
+
 /** A `Vary` that has the members of both. */
 export function mergeVary(left: string, right: string): string {
   const members = new Map<string, string>();

@@ -2,6 +2,7 @@
 // client can send, so that only proxies that are known are believed, and only as far back as they are.
 import { CountersignError } from "../error.js";
 import { AddressSet, parseAddress } from "./address.js";
+import { parseForwarded } from "./elements.js";
 
 /**
  * Which proxies are in front of the server: how many, or their addresses and ranges of them (CIDR). Every one of them must
@@ -23,19 +24,13 @@ export interface ProxyTrust {
 export interface Forwarded {
   /** Where it came from; `undefined` where that cannot be told. */
   readonly address: string | undefined;
+  /** `undefined` where nothing was said of it; empty where something was, but not what it is: no gate has such an authority. */
   readonly authority: string | undefined;
   readonly scheme: "http" | "https" | undefined;
 }
 
 /** All lines of a field, joined; `undefined` where there are none. */
 export type FieldReader = (name: string) => string | undefined;
-
-/** One proxy's word: whom it was asked by, and how. */
-interface Hop {
-  readonly address: string | undefined;
-  readonly authority?: string | undefined;
-  readonly scheme?: string | undefined;
-}
 
 /** The proxies in front of a server. */
 export class Proxies {
@@ -66,8 +61,8 @@ export class Proxies {
   #howFar(addresses: readonly (string | undefined)[]): number {
     if (typeof this.#proxies === "number") return this.#proxies;
     const client = addresses.findIndex((address) => !this.#isTrusted(address));
-    // A proxy that asks for itself is the client.
-    return client === -1 ? addresses.length - 1 : client;
+    // A proxy that asks for itself is the client, where the next one says so: one that says nothing could hide anybody.
+    return client === -1 ? Math.max(addresses.length - 1, 1) : client;
   }
 
   #isTrusted(address: string | undefined): boolean {
@@ -87,13 +82,22 @@ interface Chain {
 function xForwardedHops(field: FieldReader): Chain {
   const list = (name: string) => (field(name) ?? "").split(",").map((value) => value.trim()).filter((value) => value !== "").reverse();
   const [addresses, schemes, authorities] = [list("x-forwarded-for"), list("x-forwarded-proto"), list("x-forwarded-host")];
-  // Most proxies set these two, and some add to them: there the client's words are before the proxies'.
-  const of = (values: readonly string[], far: number) => values[Math.min(far, values.length) - 1];
-  return { addresses, said: (far) => ({ authority: of(authorities, far), scheme: scheme(of(schemes, far)) }) };
+  return { addresses, said: (far) => ({ authority: at(authorities, far), scheme: scheme(at(schemes, far)) }) };
+}
+
+/**
+ * What stands in a list that either the nearest proxy has set, or each has added to. Of one that has another length nobody
+ * knows which words are whose: it is empty text then, which is nobody's authority and no scheme.
+ */
+function at(values: readonly string[], far: number): string | undefined {
+  if (values.length === 0) return undefined;
+  return values.length === 1 || values.length === far ? values.at(-1) : "";
 }
 
 function forwardedHops(field: FieldReader): Chain {
-  const hops = parseForwarded(field("forwarded") ?? "")?.reverse() ?? [];
+  const value = field("forwarded");
+  const hops = value === undefined ? [] : parseForwarded(value)?.reverse();
+  if (hops === undefined) return { addresses: [], said: () => ({ authority: "", scheme: undefined }) };
   const said = (far: number) => {
     const known = hops.slice(0, far).reverse();
     return {
@@ -102,27 +106,6 @@ function forwardedHops(field: FieldReader): Chain {
     };
   };
   return { addresses: hops.map(({ address }) => address), said };
-}
-
-/** The elements of a `Forwarded`, in order; `undefined` where any of it is malformed, as its parts could be anybody's. */
-export function parseForwarded(value: string): Hop[] | undefined {
-  const pair = /[ \t]*(?:([!#$%&'*+\-.^_`|~0-9a-z]+)=(?:([!#$%&'*+\-.^_`|~0-9a-z]+)|"((?:[^"\\]|\\.)*)"))?[ \t]*(;|,|$)/iy;
-  const hops: Hop[] = [];
-  let params = new Map<string, string>();
-  while (pair.lastIndex < value.length) {
-    const [, name, token, quoted, end] = pair.exec(value) ?? [];
-    if (end === undefined) return undefined;
-    if (name !== undefined) {
-      if (params.has(name.toLowerCase())) return undefined;
-      params.set(name.toLowerCase(), token ?? (quoted ?? "").replace(/\\(.)/g, "$1"));
-    }
-    if (end === ";") continue;
-    if (params.size > 0) hops.push({ address: params.get("for"), authority: params.get("host"), scheme: params.get("proto") });
-    params = new Map();
-  }
-  // It ended within an element.
-  if (params.size > 0) hops.push({ address: params.get("for"), authority: params.get("host"), scheme: params.get("proto") });
-  return hops;
 }
 
 function scheme(text: string | undefined): Forwarded["scheme"] {

@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
 import type { Readable } from "node:stream";
+import { urlRewritten } from "./fault.js";
 import { isOwnField } from "./fields.js";
 
 /** What `IncomingMessage` and `Http2ServerRequest` have in common. */
@@ -11,6 +12,8 @@ export interface Incoming extends Readable {
   readonly url?: string | undefined;
   /** What the client sent, where a framework has changed `url`: routers that are mounted at a path, rewriting. */
   readonly originalUrl?: unknown;
+  /** What a router has cut off of it, in Express. */
+  readonly baseUrl?: unknown;
   readonly httpVersionMajor: number;
   readonly rawHeaders: string[];
   readonly headers: IncomingHttpHeaders;
@@ -55,15 +58,32 @@ export interface Target {
   readonly own: "http" | "https";
 }
 
-/** Where a request was sent, by what the client sent and the connection is. */
+/** Where a request was sent, by what the client sent and the connection is. Throws where handlers get another path. */
 export function targetOf(request: Incoming): Target {
   const own = "encrypted" in request.socket && request.socket.encrypted === true ? "https" : "http";
-  const target = typeof request.originalUrl === "string" ? request.originalUrl : (request.url ?? "");
+  const { originalUrl, url = "", baseUrl } = request;
+  const target = typeof originalUrl === "string" ? originalUrl : url;
+  if (!isMounted(withoutOrigin(target), withoutOrigin(url), baseUrl)) throw urlRewritten();
   const named = authorityOf(request);
   if (target.startsWith("/")) return { authority: named, path: target, own };
   // The absolute-form (RFC 9112 §3.2.2). Handlers look at `Host`, so that it must say the same.
-  const [, authority = "", path = ""] = /^https?:\/\/([^/?#]*)(.*)$/is.exec(target) ?? [];
+  const [, authority = "", path = ""] = ABSOLUTE.exec(target) ?? [];
   return { authority: authority.toLowerCase() === named.toLowerCase() ? named : "", path, own };
+}
+
+const ABSOLUTE = /^https?:\/\/([^/?#]*)(.*)$/is;
+
+/** The path and the query of a target, in both of its forms. */
+export function withoutOrigin(target: string): string {
+  return target.startsWith("/") ? target : (ABSOLUTE.exec(target)?.[2] ?? target);
+}
+
+/** Whether a target is what routers leave of `whole` when they are mounted at the front of it: they always leave a slash. */
+function isMounted(whole: string, rest: string, base: unknown): boolean {
+  if (whole === rest) return true;
+  const bare = rest.replace(/^\/(?=\?|$)/, "");
+  if (typeof base === "string") return whole === base + rest || whole === base + bare;
+  return whole.endsWith(rest) || (bare !== rest && whole.replace(/^[^?]*/, "") === bare);
 }
 
 /** Whether a body follows. Clients state a length of zero for one that does not. */

@@ -4,7 +4,7 @@ import type { Gate } from "../gate.js";
 import type { TrustProxy } from "./forwarded.js";
 
 /** What middleware needs of a gate: `createGate` makes them. */
-export type GuardingGate = Pick<Gate, "check" | "serve" | "settle" | "publicOrigins" | "maxBodyBytes">;
+export type GuardingGate = Pick<Gate, "check" | "serve" | "settle" | "publicOrigins" | "maxBodyBytes" | "hasCors">;
 
 /** How middleware finds and tells what there is beside a request. */
 export interface MiddlewareOptions<Request> {

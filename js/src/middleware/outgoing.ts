@@ -1,7 +1,7 @@
 // A response as `node:http` and `node:http2` have it.
 import type { OutgoingHttpHeader } from "node:http";
 import type { Served } from "../serve.js";
-import { BUDGET_FIELD, mergeVary } from "./fields.js";
+import { BUDGET_FIELD, isCorsField, mergeVary } from "./fields.js";
 import { declaredLength, type Incoming } from "./incoming.js";
 import { isReceived } from "./peek.js";
 
@@ -15,6 +15,7 @@ export interface Outgoing {
   readonly stream?: { readonly destroyed: boolean; close(): void };
   setHeader(name: string, value: number | string | readonly string[]): unknown;
   getHeader(name: string): OutgoingHttpHeader | undefined;
+  getHeaderNames(): string[];
   appendHeader(name: string, value: string | string[]): unknown;
   removeHeader(name: string): unknown;
   writeHead(status: number, ...rest: never[]): unknown;
@@ -81,6 +82,18 @@ export function drained(request: Incoming): Promise<void> {
   });
 }
 
+/** Takes away what others have said of which pages see the answer. */
+export function stripCorsFields(response: Outgoing): void {
+  for (const name of response.getHeaderNames().filter(isCorsField)) response.removeHeader(name);
+}
+
+/** What a gate puts on a response that a handler is to write. */
+export interface Additions {
+  readonly fields: Readonly<Record<string, string>>;
+  /** Which pages see it is the gate's to say: what the handler says of that is taken away. */
+  readonly hasCors: boolean;
+}
+
 /** What a handler answered: the status, and what it says was spent. `undefined` where the connection died before. */
 export type HandlersAnswer = { readonly status: number; readonly budget: string | undefined } | undefined;
 
@@ -88,7 +101,7 @@ export type HandlersAnswer = { readonly status: number; readonly budget: string 
  * Puts fields on a response that a handler is to write, keeps from the client what is for the gate, and tells what was
  * answered: once, when the response has ended or the connection has.
  */
-export function onAnswer(response: Outgoing, fields: Readonly<Record<string, string>>, tell: (answer: HandlersAnswer) => void): void {
+export function onAnswer(response: Outgoing, { fields, hasCors }: Additions, tell: (answer: HandlersAnswer) => void): void {
   let answer: HandlersAnswer;
   const { writeHead } = response;
   // All responses pass here, also those whose head nobody writes.
@@ -98,6 +111,7 @@ export function onAnswer(response: Outgoing, fields: Readonly<Record<string, str
     putFields(response, rest.find((part) => typeof part === "object" && part !== null));
     const budget = response.getHeader(BUDGET_FIELD);
     response.removeHeader(BUDGET_FIELD);
+    if (hasCors) stripCorsFields(response);
     for (const [name, value] of Object.entries(fields)) putDecisionField(response, name, value);
     const written: unknown = Reflect.apply(writeHead, response, reason === undefined ? [status] : [status, reason]);
     answer = { status: Number(status), budget: budget === undefined ? undefined : [budget].flat().join(", ") };
