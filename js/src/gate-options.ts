@@ -3,7 +3,7 @@
 import type { AgentsReader, DenyListReader } from "./agents.js";
 import { CountersignError } from "./error.js";
 import type { SecurityEvent } from "./event.js";
-import { checkOptions, type Names } from "./names.js";
+import { checkFunction, checkOptions, type Names } from "./names.js";
 import { invalid, jsonOf } from "./options.js";
 import type { Stores } from "./stores.js";
 import { Gate } from "./wasm.js";
@@ -76,10 +76,6 @@ export function checkGateOptions(options: GateOptions): void {
     checkFunction(documents?.put ?? null, "stores.documents.put");
   }
   if (floods !== undefined && (typeof floods !== "object" || floods === null)) throw invalid("options.invalid", "stores.floods is an object");
-}
-
-function checkFunction(value: unknown, name: string): void {
-  if (value !== undefined && typeof value !== "function") throw invalid("options.invalid", `${name} is a function`);
 }
 
 /** The gate of a configuration, with what its host has for it. @internal */

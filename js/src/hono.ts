@@ -19,7 +19,7 @@ import { answerOf, errorOf } from "./middleware/answer.js";
 import { BUDGET_FIELD, isCorsField, isOwnField, mergeVary } from "./middleware/fields.js";
 import { Proxies } from "./middleware/forwarded.js";
 import { outgoingOf, SeenRequest } from "./middleware/fetched.js";
-import type { GuardingGate, MiddlewareOptions } from "./middleware/options.js";
+import { checkMiddleware, type GuardingGate, type MiddlewareOptions } from "./middleware/options.js";
 import { PublicOrigins } from "./middleware/origins.js";
 import type { RequestFacts } from "./request.js";
 import type { Served } from "./serve.js";
@@ -69,6 +69,7 @@ class HonoGuard {
   readonly #proxies: Proxies | undefined;
 
   constructor(gate: GuardingGate, options: HonoOptions) {
+    checkMiddleware(gate, options);
     this.#gate = gate;
     this.#options = options;
     this.#origins = new PublicOrigins(gate.publicOrigins);

@@ -15,6 +15,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import type { Decision } from "./decision.js";
+import { CountersignError } from "./error.js";
 import { errorOf } from "./middleware/answer.js";
 import { Door } from "./middleware/door.js";
 import type { GuardingGate, MiddlewareOptions } from "./middleware/options.js";
@@ -59,6 +60,7 @@ export function guard<Request extends NodeRequest = IncomingMessage, Response ex
   options: NodeOptions = {},
 ): (request: Request, response: Response) => Promise<void> {
   const admit = countersign(gate, options);
+  if (typeof handler !== "function") throw new CountersignError("options.invalid", "guard(gate, handler) needs the handler that it guards");
   return async (request, response) => {
     let decision: Decision | undefined;
     try {

@@ -5,7 +5,7 @@ import type { Served } from "../serve.js";
 import { answerOf } from "./answer.js";
 import { type Forwarded, Proxies } from "./forwarded.js";
 import { awaitsContinue, fieldLines, fieldOf, hasBody, type Incoming, stripOwnFields, targetOf } from "./incoming.js";
-import type { GuardingGate, MiddlewareOptions } from "./options.js";
+import { checkMiddleware, type GuardingGate, type MiddlewareOptions } from "./options.js";
 import { PublicOrigins } from "./origins.js";
 import { isOver, onAnswer, type Outgoing, stripCorsFields, writeAnswer } from "./outgoing.js";
 import { PeekedBody } from "./peek.js";
@@ -23,6 +23,7 @@ export class Door<Request> {
 
   /** Throws a `CountersignError` with the code `options.invalid`. */
   constructor(gate: GuardingGate, options: MiddlewareOptions<Request>) {
+    checkMiddleware(gate, options);
     this.#gate = gate;
     this.#options = options;
     this.#origins = new PublicOrigins(gate.publicOrigins);
