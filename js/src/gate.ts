@@ -17,6 +17,7 @@ import { type Served, type ServedRequest, serveWith } from "./serve.js";
 import { askSubjects } from "./state.js";
 import type { Stores } from "./stores.js";
 import { pause } from "./timing.js";
+import { quietly } from "./told.js";
 import { type Gate as CoreGate, isPublicAddress, type KeySource, Memory, Session, settlement, type Step, type SubjectCall } from "./wasm.js";
 
 /** How long a request waits before it looks again whether another has fetched what it needs, in milliseconds. */
@@ -93,7 +94,7 @@ class InProcessGate implements Gate {
     this.#gate = coreGate(config, options);
     this.#options = options;
     this.#stores = options.stores ?? {};
-    this.#log = options.log ?? (() => {});
+    this.#log = quietly(options.log ?? (() => {}));
     this.#now = options.now ?? Date.now;
   }
 

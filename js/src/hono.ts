@@ -23,6 +23,7 @@ import { checkMiddleware, type GuardingGate, type MiddlewareOptions } from "./mi
 import { PublicOrigins } from "./middleware/origins.js";
 import type { RequestFacts } from "./request.js";
 import type { Served } from "./serve.js";
+import { errorTaker } from "./told.js";
 
 export type { ProxyTrust, TrustProxy } from "./middleware/forwarded.js";
 export type { GuardingGate, MiddlewareOptions } from "./middleware/options.js";
@@ -87,7 +88,7 @@ class HonoGuard {
     const waitUntil = waitUntilOf(context);
     const decision = await this.#gate.check(seen.descriptor, { client, ...(waitUntil && { waitUntil }) });
     if (seen.fault !== undefined) throw seen.fault;
-    this.#options.onDecision?.(decision, context);
+    await this.#options.onDecision?.(decision, context);
     if (decision.outcome !== "allow") return this.#answerWith(context, answerOf(decision));
     if (outgoingOf(context.env)?.destroyed === true) {
       await this.#gate.settle(decision, "not sent");
@@ -112,7 +113,7 @@ class HonoGuard {
 
   async #handle(context: GuardedContext, next: () => Promise<void>, decision: Decision, facts: RequestFacts): Promise<void> {
     const settle = (answer: OriginAnswer) =>
-      void this.#gate.settle(decision, answer, facts).catch(this.#options.onError ?? console.error);
+      void this.#gate.settle(decision, answer, facts).catch(errorTaker(this.#options.onError));
     try {
       await next();
     } catch (error) {

@@ -20,6 +20,7 @@ import { errorOf } from "./middleware/answer.js";
 import { Door } from "./middleware/door.js";
 import type { GuardingGate, MiddlewareOptions } from "./middleware/options.js";
 import { isOver, writeAnswer } from "./middleware/outgoing.js";
+import { errorTaker } from "./told.js";
 
 export type { ProxyTrust, TrustProxy } from "./middleware/forwarded.js";
 export type { GuardingGate, MiddlewareOptions } from "./middleware/options.js";
@@ -66,7 +67,7 @@ export function guard<Request extends NodeRequest = IncomingMessage, Response ex
     try {
       decision = await admit(request, response);
     } catch (thrown) {
-      (options.onError ?? console.error)(errorOf(thrown));
+      errorTaker(options.onError)(errorOf(thrown));
       if (!isOver(response)) await writeAnswer(request, response, FAILURE);
       return;
     }

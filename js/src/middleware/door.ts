@@ -2,6 +2,7 @@
 import { clientOf, type ClientDescriptor } from "../client.js";
 import type { Decision } from "../decision.js";
 import type { Served } from "../serve.js";
+import { errorTaker } from "../told.js";
 import { answerOf } from "./answer.js";
 import { type Forwarded, Proxies } from "./forwarded.js";
 import { awaitsContinue, fieldLines, fieldOf, hasBody, type Incoming, stripOwnFields, targetOf } from "./incoming.js";
@@ -53,7 +54,7 @@ export class Door<Request> {
     const client = await this.#client(request, forwarded, outer);
     const decision = await this.#gate.check({ ...descriptor, body }, { client });
     if (body?.fault !== undefined) throw body.fault;
-    this.#options.onDecision?.(decision, outer);
+    await this.#options.onDecision?.(decision, outer);
     if (decision.outcome !== "allow") return isOver(response) ? "over" : this.#answer(response, answerOf(decision));
     if (isOver(response)) {
       await this.#gate.settle(decision, "not sent");
@@ -63,7 +64,7 @@ export class Door<Request> {
     stripOwnFields(request);
     decisions.set(request, (decisions.get(request) ?? new Map<object, Decision>()).set(this.#gate, decision));
     onAnswer(response, { fields: decision.headers, hasCors: this.#gate.hasCors }, (answer) => {
-      void this.#gate.settle(decision, answer ?? "lost").catch(this.#options.onError ?? console.error);
+      void this.#gate.settle(decision, answer ?? "lost").catch(errorTaker(this.#options.onError));
     });
     return { decision };
   }

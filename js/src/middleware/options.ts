@@ -20,10 +20,16 @@ export interface MiddlewareOptions<Request> {
    * verified. It is given what is known. What it throws is passed on, and the request goes no further.
    */
   readonly client?: (request: Request, client: ClientDescriptor) => ClientDescriptor | Promise<ClientDescriptor>;
-  /** Is told of each decision before it is carried out: for logs. What it throws is passed on, and the request goes no further. */
-  readonly onDecision?: (decision: Decision, request: Request) => void;
-  /** Takes what goes wrong where nobody waits any more: when budgets are settled after the response. Default: `console.error`. */
-  readonly onError?: (error: unknown) => void;
+  /**
+   * Is told of each decision before it is carried out: for logs. What it throws is passed on, and the request goes no further.
+   * Where it gives a promise, the request waits for that.
+   */
+  readonly onDecision?: (decision: Decision, request: Request) => void | Promise<void>;
+  /**
+   * Takes what goes wrong where nobody waits any more: when budgets are settled after the response. Default: `console.error`,
+   * which also has what it could not take because it failed itself.
+   */
+  readonly onError?: (error: unknown) => void | Promise<void>;
 }
 
 const OPTIONS: Names<MiddlewareOptions<never>> = { trustProxy: true, client: true, onDecision: true, onError: true };
