@@ -84,7 +84,7 @@ export function coreGate(config: string | object, options: GateOptions): Gate {
   const fault = (message: string, cause?: unknown) => new CountersignError("config.invalid", message, { cause });
   let gate: Gate;
   try {
-    gate = new Gate(text(config, "the configuration"));
+    gate = new Gate(configText(config));
     if (sharedKeys !== undefined) gate = gate.withSharedKeys(text(sharedKeys, "sharedKeys"));
     if (nonceSecrets !== undefined) gate = gate.withNonceSecrets(text(nonceSecrets, "nonceSecrets"));
     if (issuerCredentials !== undefined) gate = gate.withIssuerCredentials(text(issuerCredentials, "issuerCredentials"));
@@ -109,6 +109,15 @@ export function coreGate(config: string | object, options: GateOptions): Gate {
     throw fault(`a limit has store = "binding", and there is no ${shield} in floods of the stores; outside of Cloudflare Workers write "durable-object" or "kv"`);
   }
   return state === undefined ? gate : gate.withSubjects();
+}
+
+/** The text of a configuration, and not what is often taken for one. */
+function configText(config: string | object): string {
+  if (config instanceof Uint8Array) throw new Error('the configuration is bytes; read it as text: readFile(path, "utf8")');
+  if (typeof config === "string" && /^[^\n={[]+\.(?:toml|json)\s*$/i.test(config)) {
+    throw new Error('the configuration looks like the name of a file; give what is in it: readFile(path, "utf8")');
+  }
+  return text(config, "the configuration");
 }
 
 /** The text of a document; of an object, its JSON. */
