@@ -15,7 +15,7 @@ export interface GateOptions {
    * of yours must see to that itself: agents name URLs below the origins that `signatures.trust` lists.
    */
   readonly fetch?: typeof globalThis.fetch;
-  /** Takes lines on key sets that cannot be used, and why. Default: nobody. */
+  /** Takes lines on what cannot be used or reached, and why: key sets, metadata, status lists, introspection. Default: nobody. */
   readonly log?: (line: string) => void;
   /** The time in milliseconds since 1970. Default: `Date.now`. */
   readonly now?: () => number;
