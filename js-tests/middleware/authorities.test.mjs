@@ -1,10 +1,15 @@
 // Authorities that are more than that: no server checks `Host`, and what follows it in a URL is the path that routes look at.
 import assert from "node:assert/strict";
+import http from "node:http";
 import { after, before, test } from "node:test";
-import { json, send } from "../lib/net.mjs";
+import { createGate } from "countersign";
+import { describer } from "countersign/node";
+import { outside } from "../lib/in-process.mjs";
+import { bytes, json, send } from "../lib/net.mjs";
+import { make } from "../lib/recipe.mjs";
 import { urlOf } from "../../js/dist/middleware/target.js";
-import { startCity } from "./city.mjs";
-import { echo, HOSTS } from "./hosts.mjs";
+import { redirect, startCity } from "./city.mjs";
+import { echo, HOSTS, listen } from "./hosts.mjs";
 import { connect } from "./raw.mjs";
 
 const PUBLIC = "https://api.example";
@@ -13,6 +18,7 @@ const ROUTES = [
   { match: "GET /", require: [] },
   { match: "GET /open/**", require: [] },
   { match: "GET /orders", require: ["signature"] },
+  { match: "POST /notes", require: ["signature"], components: ["content-digest"] },
 ];
 const NOT_AUTHORITIES = [
   "api.example?",
@@ -106,6 +112,38 @@ test("whoever splits a URL gets the parts that it was made of, or no authority",
       else assert.equal(rest, "");
       const isNone = authority === "" || NOT_AUTHORITIES.includes(authority) || !/^(\/|$)/.test(path);
       assert.equal(said === "", isNone, `${authority} ${path}`);
+    }
+  }
+});
+
+test("who asks the gate without middleware is told the same of a request", async () => {
+  const { config, hosts, ...world } = cities.nobody;
+  const gate = createGate(config, { fetch: outside(hosts) });
+  for (const trustProxy of [undefined, 1]) {
+    const describe = describer(gate, trustProxy === undefined ? {} : { trustProxy });
+    const running = await listen(
+      http.createServer(async (incoming, response) => {
+        const { request, client } = describe(incoming);
+        const decision = await gate.check(request, { client });
+        const body = await bytes(incoming);
+        response.end(JSON.stringify({ outcome: decision.outcome, code: decision.code, address: client.address, body: body.toString() }));
+      }),
+    );
+    const [, fields] = SOURCES[trustProxy === undefined ? "Host" : "X-Forwarded-Host"];
+    try {
+      for (const authority of NOT_AUTHORITIES) {
+        const answer = await send({ method: "GET", url: `${running.url}/orders`, headers: fields(authority) });
+        assert.deepEqual([json(answer)?.outcome, json(answer)?.code], ["deny", "request.malformed"], authority);
+      }
+      const open = json(await send({ method: "GET", url: `${running.url}/open/a`, headers: fields("api.example") }));
+      assert.deepEqual([open?.outcome, open?.address], ["allow", trustProxy === undefined ? "127.0.0.1" : "192.0.2.1"]);
+      const wire = await make({ ...world, url: PUBLIC }, { method: "POST", path: "/notes", body: "{}", signature: true, headers: fields("api.example") });
+      const noted = json(await send(redirect(wire, PUBLIC, running.url)));
+      assert.deepEqual([noted?.outcome, noted?.body], ["allow", "{}"], noted?.code);
+      const changed = json(await send({ ...redirect(wire, PUBLIC, running.url), body: Buffer.from("[]") }));
+      assert.deepEqual([changed?.outcome, changed?.code], ["deny", "signature.digest_mismatch"]);
+    } finally {
+      await running.close();
     }
   }
 });

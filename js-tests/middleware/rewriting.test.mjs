@@ -1,5 +1,5 @@
 // URLs that are rewritten before the gate, and those that routers only cut the front off: the one goes no further, the other is
-// judged whole.
+// judged whole. And slashes at the end, of which routers make something.
 import assert from "node:assert/strict";
 import http from "node:http";
 import { after, afterEach, before, test } from "node:test";
@@ -20,6 +20,8 @@ const ROUTES = [
   { match: "GET /v1/open/**", require: [] },
   { match: "GET /orders", require: ["signature"] },
   { match: "GET /v1/orders", require: ["signature"] },
+  { match: "GET /users/*/posts", require: [] },
+  { match: "GET /users/*/posts/*", require: ["signature"] },
 ];
 
 /** @type {import("../lib/world.mjs").World} */
@@ -101,4 +103,16 @@ test("fastify: what rewriteUrl made another goes no further, and what it left is
   assert.deepEqual(await ask(unprefixed, "/v1/open/a?b"), [200, "/open/a?b"]);
   assert.deepEqual(await ask(unprefixed, "/v1/orders"), [401, "signature.missing"]);
   assert.deepEqual(await ask(unprefixed, "/open/a"), [200, "/open/a"]);
+});
+
+test("fastify: with ignoreTrailingSlash a slash at the end leads to the handler that the gate means", async () => {
+  const app = Fastify({ routerOptions: { ignoreTrailingSlash: true }, forceCloseConnections: true });
+  app.register(onFastify(makeGate()));
+  app.get("/users/:id/posts", async () => "all");
+  app.get("/users/:id/posts/:pid", async () => "one");
+  open.push(() => app.close());
+  const url = await app.listen({ port: 0, host: "127.0.0.1" });
+  for (const path of ["/users/1/posts", "/users/1/posts/", "/users/1/posts/?a"]) assert.deepEqual(await ask(url, path), [200, "all"], path);
+  assert.deepEqual(await ask(url, "/users/1/posts//"), [400, "request.path_ambiguous"]);
+  for (const path of ["/users/1/posts/2", "/users/1/posts/2/"]) assert.deepEqual(await ask(url, path), [401, "signature.missing"], path);
 });

@@ -17,11 +17,14 @@ import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import type { Decision } from "./decision.js";
 import { CountersignError } from "./error.js";
 import { errorOf } from "./middleware/answer.js";
-import { Door } from "./middleware/door.js";
+import { type Described, Door } from "./middleware/door.js";
+import { hasBody } from "./middleware/incoming.js";
 import type { GuardingGate, MiddlewareOptions } from "./middleware/options.js";
 import { isOver, writeAnswer } from "./middleware/outgoing.js";
 import { errorTaker } from "./told.js";
+import { PeekedBody } from "./middleware/peek.js";
 
+export type { Described } from "./middleware/door.js";
 export type { ProxyTrust, TrustProxy } from "./middleware/forwarded.js";
 export type { GuardingGate, MiddlewareOptions } from "./middleware/options.js";
 
@@ -46,6 +49,26 @@ export function countersign(
     const decision = await door.admit(request, response, request);
     if (decision !== undefined) Object.assign(request, { countersign: decision });
     return decision;
+  };
+}
+
+/**
+ * What `gate.serve` and `gate.check` must know of a request, for who asks them without middleware: `request` for both, `client`
+ * for `check`. The URL is put together of parts that were looked at first, and where they are none the gate refuses it. A body
+ * that the gate reads is whole again for the handler; one that was read before cannot be read, and the gate refuses it.
+ *
+ * ```js
+ * const describe = describer(gate);
+ * const { request, client } = describe(incoming);
+ * const decision = await gate.check(request, { client });
+ * ```
+ */
+export function describer(gate: GuardingGate, options: Pick<NodeOptions, "trustProxy"> = {}): (request: NodeRequest) => Described {
+  const door = new Door(gate, options);
+  return (incoming) => {
+    const { request, client } = door.describe(incoming);
+    const body = hasBody(incoming) ? new PeekedBody(incoming, gate.maxBodyBytes, () => {}) : null;
+    return { request: { ...request, body }, client };
   };
 }
 

@@ -13,7 +13,11 @@ export type FieldLines =
 export interface RequestDescriptor {
   /** As received: `get` is not `GET`. */
   readonly method: string;
-  /** Absolute, with the authority that the client sent to. */
+  /**
+   * Absolute, with the authority that the client sent to. Do not join it from `Host` as it came: no server checks what is in it,
+   * and `api.example/open?` before `/orders` makes another path. On Node `describer` of `countersign/node` says
+   * what it is; elsewhere give the gate the `Request`.
+   */
   readonly url: string;
   /**
    * Every line, each value as received. For `node:http` that is `rawHeaders` in pairs, or `headersDistinct`;

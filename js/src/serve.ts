@@ -7,7 +7,7 @@ import type { CoreGate } from "./wasm.js";
 export interface ServedRequest {
   /** As received: `get` is not `GET`. */
   readonly method: string;
-  /** Absolute, with the authority that the client sent to. */
+  /** Absolute, with the authority that the client sent to: see `RequestDescriptor`. */
   readonly url: string;
   /** Every line, each value as received. */
   readonly headers: FieldLines;

@@ -1,10 +1,11 @@
 // What middleware does on `node:http` and `node:http2`, whatever the framework is.
 import { clientOf, type ClientDescriptor } from "../client.js";
 import type { Decision } from "../decision.js";
+import type { RequestDescriptor } from "../request.js";
 import type { Served } from "../serve.js";
 import { errorTaker } from "../told.js";
 import { answerOf } from "./answer.js";
-import { type Forwarded, Proxies } from "./forwarded.js";
+import { Proxies } from "./forwarded.js";
 import { awaitsContinue, fieldLines, fieldOf, hasBody, type Incoming, stripOwnFields, targetOf } from "./incoming.js";
 import { checkMiddleware, type GuardingGate, type MiddlewareOptions } from "./options.js";
 import { PublicOrigins } from "./origins.js";
@@ -14,6 +15,12 @@ import { urlOf } from "./target.js";
 
 /** Let in, to be answered with this, or nobody is there any more. */
 export type Verdict = { readonly decision: Decision } | { readonly answer: Served } | "over";
+
+/** A request, and the other end of its connection. */
+export interface Described {
+  readonly request: RequestDescriptor;
+  readonly client: ClientDescriptor;
+}
 
 /** Who stands at the door of a server. `Request` is what its options are told of. */
 export class Door<Request> {
@@ -45,13 +52,12 @@ export class Door<Request> {
     const earlier = decisions.get(request)?.get(this.#gate);
     // Mounted twice: the second time each proof would be a replay.
     if (earlier !== undefined) return { decision: earlier };
-    const forwarded = this.#forwarded(request);
-    const descriptor = this.#describe(request, forwarded);
+    const { request: descriptor, client: known } = this.describe(request);
     const served = this.#gate.serve(descriptor);
     if (served !== undefined) return this.#answer(response, served);
     const goOn = goOnce(request, response);
     const body = hasBody(request) ? new PeekedBody(request, this.#gate.maxBodyBytes, goOn) : null;
-    const client = await this.#client(request, forwarded, outer);
+    const client = await this.#client(known, outer);
     const decision = await this.#gate.check({ ...descriptor, body }, { client });
     if (body?.fault !== undefined) throw body.fault;
     await this.#options.onDecision?.(decision, outer);
@@ -75,22 +81,22 @@ export class Door<Request> {
     return { answer };
   }
 
-  #describe(request: Incoming, forwarded: Forwarded | undefined): { method: string; url: string; headers: [string, string][] } {
+  /** Answers a turn later, also where there is nothing to ask: by then an empty body in chunks has been seen to end. */
+  async #client(known: ClientDescriptor, outer: Request): Promise<ClientDescriptor> {
+    return this.#options.client === undefined ? known : this.#options.client(outer, known);
+  }
+
+  /** What there is to see of a request, without its body. */
+  describe(request: Incoming): Described {
     const { authority, path, own } = targetOf(request);
+    const forwarded = this.#proxies?.forwarded(request.socket.remoteAddress, (name) => fieldOf(request, name));
     const named = forwarded?.authority ?? authority;
     const scheme = forwarded?.scheme ?? this.#origins.schemeOf(named, own);
-    return { method: request.method ?? "", url: urlOf(scheme, named, path), headers: fieldLines(request) };
-  }
-
-  #forwarded(request: Incoming): Forwarded | undefined {
-    return this.#proxies?.forwarded(request.socket.remoteAddress, (name) => fieldOf(request, name));
-  }
-
-  async #client(request: Incoming, forwarded: Forwarded | undefined, outer: Request): Promise<ClientDescriptor> {
-    const { address, ...known } = clientOf(request.socket);
-    // A certificate behind a proxy is the proxy's.
-    const client = forwarded === undefined ? { address, ...known } : { address: forwarded.address };
-    return this.#options.client === undefined ? client : this.#options.client(outer, client);
+    return {
+      request: { method: request.method ?? "", url: urlOf(scheme, named, path), headers: fieldLines(request) },
+      // A certificate behind a proxy is the proxy's.
+      client: forwarded === undefined ? clientOf(request.socket) : { address: forwarded.address },
+    };
   }
 }
 
