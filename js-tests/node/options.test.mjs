@@ -3,6 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as countersign from "countersign";
+import { generateKey } from "countersign/agent";
+import { workersStores } from "countersign/workers";
 
 const { CountersignError, contentDigest, createGate, memoryStores, parseAcceptSignature, signMessage, verifyDpopProof, verifyJwt, verifySignature } =
   countersign;
@@ -61,6 +63,28 @@ test("a gate is not made of what is no configuration, no option or no store", as
   for (const name of ["sharedKeys", "nonceSecrets", "issuerCredentials"]) {
     for (const value of [7, null, CYCLE]) await refused(() => createGate(CONFIG, any({ [name]: value })), "config.invalid");
   }
+});
+
+test("bytes, and the name of a file, are no configuration, and the refusal says what is", async () => {
+  for (const config of [Buffer.from("a = 1"), new Uint8Array(3)]) await refused(() => createGate(config), "config.invalid", /read it as text/);
+  for (const config of ["countersign.toml", "./a b/gate.JSON", "C:\\gate.toml\n"]) await refused(() => createGate(config), "config.invalid", /name of a file/);
+  for (const config of ['origin = "a.toml"', "# a comment\nx.toml", '["a.json']) {
+    await assert.rejects(async () => createGate(config), (error) => error instanceof CountersignError && !/name of a file/.test(error.message));
+  }
+});
+
+test("a decision that reserved something is settled itself, not a copy of it", async () => {
+  const gate = createGate(CONFIG);
+  const decision = await gate.check(REQUEST);
+  const reserving = any({ ...decision, budget: [{ name: "b", reserved: 1, remaining: 1, currency: "EUR" }] });
+  await refused(() => gate.settle(reserving, { status: 200 }), "options.invalid", /copy/);
+  for (const none of [undefined, null, 7]) await refused(() => gate.settle(any(none), { status: 200 }), "options.invalid");
+  await gate.settle({ ...decision }, { status: 200 });
+});
+
+test("a new key, and stores on Workers, say what they are to be made of", async () => {
+  for (const options of ["ES256", null, 7]) await refused(() => generateKey(any(options)), "options.invalid", /algorithm: "ES256"/);
+  for (const env of [undefined, null, 7, "env"]) await refused(() => workersStores(any(env)), "options.invalid", /env is/);
 });
 
 test("a gate tells what it answers for, and how much of a body it reads", () => {

@@ -1,5 +1,6 @@
 // What the gate would tell the origin. The JSON is the core's (`src/event/`), the same on every host.
 import { platform } from "#platform";
+import { tellSafely } from "./told.js";
 import type { CoreGate, CoreMemory } from "./wasm.js";
 
 /**
@@ -25,7 +26,7 @@ export interface SecurityEvent {
 /** How long after counted refusals should have been told nobody is believed to be about to tell them, in milliseconds. */
 const GRACE = 5_000;
 
-/** Gives events to the caller. What the caller throws is a line of the log. @internal */
+/** Gives events to the caller. What the caller throws, or rejects with, is a line of the log. @internal */
 export class EventTeller {
   readonly #gate: CoreGate;
   readonly #memory: CoreMemory;
@@ -58,10 +59,6 @@ export class EventTeller {
   }
 
   #tell(event: string): void {
-    try {
-      this.#take(JSON.parse(event) as SecurityEvent);
-    } catch (error) {
-      this.#log(`the taker of events failed: ${String(error)}`);
-    }
+    tellSafely(this.#take, (error) => this.#log(`the taker of events failed: ${String(error)}`), JSON.parse(event) as SecurityEvent);
   }
 }

@@ -3,7 +3,7 @@
 import type { AgentsReader, DenyListReader } from "./agents.js";
 import { CountersignError } from "./error.js";
 import type { SecurityEvent } from "./event.js";
-import { checkOptions, type Names } from "./names.js";
+import { checkFunction, checkOptions, type Names } from "./names.js";
 import { invalid, jsonOf } from "./options.js";
 import type { Stores } from "./stores.js";
 import { Gate } from "./wasm.js";
@@ -15,7 +15,7 @@ export interface GateOptions {
    * of yours must see to that itself: agents name URLs below the origins that `signatures.trust` lists.
    */
   readonly fetch?: typeof globalThis.fetch;
-  /** Takes lines on key sets that cannot be used, and why. Default: nobody. */
+  /** Takes lines on what cannot be used or reached, and why: key sets, metadata, status lists, introspection. Default: nobody. */
   readonly log?: (line: string) => void;
   /** The time in milliseconds since 1970. Default: `Date.now`. */
   readonly now?: () => number;
@@ -78,17 +78,13 @@ export function checkGateOptions(options: GateOptions): void {
   if (floods !== undefined && (typeof floods !== "object" || floods === null)) throw invalid("options.invalid", "stores.floods is an object");
 }
 
-function checkFunction(value: unknown, name: string): void {
-  if (value !== undefined && typeof value !== "function") throw invalid("options.invalid", `${name} is a function`);
-}
-
 /** The gate of a configuration, with what its host has for it. @internal */
 export function coreGate(config: string | object, options: GateOptions): Gate {
   const { sharedKeys, nonceSecrets, issuerCredentials, stores } = options;
   const fault = (message: string, cause?: unknown) => new CountersignError("config.invalid", message, { cause });
   let gate: Gate;
   try {
-    gate = new Gate(text(config, "the configuration"));
+    gate = new Gate(configText(config));
     if (sharedKeys !== undefined) gate = gate.withSharedKeys(text(sharedKeys, "sharedKeys"));
     if (nonceSecrets !== undefined) gate = gate.withNonceSecrets(text(nonceSecrets, "nonceSecrets"));
     if (issuerCredentials !== undefined) gate = gate.withIssuerCredentials(text(issuerCredentials, "issuerCredentials"));
@@ -113,6 +109,15 @@ export function coreGate(config: string | object, options: GateOptions): Gate {
     throw fault(`a limit has store = "binding", and there is no ${shield} in floods of the stores; outside of Cloudflare Workers write "durable-object" or "kv"`);
   }
   return state === undefined ? gate : gate.withSubjects();
+}
+
+/** The text of a configuration, and not what is often taken for one. */
+function configText(config: string | object): string {
+  if (config instanceof Uint8Array) throw new Error('the configuration is bytes; read it as text: readFile(path, "utf8")');
+  if (typeof config === "string" && /^[^\n={[]+\.(?:toml|json)\s*$/i.test(config)) {
+    throw new Error('the configuration looks like the name of a file; give what is in it: readFile(path, "utf8")');
+  }
+  return text(config, "the configuration");
 }
 
 /** The text of a document; of an object, its JSON. */

@@ -17,6 +17,7 @@ import { type Served, type ServedRequest, serveWith } from "./serve.js";
 import { askSubjects } from "./state.js";
 import type { Stores } from "./stores.js";
 import { pause } from "./timing.js";
+import { quietly } from "./told.js";
 import { type Gate as CoreGate, isPublicAddress, type KeySource, Memory, Session, settlement, type Step, type SubjectCall } from "./wasm.js";
 
 /** How long a request waits before it looks again whether another has fetched what it needs, in milliseconds. */
@@ -87,13 +88,15 @@ class InProcessGate implements Gate {
   #deciding: Deciding | undefined;
   /** What is reserved for decisions, as long as somebody has them. */
   readonly #reservations = new WeakMap<Decision, string>();
+  /** Decisions for which something was reserved, also when it is settled. */
+  readonly #reserved = new WeakSet<Decision>();
 
   constructor(config: string | object, options: GateOptions) {
     checkGateOptions(options);
     this.#gate = coreGate(config, options);
     this.#options = options;
     this.#stores = options.stores ?? {};
-    this.#log = options.log ?? (() => {});
+    this.#log = quietly(options.log ?? (() => {}));
     this.#now = options.now ?? Date.now;
   }
 
@@ -134,9 +137,16 @@ class InProcessGate implements Gate {
     checkFacts(facts);
     const { status, budget } = answerOf(answer);
     const reservations = this.#reservations.get(decision);
-    if (reservations === undefined) return;
+    if (reservations === undefined) return this.#checkGiven(decision);
     this.#reservations.delete(decision);
     await this.#keep(facts, this.#askSubjects(settlement(reservations, answer !== "not sent", status, budget)));
+  }
+
+  /** A copy that somebody settles would leave the money held, and nobody would know. */
+  #checkGiven(decision: Decision): void {
+    if (typeof decision !== "object" || decision === null) throw invalid("options.invalid", "what is settled is a decision of check");
+    if (decision.budget === undefined || this.#reserved.has(decision)) return;
+    throw invalid("options.invalid", "the decision is a copy, or another gate's: settle takes the one that check gave, itself");
   }
 
   #ready(): Deciding {
@@ -184,9 +194,11 @@ class InProcessGate implements Gate {
     memory.countStep("decision", performance.now() - began);
     this.#after(host, next, facts);
     events?.tell(next.events, now(), (work) => this.#keep(facts, work));
-    const decision = JSON.parse(next.decision) as Decision;
+    const decided = JSON.parse(next.decision) as Decision;
+    const decision = next.problem === undefined ? decided : ({ ...decided, problem: JSON.parse(next.problem) as Problem } as Decision);
+    if (decision.budget !== undefined) this.#reserved.add(decision);
     if (next.reservations !== undefined) this.#reservations.set(decision, next.reservations);
-    return next.problem === undefined ? decision : { ...decision, problem: JSON.parse(next.problem) as Problem } as Decision;
+    return decision;
   }
 
   /** What is done after the decision, so that no request waits for what only later ones need. */

@@ -19,10 +19,11 @@ import { answerOf, errorOf } from "./middleware/answer.js";
 import { BUDGET_FIELD, isCorsField, isOwnField, mergeVary } from "./middleware/fields.js";
 import { Proxies } from "./middleware/forwarded.js";
 import { outgoingOf, SeenRequest } from "./middleware/fetched.js";
-import type { GuardingGate, MiddlewareOptions } from "./middleware/options.js";
+import { checkMiddleware, type GuardingGate, type MiddlewareOptions } from "./middleware/options.js";
 import { PublicOrigins } from "./middleware/origins.js";
 import type { RequestFacts } from "./request.js";
 import type { Served } from "./serve.js";
+import { errorTaker } from "./told.js";
 
 export type { ProxyTrust, TrustProxy } from "./middleware/forwarded.js";
 export type { GuardingGate, MiddlewareOptions } from "./middleware/options.js";
@@ -69,6 +70,7 @@ class HonoGuard {
   readonly #proxies: Proxies | undefined;
 
   constructor(gate: GuardingGate, options: HonoOptions) {
+    checkMiddleware(gate, options);
     this.#gate = gate;
     this.#options = options;
     this.#origins = new PublicOrigins(gate.publicOrigins);
@@ -86,7 +88,7 @@ class HonoGuard {
     const waitUntil = waitUntilOf(context);
     const decision = await this.#gate.check(seen.descriptor, { client, ...(waitUntil && { waitUntil }) });
     if (seen.fault !== undefined) throw seen.fault;
-    this.#options.onDecision?.(decision, context);
+    await this.#options.onDecision?.(decision, context);
     if (decision.outcome !== "allow") return this.#answerWith(context, answerOf(decision));
     if (outgoingOf(context.env)?.destroyed === true) {
       await this.#gate.settle(decision, "not sent");
@@ -111,7 +113,7 @@ class HonoGuard {
 
   async #handle(context: GuardedContext, next: () => Promise<void>, decision: Decision, facts: RequestFacts): Promise<void> {
     const settle = (answer: OriginAnswer) =>
-      void this.#gate.settle(decision, answer, facts).catch(this.#options.onError ?? console.error);
+      void this.#gate.settle(decision, answer, facts).catch(errorTaker(this.#options.onError));
     try {
       await next();
     } catch (error) {

@@ -4,6 +4,7 @@ import { readBody } from "./body.js";
 import { type Host, TIMEOUT } from "./keys.js";
 import { verdictsOf } from "./platform.js";
 import { pack } from "./request.js";
+import { whyOf } from "./unreached.js";
 import type { Inquiry } from "./wasm.js";
 
 /** Brings the answer to each inquiry, all at once. Inquiries that fail are remembered as that. */
@@ -14,7 +15,8 @@ export async function bringAnswers(host: Host, inquiries: readonly Inquiry[]): P
 async function bring(host: Host, inquiry: Inquiry): Promise<void> {
   const { memory, imported, log, now } = host;
   const { id } = inquiry;
-  const answer = await reach(host, inquiry).catch(() => undefined);
+  let why = "";
+  const answer = await reach(host, inquiry).catch((error: unknown) => void (why = ` (${whyOf(error)})`));
   let line: string | undefined;
   if (answer) {
     const { text, lengths } = pack(answer.fields);
@@ -24,7 +26,7 @@ async function bring(host: Host, inquiry: Inquiry): Promise<void> {
   } else {
     line = memory.inquiryFailed(id, now());
   }
-  if (line !== undefined) log(`countersign ${line}`);
+  if (line !== undefined) log(`countersign ${line}${why}`);
 }
 
 async function reach({ gate, ask }: Host, inquiry: Inquiry) {

@@ -2,6 +2,7 @@
 import type { Answer, Ask } from "./ask.js";
 import { readBody } from "./body.js";
 import type { Documents } from "./documents.js";
+import { placeOf, whyOf } from "./unreached.js";
 import { type ImportedKeys, verdictsOf } from "./platform.js";
 import { pack } from "./request.js";
 import { type Gate, type KeySource, maxKeyDocumentBytes, type Memory, type Stored } from "./wasm.js";
@@ -33,7 +34,7 @@ async function bring(host: Host, source: KeySource): Promise<Stored | undefined>
   const { memory, documents, now } = host;
   const text = await documents.get(source.name);
   if (text !== undefined && memory.keysLoaded(source.name, text, now())) return undefined;
-  const answer = await reach(host, source).catch(() => undefined);
+  const answer = await reach(host, source).catch((error: unknown) => host.log(`countersign cannot reach ${placeOf(source)}: ${whyOf(error)}`));
   return answer ? take(host, source, answer) : memory.keysFailed(source.name, now());
 }
 

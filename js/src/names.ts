@@ -15,6 +15,11 @@ export function checkOptions<T extends object>(options: T, names: Names<T>, what
   }
 }
 
+/** Throws where an option is there and no function. */
+export function checkFunction(value: unknown, name: string): void {
+  if (value !== undefined && typeof value !== "function") throw invalid(`${name} is a function`);
+}
+
 function meant(name: string, known: readonly string[]): string {
   const distances = known.map((other) => ({ other, far: distance(name.toLowerCase(), other.toLowerCase()) }));
   const nearest = distances.reduce((best, next) => (next.far < best.far ? next : best));

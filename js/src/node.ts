@@ -15,11 +15,13 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import type { Decision } from "./decision.js";
+import { CountersignError } from "./error.js";
 import { errorOf } from "./middleware/answer.js";
 import { type Described, Door } from "./middleware/door.js";
 import { hasBody } from "./middleware/incoming.js";
 import type { GuardingGate, MiddlewareOptions } from "./middleware/options.js";
 import { isOver, writeAnswer } from "./middleware/outgoing.js";
+import { errorTaker } from "./told.js";
 import { PeekedBody } from "./middleware/peek.js";
 
 export type { Described } from "./middleware/door.js";
@@ -82,12 +84,13 @@ export function guard<Request extends NodeRequest = IncomingMessage, Response ex
   options: NodeOptions = {},
 ): (request: Request, response: Response) => Promise<void> {
   const admit = countersign(gate, options);
+  if (typeof handler !== "function") throw new CountersignError("options.invalid", "guard(gate, handler) needs the handler that it guards");
   return async (request, response) => {
     let decision: Decision | undefined;
     try {
       decision = await admit(request, response);
     } catch (thrown) {
-      (options.onError ?? console.error)(errorOf(thrown));
+      errorTaker(options.onError)(errorOf(thrown));
       if (!isOver(response)) await writeAnswer(request, response, FAILURE);
       return;
     }

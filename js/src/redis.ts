@@ -23,6 +23,7 @@ import { redisDocuments } from "./redis/documents.js";
 import { redisState } from "./redis/state.js";
 import { type RedisClient, Script, sendWith } from "./redis/transport.js";
 import type { DocumentStore, StateStore, Stores } from "./stores.js";
+import { quietly } from "./told.js";
 
 export type {
   IoRedisClient,
@@ -71,7 +72,7 @@ export function redisStores(client: RedisClient, options: RedisStoresOptions = {
   }
   if (typeof log !== "function") throw new CountersignError("options.invalid", "log is a function");
   const send = sendWith(client);
-  const host = { send, script: new Script(send), prefix, timeoutMillis, failed: onceASecond(log) };
+  const host = { send, script: new Script(send), prefix, timeoutMillis, failed: onceASecond(quietly(log)) };
   return { state: redisState(host), documents: redisDocuments(host) };
 }
 

@@ -51,6 +51,7 @@ const FLOOD = /^FLOOD_[1-9]\d{0,8}_(?:10|60)$/;
  */
 export function workersStores(env: object, options: WorkersStoresOptions = {}): Stores {
   checkOptions(options, OPTIONS, "options of stores on Workers");
+  if (typeof env !== "object" || env === null) throw new CountersignError("options.invalid", "env is the object of bindings that a Worker is given");
   const bindings = new Map<string, unknown>(Object.entries(env));
   const { kv = "COUNTERSIGN_KV", subjects = "SUBJECTS" } = options;
   for (const name of [options.kv, options.subjects]) {

@@ -49,6 +49,9 @@ export interface NativeKeyPair {
  */
 export async function generateKey(options: GenerateKeyOptions = {}): Promise<AgentKey> {
   demandWebCrypto();
+  if (typeof options !== "object" || options === null) {
+    throw new CountersignError("options.invalid", 'options of a new key are an object: { algorithm: "ES256" }');
+  }
   const { algorithm = "EdDSA", kid } = options;
   if (algorithm !== "EdDSA" && algorithm !== "ES256") {
     throw new CountersignError("options.invalid", "algorithm of a new key is EdDSA or ES256");

@@ -3,10 +3,11 @@ import { clientOf, type ClientDescriptor } from "../client.js";
 import type { Decision } from "../decision.js";
 import type { RequestDescriptor } from "../request.js";
 import type { Served } from "../serve.js";
+import { errorTaker } from "../told.js";
 import { answerOf } from "./answer.js";
 import { Proxies } from "./forwarded.js";
 import { awaitsContinue, fieldLines, fieldOf, hasBody, type Incoming, stripOwnFields, targetOf } from "./incoming.js";
-import type { GuardingGate, MiddlewareOptions } from "./options.js";
+import { checkMiddleware, type GuardingGate, type MiddlewareOptions } from "./options.js";
 import { PublicOrigins } from "./origins.js";
 import { isOver, onAnswer, type Outgoing, stripCorsFields, writeAnswer } from "./outgoing.js";
 import { PeekedBody } from "./peek.js";
@@ -30,6 +31,7 @@ export class Door<Request> {
 
   /** Throws a `CountersignError` with the code `options.invalid`. */
   constructor(gate: GuardingGate, options: MiddlewareOptions<Request>) {
+    checkMiddleware(gate, options);
     this.#gate = gate;
     this.#options = options;
     this.#origins = new PublicOrigins(gate.publicOrigins);
@@ -58,7 +60,7 @@ export class Door<Request> {
     const client = await this.#client(known, outer);
     const decision = await this.#gate.check({ ...descriptor, body }, { client });
     if (body?.fault !== undefined) throw body.fault;
-    this.#options.onDecision?.(decision, outer);
+    await this.#options.onDecision?.(decision, outer);
     if (decision.outcome !== "allow") return isOver(response) ? "over" : this.#answer(response, answerOf(decision));
     if (isOver(response)) {
       await this.#gate.settle(decision, "not sent");
@@ -68,7 +70,7 @@ export class Door<Request> {
     stripOwnFields(request);
     decisions.set(request, (decisions.get(request) ?? new Map<object, Decision>()).set(this.#gate, decision));
     onAnswer(response, { fields: decision.headers, hasCors: this.#gate.hasCors }, (answer) => {
-      void this.#gate.settle(decision, answer ?? "lost").catch(this.#options.onError ?? console.error);
+      void this.#gate.settle(decision, answer ?? "lost").catch(errorTaker(this.#options.onError));
     });
     return { decision };
   }

@@ -1,6 +1,7 @@
 // What proxies say of the request that they pass on: `X-Forwarded-*`, or `Forwarded` (RFC 7239). Both are fields that any
 // client can send, so that only proxies that are known are believed, and only as far back as they are.
 import { CountersignError } from "../error.js";
+import { checkOptions, type Names } from "../names.js";
 import { AddressSet, parseAddress } from "./address.js";
 import { parseForwarded } from "./elements.js";
 
@@ -32,6 +33,8 @@ export interface Forwarded {
 /** All lines of a field, joined; `undefined` where there are none. */
 export type FieldReader = (name: string) => string | undefined;
 
+const TRUST: Names<ProxyTrust> = { proxies: true, fields: true };
+
 /** The proxies in front of a server. */
 export class Proxies {
   readonly #proxies: number | AddressSet;
@@ -39,7 +42,7 @@ export class Proxies {
 
   /** Throws a `CountersignError` with the code `options.invalid` where these are no proxies. */
   constructor(trust: TrustProxy) {
-    const { proxies, fields = "x-forwarded" } = typeof trust === "object" && "proxies" in trust ? trust : { proxies: trust };
+    const { proxies, fields = "x-forwarded" } = proxyTrust(trust);
     if (typeof proxies === "number" ? !Number.isInteger(proxies) || proxies < 0 : !isTexts(proxies)) {
       throw invalid("trustProxy is a number of proxies, or a list of their addresses");
     }
@@ -69,6 +72,17 @@ export class Proxies {
     const bytes = address === undefined ? undefined : parseAddress(withoutPort(address));
     return bytes !== undefined && typeof this.#proxies !== "number" && this.#proxies.has(bytes);
   }
+}
+
+function proxyTrust(trust: TrustProxy): ProxyTrust {
+  if (typeof trust !== "object" || trust === null || isList(trust)) return { proxies: trust };
+  checkOptions(trust, TRUST, "options of trustProxy");
+  return trust;
+}
+
+/** `Array.isArray` makes `any` of lists that nobody may change. */
+function isList(value: object): value is readonly string[] {
+  return Array.isArray(value);
 }
 
 /** The nearest first. */
