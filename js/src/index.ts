@@ -15,8 +15,8 @@
  * and one DPoP proof be verified: `verifyJwt`, `verifyDpopProof`.
  *
  * A gate decides and tells; it forwards nothing, signs no assertions, and gives events to its caller instead of sending
- * them. Replays are refused and limits
- * counted for this process alone, as `decision.guarantees` says.
+ * them. How far replays are refused and limits counted, for this process alone or for all that share its `stores`, is
+ * what `decision.guarantees` says.
  *
  * @module
  */
