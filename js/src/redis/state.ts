@@ -108,6 +108,8 @@ class State {
 export function reasonOf(error: unknown): string {
   if (error instanceof TooLate) return error.message;
   const code = errorCode(error);
+  // The script's own: see there.
+  if (code === "COUNTERSIGN") return "rows are missing that should be there";
   return code === undefined ? "it cannot be reached, or did not answer as it should" : `it said ${code}`;
 }
 
