@@ -52,6 +52,7 @@ for (const host of Object.keys(HOSTS)) {
     const refused = await connection.response();
     assert.equal(refused.status, 401);
     assert.equal(JSON.parse(refused.body).status, 401);
+    assert.match(refused.head, /\r\nconnection: close/i);
     await connection.ended();
     connection.close();
   });

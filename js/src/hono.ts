@@ -18,7 +18,7 @@ import type { OriginAnswer } from "./gate.js";
 import { answerOf, errorOf } from "./middleware/answer.js";
 import { BUDGET_FIELD, isCorsField, isOwnField, mergeVary } from "./middleware/fields.js";
 import { Proxies } from "./middleware/forwarded.js";
-import { outgoingOf, SeenRequest } from "./middleware/fetched.js";
+import { isMuchToCome, outgoingOf, SeenRequest } from "./middleware/fetched.js";
 import { checkMiddleware, type GuardingGate, type MiddlewareOptions } from "./middleware/options.js";
 import { PublicOrigins } from "./middleware/origins.js";
 import type { RequestFacts } from "./request.js";
@@ -104,6 +104,8 @@ class HonoGuard {
   /** An answer of the gate's own. Hono puts on it what others have said before: over what it says itself. */
   #answerWith(context: GuardedContext, served: Served): Response {
     const response = responseOf(served);
+    // The server soon closes a connection with an unread body: what the client sent next on it would be lost.
+    if (isMuchToCome(context.env)) response.headers.set("connection", "close");
     if (!this.#gate.hasCors) return response;
     stripCorsFields(context);
     const [earlier, vary] = [context.res.headers.get("vary"), response.headers.get("vary")];

@@ -6,6 +6,7 @@ import { cloudflareClient } from "./cloudflare.js";
 import { bodyConsumed } from "./fault.js";
 import type { Forwarded, Proxies } from "./forwarded.js";
 import { fieldLines, fieldOf, hasBody, type Incoming, stripOwnFields, type Target, targetOf, withoutOrigin } from "./incoming.js";
+import { isLong } from "./outgoing.js";
 import type { PublicOrigins } from "./origins.js";
 import { urlOf } from "./target.js";
 
@@ -102,6 +103,12 @@ function isOf(request: Request, { method, url = "" }: Incoming): boolean {
 /** The response of `node:http` below, on Node. */
 export function outgoingOf(env: unknown): { readonly destroyed?: unknown } | undefined {
   return memberOf(env, "outgoing");
+}
+
+/** Whether more of a body is still to come than anybody would read to use its connection again. */
+export function isMuchToCome(env: unknown): boolean {
+  const incoming = incomingOf(env);
+  return incoming !== undefined && incoming.httpVersionMajor < 2 && !incoming.complete && isLong(incoming);
 }
 
 function incomingOf(env: unknown): Incoming | undefined {
