@@ -156,6 +156,17 @@ test("fastify: its own parser finds the body, also when it is injected", async (
   assert.deepEqual([injected.statusCode, injected.body], [200, expected]);
 });
 
+test("fastify: a gate that is registered twice decides once", async () => {
+  const gate = makeGate();
+  const app = Fastify();
+  await app.register(onFastify(gate));
+  await app.register(onFastify(gate));
+  app.post("/api/v1/notes", async (request) => /** @type {any} */ (request).countersign.outcome);
+  const running = { url: await app.listen({ port: 0, host: "127.0.0.1" }), close: () => app.close().then(() => undefined) };
+  // Decided a second time, its nonce would be known.
+  assert.deepEqual(await post(running), [200, "allow"]);
+});
+
 test("fastify: the gate holds for the instance and its children, not for others, and for what is not found", async () => {
   const app = Fastify();
   app.register(async (guarded) => {

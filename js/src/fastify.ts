@@ -53,6 +53,7 @@ export interface GuardedReply {
 
 /** What is needed of a Fastify instance. */
 export interface GuardedInstance {
+  hasRequestDecorator(property: "countersign"): boolean;
   decorateRequest(property: "countersign", value: null): unknown;
   addHook(name: "onRequest", hook: (request: GuardedRequest, reply: GuardedReply) => Promise<unknown>): unknown;
 }
@@ -71,7 +72,8 @@ export type FastifyGuard = (instance: GuardedInstance) => Promise<void>;
 export function countersign(gate: GuardingGate, options: FastifyOptions = {}): FastifyGuard {
   const door = new Door(gate, options);
   const plugin: FastifyGuard = async (instance) => {
-    instance.decorateRequest("countersign", null);
+    // Registered twice it decides once.
+    if (!instance.hasRequestDecorator("countersign")) instance.decorateRequest("countersign", null);
     instance.addHook("onRequest", async (request, reply) => {
       const [incoming, outgoing] = [request.raw as Incoming, reply.raw as Outgoing];
       const verdict = await door.decide(incoming, outgoing, request).catch((thrown: unknown) => Promise.reject(errorOf(thrown)));
