@@ -47,6 +47,52 @@ fn an_encoded_letter_opens_no_route_to_what_another_guards() {
     assert_eq!(world.code(&Draft::new("GET", "/v1/Public/x")), "token.missing");
 }
 
+/// Narrow routes with characters that may be written in two ways, before an open one for all beside them.
+fn world_of_marks() -> World {
+    let (top, _) = CONFIG.split_once("[[routes]]").unwrap();
+    let narrow = ["/odata/Orders(secret)", "/odata/@private/**", "/odata/a%5Bb%5D/**", "/odata/x!'y"];
+    let routes = narrow.map(|path| format!("[[routes]]\nmatch = \"* {path}\"\nrequire = [\"token\"]\n\n"));
+    World::with(&format!("{top}{}[[routes]]\nmatch = \"* /odata/**\"\nrequire = []\n", routes.concat()))
+}
+
+#[test]
+fn another_spelling_of_a_mark_opens_no_route_to_what_a_narrower_one_guards() {
+    let world = world_of_marks();
+    for path in [
+        "/odata/Orders%28secret%29",
+        "/odata/Orders(secret%29",
+        "/odata/%40private/x",
+        "/odata/a[b]/x",
+        "/odata/a%5bb]/x",
+        "/odata/x%21%27y",
+        "/odata/x%21'y/",
+    ] {
+        assert_eq!(world.code(&Draft::new("GET", path)), "request.path_ambiguous", "{path}");
+    }
+    for path in [
+        "/odata/Orders(secret)",
+        "/odata/@private/x",
+        "/odata/a%5Bb%5D/x",
+        "/odata/a%5bb%5d/x",
+        "/odata/x!'y",
+    ] {
+        assert_eq!(world.code(&Draft::new("GET", path)), "token.missing", "{path}");
+    }
+    // Where both spellings are the same route's, both are good.
+    for path in ["/odata/Orders(open)", "/odata/Orders%28open%29", "/odata/public%40x", "/odata/c[d]"] {
+        assert_eq!(world.code(&Draft::new("GET", path)), "ok", "{path}");
+    }
+}
+
+#[test]
+fn a_method_in_other_letters_is_no_other_method() {
+    let world = world_of_marks();
+    for method in ["get", "Delete", "dELETE", "patch", "options"] {
+        assert_eq!(world.code(&Draft::new(method, "/odata/x")), "request.malformed", "{method}");
+    }
+    assert_eq!(world.code(&Draft::new("query", "/odata/x")), "ok");
+}
+
 #[test]
 fn every_octet_is_encoded_or_not_as_servers_agree() {
     let world = world();

@@ -394,7 +394,14 @@ impl Gate {
     /// The place of the route that a request is for, and the path in the one reading that it matched on.
     pub(crate) fn route_of(&self, method: &str, received: &Target) -> Result<(usize, RoutePath), Reason> {
         let path = RoutePath::new(received.path()).map_err(|_| Reason::RequestPathAmbiguous)?;
+        if is_misspelt(method) {
+            return Err(Reason::RequestMalformed);
+        }
         let index = self.routes.iter().position(|route| route.pattern.matches(method, &path));
+        // Servers differ in what they decode: where that would lead to another route nobody knows which is meant.
+        if index != self.routes.iter().position(|route| route.pattern.matches_decoded(method, &path)) {
+            return Err(Reason::RequestPathAmbiguous);
+        }
         index.map(|index| (index, path)).ok_or(Reason::PolicyNoRoute)
     }
 
@@ -543,6 +550,12 @@ impl Faults {
 
 pub(super) fn origin_of(target: &Target) -> String {
     format!("{}://{}", target.scheme().as_str(), target.authority())
+}
+
+/// Whether this is a method that everybody knows, but for its case: some of what stands behind a gate takes it for that.
+fn is_misspelt(method: &str) -> bool {
+    let known = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+    known.iter().any(|name| *name != method && name.eq_ignore_ascii_case(method))
 }
 
 /// One scope (RFC 6749 §3.3).

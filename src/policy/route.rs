@@ -248,12 +248,21 @@ impl Pattern {
 
     /// Whether a request matches, were it for another method.
     pub(crate) fn matches_path(&self, path: &RoutePath) -> bool {
+        self.matches_segments(path, |wanted, segment| wanted == segment)
+    }
+
+    /// Whether a request matches for a server that decodes what is percent-encoded before it compares.
+    pub(crate) fn matches_decoded(&self, method: &str, path: &RoutePath) -> bool {
+        self.takes(method) && self.matches_segments(path, is_same_decoded)
+    }
+
+    fn matches_segments(&self, path: &RoutePath, is_same: impl Fn(&str, &str) -> bool) -> bool {
         let mut segments = path.segments();
         for pattern in &self.segments {
             let matches = match (pattern, segments.next()) {
                 (Segment::Rest, _) => return true,
                 (Segment::Any | Segment::Named(_), Some(segment)) => !segment.is_empty(),
-                (Segment::Is(wanted), Some(segment)) => wanted == segment,
+                (Segment::Is(wanted), Some(segment)) => is_same(wanted, segment),
                 (_, None) => false,
             };
             if !matches {
@@ -357,6 +366,11 @@ fn parameter_name(segment: &str) -> Option<&str> {
     (fits && !name.is_empty() && !name.starts_with(|c: char| c.is_ascii_digit())).then_some(name)
 }
 
+/// Whether two segments are the same once decoded.
+fn is_same_decoded(one: &str, other: &str) -> bool {
+    one == other || ((one.contains('%') || other.contains('%')) && decode(one) == decode(other))
+}
+
 /// Decodes a segment of a normalised path.
 fn decode(segment: &str) -> Option<String> {
     let mut decoded = Vec::with_capacity(segment.len());
@@ -439,7 +453,7 @@ impl RoutePath {
     #[must_use]
     pub fn is_below(&self, path: &Self) -> bool {
         let mut mine = self.segments();
-        path.segments().all(|wanted| mine.next() == Some(wanted))
+        path.segments().all(|wanted| mine.next().is_some_and(|segment| is_same_decoded(wanted, segment)))
     }
 
     /// The normalised path.

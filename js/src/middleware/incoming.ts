@@ -83,7 +83,9 @@ function isMounted(whole: string, rest: string, base: unknown): boolean {
   if (whole === rest) return true;
   const bare = rest.replace(/^\/(?=\?|$)/, "");
   if (typeof base === "string") return whole === base + rest || whole === base + bare;
-  return whole.endsWith(rest) || (bare !== rest && whole.replace(/^[^?]*/, "") === bare);
+  // What stands in the query is no front that was cut off.
+  const isEnd = whole.endsWith(rest) && !whole.slice(0, whole.length - rest.length).includes("?");
+  return isEnd || (bare !== rest && whole.replace(/^[^?]*/, "") === bare);
 }
 
 /** Whether a body follows. Clients state a length of zero for one that does not. */
