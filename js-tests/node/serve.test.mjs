@@ -46,10 +46,13 @@ test("a preflight of another page is refused, with nothing that allows", () => {
 });
 
 test("a preflight for what no route takes is left to a decision", async () => {
-  for (const request of [preflight("/nowhere"), preflight("/orders", PAGE, "DELETE"), { ...preflight("/orders"), method: "options" }]) {
+  for (const request of [preflight("/nowhere"), preflight("/orders", PAGE, "DELETE")]) {
     assert.equal(shared.serve(request), undefined);
     assert.equal((await shared.check(request)).code, "policy.no_route");
   }
+  const misspelt = { ...preflight("/orders"), method: "options" };
+  assert.equal(shared.serve(misspelt), undefined);
+  assert.equal((await shared.check(misspelt)).code, "request.malformed");
 });
 
 test("a request that cannot be viewed is left to a decision", async () => {
